@@ -1,0 +1,85 @@
+// The interface is the manual. An engine driver imports this file, the faults and its SDK; it has no database.
+//
+// Order: ensureReady once, then build and run in any order. Concurrency: any number of builds and runs at once, also from
+// several processes. Repeatability: a build or run of the same (run, stage, epoch) first removes what an earlier, lost
+// attempt of that stage left; cleanUp may be called twice. A verdict is a value; a Fault is thrown only when we could not
+// find out (engine.unreachable, engine.refused).
+
+/** Who the work is for. Everything the engine makes carries these as labels: shiplock.instance/project/run/stage/epoch. */
+export interface WorkLabel {
+  /** One Shiplock installation: an engine may serve several, and each touches only its own. */
+  instance: string
+  project: number
+  run: number
+  stage: string
+  /** Grows with each attempt: what carries an older epoch is a lost attempt and may be removed. */
+  epoch: number
+}
+
+export interface Limits {
+  /** Wall time in ms; then SIGTERM, and SIGKILL after graceMs. */
+  timeMs: number
+  graceMs: number
+  memoryBytes: number
+  cpus: number
+  pids: number
+  /** What the container may write, in bytes; over it the step is stopped. */
+  diskBytes: number
+}
+
+/** A tar stream of the commit's files, made afresh for each call. */
+export type Files = () => NodeJS.ReadableStream
+
+export interface BuildOrder {
+  label: WorkLabel
+  files: Files
+  /** Path in the files, or the whole text of one (from a template). */
+  dockerfile: { path: string } | { text: string }
+  /** The name the image gets in the store, `name:tag`. */
+  image: string
+  /** OCI labels, e.g. org.opencontainers.image.revision. */
+  imageLabels: Record<string, string>
+  limits: Limits
+}
+
+export interface StepOrder {
+  label: WorkLabel
+  /** A digest in the store, or a reference that is pulled where it is absent. */
+  image: string
+  /** Commands, one after the other, each through the container's own /bin/sh -c; the first that fails ends the step. */
+  run: readonly string[]
+  /** The commit's files, copied to /workspace; null: the image's own files and working directory are used. */
+  files: Files | null
+  workdir?: string
+  env: Record<string, string>
+  limits: Limits
+}
+
+export type Verdict =
+  | { ok: true; because: string; exitCode: number | null }
+  /** The answer is no: a failed command, a time limit, memory, a Dockerfile that does not build. */
+  | { ok: false; because: string; exitCode: number | null }
+
+export type BuildVerdict = (Verdict & { ok: true; digest: string }) | (Verdict & { ok: false })
+
+/** Takes output as it comes; the engine waits for the promise before it reads more. */
+export type Log = (bytes: Buffer) => void | Promise<void>
+
+export interface Engine {
+  /** Is it there? Its version and name, or a Fault that says what to do. */
+  ensureReady(): Promise<{ version: string }>
+  /** The image in the local store by name or digest: its digest and labels, or null. */
+  image(reference: string): Promise<{ digest: string; labels: Record<string, string> } | null>
+  /** Builds. `signal` aborts it: then the verdict is ok: false, "canceled". */
+  build(order: BuildOrder, log: Log, signal: AbortSignal): Promise<BuildVerdict>
+  /** Runs the commands in one container without privileges, and removes it. */
+  run(order: StepOrder, log: Log, signal: AbortSignal): Promise<Verdict>
+  /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
+  cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
+  /** What exists with our instance label and kind=step: for the sweep that removes orphans. */
+  list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
+  /** Removes one by id; absent is fine. */
+  remove(id: string): Promise<void>
+  /** Removes everything of this instance that steps left: containers and the steps' network. Deployments stay. */
+  removeAll(instance: string): Promise<void>
+}

@@ -1,0 +1,41 @@
+// A Fault is "we could not find out". A verdict ("the answer is no") is a value, never a Fault.
+
+/** What each fault means: the HTTP status it answers with, and whether trying again can help. */
+export const FAULTS = {
+  'forge.unreachable': { http: 502, retry: true },
+  'forge.busy': { http: 503, retry: true }, // 429, 409 lock: later
+  'forge.denied': { http: 502, retry: false }, // 401, 403: the token lacks a right
+  'forge.missing': { http: 404, retry: false },
+  'forge.refused': { http: 422, retry: false }, // any other 4xx
+  'git.failed': { http: 502, retry: true },
+  'engine.unreachable': { http: 503, retry: true },
+  'engine.refused': { http: 502, retry: false },
+  'image.missing': { http: 404, retry: false },
+  'target.unreachable': { http: 503, retry: true },
+  'input.invalid': { http: 422, retry: false },
+  'not.found': { http: 404, retry: false },
+  'not.signed.in': { http: 401, retry: false },
+  'not.permitted': { http: 403, retry: false },
+  'too.many': { http: 429, retry: true },
+  conflict: { http: 409, retry: false },
+} as const
+
+export type FaultCode = keyof typeof FAULTS
+
+/** Thrown when we could not find out. `message` says what, where and what to do; it never holds a secret. */
+export class Fault extends Error {
+  readonly code: FaultCode
+  /** Milliseconds to wait before trying again, where the other side said so (Retry-After). */
+  readonly retryAfterMs: number | undefined
+  constructor(code: FaultCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'Fault'
+    this.code = code
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+export const isFault = (error: unknown): error is Fault => error instanceof Fault
+
+/** May trying again help? An exception that is no Fault is a bug and is never retried in silence. */
+export const canRetry = (error: unknown) => isFault(error) && FAULTS[error.code].retry

@@ -1,0 +1,18 @@
+import { type Status, machine } from './machine'
+
+/** Connecting a repository: the worker checks the forge, makes the webhook and reads it back. */
+export const PROJECT = machine({
+  connecting: { claim: 'checking' },
+  checking: { pass: 'connected', fail: 'broken', lose: 'connecting', again: 'connecting' },
+  connected: { recheck: 'connecting' },
+  broken: { recheck: 'connecting' },
+})
+export type ProjectStatus = Status<typeof PROJECT>
+
+/** One thing that was looked at on the forge; `remedy` says how to mend it where `ok` is false. */
+export interface Check {
+  name: 'token' | 'project' | 'branches' | 'webhook'
+  ok: boolean
+  because: string
+  remedy?: string
+}
