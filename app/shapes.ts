@@ -1,0 +1,143 @@
+// What the pages read and what REST answers: one set of shapes. Times are ISO 8601 strings in UTC, durations milliseconds.
+import { z } from 'zod'
+
+export const Page = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    next: z.string().nullable().describe('Cursor of the next page: pass it as `after`. Null: this is the last page.'),
+  })
+
+export const Waiting = z
+  .object({
+    what: z.string().describe('The condition that is not met, in words'),
+    who: z.string().describe('Who or what can act: a role, a process, or "nobody: it goes on by itself"'),
+    since: z.iso.datetime(),
+    until: z.iso.datetime().nullable().describe('When it is looked at again, or null'),
+  })
+  .describe('Why it is waiting')
+
+export const StageShape = z.object({
+  name: z.string(),
+  status: z.string(),
+  because: z.string(),
+  ms: z.number().int().nullable().describe('How long it ran, or has been running; null before it started'),
+  startedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+  exitCode: z.number().int().nullable(),
+  attempts: z.number().int(),
+  digest: z.string().nullable().describe('Build stage: the image it made or adopted'),
+  image: z.string().nullable().describe('What its containers are made from'),
+  commands: z.array(z.string()),
+  logBytes: z.number().int(),
+})
+
+export const RunSummary = z.object({
+  id: z.number().int(),
+  project: z.object({ id: z.number().int(), path: z.string() }),
+  service: z.string(),
+  branch: z.string(),
+  branchKind: z.string(),
+  commit: z.string(),
+  title: z.string().describe("First line of the commit's message"),
+  pusher: z.string(),
+  status: z.string(),
+  because: z.string(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+  ms: z.number().int().nullable(),
+  waited_ms: z.number().int().nullable().describe('From the webhook until the first stage started'),
+  stages: z.array(z.object({ name: z.string(), status: z.string(), ms: z.number().int().nullable() })),
+})
+
+export const PromotionShape = z.object({
+  id: z.number().int(),
+  environment: z.string(),
+  status: z.string(),
+  because: z.string(),
+  verdicts: z.array(z.object({ gate: z.string(), state: z.enum(['open', 'waiting', 'shut']), because: z.string() })),
+  requestedBy: z.string(),
+  release: z.object({ id: z.number().int(), tag: z.string(), digest: z.string(), version: z.string(), commit: z.string() }),
+  run: z.number().int(),
+  observed: z.string().nullable(),
+  url: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  deployedAt: z.iso.datetime().nullable(),
+  waiting: Waiting.nullable(),
+})
+
+export const RunDetail = RunSummary.omit({ stages: true }).extend({
+  before: z.string(),
+  tree: z.string().nullable(),
+  webUrl: z.string().describe('The commit on the forge'),
+  goesTo: z.string().nullable(),
+  stages: z.array(StageShape),
+  promotions: z.array(PromotionShape),
+  waiting: Waiting.nullable(),
+  problems: z.array(z.object({ line: z.number().int().nullable(), path: z.string(), message: z.string() })).describe('What is wrong with the service file'),
+  templated: z.boolean().describe('True: the repository has no service file, the default pipeline was used'),
+  deliveries: z.array(z.number().int()),
+  trail: z.array(z.object({ id: z.string(), at: z.iso.datetime(), kind: z.string(), actor: z.string(), because: z.string() })),
+})
+
+export const LogPage = z.object({
+  status: z.string().describe("The stage's status now: while it may still write, ask again with `after`"),
+  text: z.string(),
+  next: z.string().describe('Cursor: what comes after this text'),
+  more: z.boolean().describe('True: there is more to read at once'),
+  gaps: z.array(z.object({ at: z.number().int(), bytes: z.number().int() })).describe('Bytes of output that were not kept, and where in the text'),
+})
+
+export const EnvironmentShape = z.object({
+  name: z.string(),
+  project: z.object({ id: z.number().int(), path: z.string() }),
+  service: z.string().nullable(),
+  start: z.string().describe('automatic | on-signoff | by-hand'),
+  running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() }).nullable().describe('The deployment it was last observed running'),
+  open: z.array(PromotionShape).describe('Promotions on their way, oldest first'),
+  lastFailed: PromotionShape.nullable(),
+})
+
+export const DeliveryShape = z.object({
+  id: z.number().int(),
+  project: z.object({ id: z.number().int(), path: z.string() }),
+  event: z.string(),
+  decision: z.string(),
+  because: z.string(),
+  run: z.number().int().nullable(),
+  bytes: z.number().int(),
+  receivedAt: z.iso.datetime(),
+})
+
+export const ProjectShape = z.object({
+  id: z.number().int(),
+  forge: z.string(),
+  forgeUrl: z.string(),
+  path: z.string(),
+  webUrl: z.string(),
+  status: z.string(),
+  because: z.string(),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), because: z.string(), remedy: z.string().optional() })),
+  signed: z.boolean().describe('Deliveries of its webhook carry a signature'),
+  createdAt: z.iso.datetime(),
+  environments: z.array(z.string()),
+})
+
+export const ErrorShape = z.object({
+  error: z.object({ code: z.string(), message: z.string().describe('What is wrong, where, and what to do') }),
+})
+
+export type RunSummary = z.infer<typeof RunSummary>
+export type RunDetail = z.infer<typeof RunDetail>
+export type StageShape = z.infer<typeof StageShape>
+export type PromotionShape = z.infer<typeof PromotionShape>
+export type EnvironmentShape = z.infer<typeof EnvironmentShape>
+export type DeliveryShape = z.infer<typeof DeliveryShape>
+export type ProjectShape = z.infer<typeof ProjectShape>
+export type LogPage = z.infer<typeof LogPage>
+export type Waiting = z.infer<typeof Waiting>
+export interface PageOf<T> {
+  items: T[]
+  next: string | null
+}
