@@ -1,0 +1,51 @@
+// Secrets at rest: sealed with HPKE (RFC 9180) to the worker's public key. The web process can seal and never open.
+import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { hkdfSync, randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() })
+const INFO = new TextEncoder().encode('shiplock sealed secret v1')
+const FILES = { workerPrivate: 'worker.key', workerPublic: 'worker.pub', intake: 'intake.key' } as const
+
+const bytes = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer
+
+/** Makes the key files where they are missing: `worker.key` for the worker alone, `worker.pub` and `intake.key` for web. */
+export async function ensureKeys(dir: string) {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  if (!existsSync(join(dir, FILES.workerPrivate))) {
+    const pair = await suite.kem.generateKeyPair()
+    write(dir, FILES.workerPublic, Buffer.from(await suite.kem.serializePublicKey(pair.publicKey)))
+    write(dir, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
+  }
+  if (!existsSync(join(dir, FILES.intake))) write(dir, FILES.intake, randomBytes(32))
+}
+
+function write(dir: string, name: string, key: Buffer) {
+  writeFileSync(join(dir, name), `${key.toString('base64')}\n`, { mode: 0o600 })
+  chmodSync(join(dir, name), 0o600)
+}
+
+const read = (dir: string, name: string) => Buffer.from(readFileSync(join(dir, name), 'utf8').trim(), 'base64')
+
+/** `context` binds the secret to its place: sealed for one row, it cannot be opened for another. */
+export async function seal(dir: string, context: string, secret: string): Promise<Buffer> {
+  const recipientPublicKey = await suite.kem.deserializePublicKey(bytes(read(dir, FILES.workerPublic)))
+  const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, new TextEncoder().encode(secret), new TextEncoder().encode(context))
+  return Buffer.concat([Buffer.from(enc), Buffer.from(ct)])
+}
+
+/** Throws where the key is another, the bytes were changed, or the context is not the one it was sealed for. */
+export async function unseal(dir: string, context: string, sealed: Uint8Array): Promise<string> {
+  const recipientKey = await suite.kem.deserializePrivateKey(bytes(read(dir, FILES.workerPrivate)))
+  const enc = bytes(sealed.subarray(0, 32))
+  const plain = await suite.open({ recipientKey, enc, info: INFO }, bytes(sealed.subarray(32)), new TextEncoder().encode(context))
+  return new TextDecoder().decode(plain)
+}
+
+/** A webhook's two secrets, derived from the intake key and the hook's name: the web process stores none of them. */
+export function hookSecrets(dir: string, hook: string): { token: string; signingKey: Buffer } {
+  const key = read(dir, FILES.intake)
+  const derive = (what: string) => Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `shiplock hook ${what} ${hook}`, 32))
+  return { token: derive('token').toString('base64url'), signingKey: derive('signing') }
+}
