@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import type { RecordHandle } from '../../prisma/client'
+import { type Actor, SHIPLOCK, tell, transaction } from '../../prisma/record'
+import { Fault } from '../../pipelines/fault'
+import { hashPassword } from './password'
+import type { Role, Viewer } from './permit'
+
+/** Who did it, as the trail names them: a token's deeds are its account's, and the name says which token. */
+export const actorOf = (viewer: Viewer): Actor => ({
+  actor: `account:${viewer.accountId}`,
+  actorName: viewer.name,
+})
+
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u
+export const MIN_PASSWORD = 10
+const MAX_PASSWORD = 512
+
+/** Makes an account and its audit entry. Throws input.invalid, or conflict where the name is taken. */
+export async function createAccount(
+  record: RecordHandle,
+  wanted: { name: string; password: string; role: Role },
+  by: Actor = SHIPLOCK,
+): Promise<{ id: number }> {
+  if (!NAME.test(wanted.name)) throw new Fault('input.invalid', `${JSON.stringify(wanted.name)} cannot be an account's name: 1 to 64 letters, digits and . _ @ -`)
+  if (wanted.password.length < MIN_PASSWORD || wanted.password.length > MAX_PASSWORD)
+    throw new Fault('input.invalid', `the password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
+  const hash = await hashPassword(wanted.password)
+  return transaction(record, async (tx) => {
+    const { rows } = await tx.query<{ id: number }>(
+      'INSERT INTO "Account" (name, "passwordHash", role) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING RETURNING id',
+      [wanted.name, hash, wanted.role],
+    )
+    const row = rows[0]
+    if (!row) throw new Fault('conflict', `there is already an account named ${wanted.name}`)
+    await tell(tx, {
+      kind: 'account.create',
+      subject: 'account',
+      subjectId: row.id,
+      by,
+      data: { name: wanted.name, role: wanted.role },
+    })
+    return row
+  })
+}
+
+/**
+ * Where there is no account at all, makes `admin`, with the given password or a random one.
+ * @returns the password, to be shown once by the caller; null where accounts exist already, or the password was given
+ */
+export async function ensureFirstAdmin(record: RecordHandle, given?: string): Promise<{ name: string; password: string } | null> {
+  if ((await record.db.account.findFirst({ select: { id: true } })) !== null) return null
+  const password = given ?? randomBytes(15).toString('base64url')
+  try {
+    await createAccount(record, { name: 'admin', password, role: 'admin' })
+  } catch (error) {
+    // Another web process was faster: its password is the right one, ours must not be shown.
+    if (error instanceof Fault && error.code === 'conflict') return null
+    throw error
+  }
+  return given === undefined ? { name: 'admin', password } : null
+}

@@ -1,0 +1,72 @@
+// Who may do what: one table. Pages, REST and streams ask it; a route whose action is not here does not start.
+
+export const ROLES = ['admin', 'developer', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Who is asking. A token acts for its account, with the account's role as it is now. */
+export interface Viewer {
+  kind: 'account' | 'token'
+  /** Of the account, or of the token: see kind. */
+  id: number
+  accountId: number
+  name: string
+  role: Role
+}
+
+interface Permit {
+  roles: readonly Role[]
+  /** False: only a person with a session; a leaked token must not be able to make itself more tokens. */
+  tokens: boolean
+  why: string
+}
+
+const EVERYONE: readonly Role[] = ROLES
+const WHO_CHANGES: readonly Role[] = ['admin', 'developer']
+const ADMIN: readonly Role[] = ['admin']
+
+export const PERMITS = {
+  'runs.read': { roles: EVERYONE, tokens: true, why: 'Runs, their stages, logs and trail' },
+  'runs.cancel': { roles: WHO_CHANGES, tokens: true, why: 'Stop a run' },
+  'runs.retry': { roles: WHO_CHANGES, tokens: true, why: 'Try an errored stage again' },
+  'deliveries.read': { roles: EVERYONE, tokens: true, why: 'The inbox of webhook requests, with their bodies' },
+  'environments.read': { roles: EVERYONE, tokens: true, why: 'What runs where, and what is on its way' },
+  'projects.read': { roles: EVERYONE, tokens: true, why: 'Connected repositories and their checks' },
+  'projects.connect': { roles: ADMIN, tokens: true, why: 'Connect a repository, and check it again' },
+  'events.read': { roles: EVERYONE, tokens: true, why: 'The stream of what changed: ids and statuses only' },
+  'tokens.read': { roles: EVERYONE, tokens: false, why: "One's own API tokens, without their secrets" },
+  'tokens.create': { roles: EVERYONE, tokens: false, why: "Make a token with one's own role" },
+  'tokens.revoke': { roles: EVERYONE, tokens: false, why: "End one of one's own tokens" },
+  'account.session': { roles: EVERYONE, tokens: false, why: "Read or end one's own session" },
+  'openapi.read': { roles: EVERYONE, tokens: true, why: 'The description of the REST interface' },
+} as const satisfies Record<string, Permit>
+
+export type Action = keyof typeof PERMITS
+
+/** May this viewer do this? Pure; what the table does not name is refused. */
+export function may(viewer: Pick<Viewer, 'kind' | 'role'> | null, action: string): boolean {
+  if (!viewer || !Object.hasOwn(PERMITS, action)) return false
+  const permit: Permit = PERMITS[action as Action]
+  return permit.roles.includes(viewer.role) && (viewer.kind === 'account' || permit.tokens)
+}
+
+/**
+ * All that answers without a session, and why that is safe. `path` ends in `/*` for a whole subtree.
+ * Everything else asks for a viewer first.
+ */
+export const OPEN = [
+  { method: 'POST', path: '/webhooks/*', why: 'proves itself by its signature, over the raw bytes' },
+  { method: 'GET', path: '/api/health', why: 'for load balancers: says alive or not, names nothing' },
+  { method: 'POST', path: '/api/v1/session', why: 'this is where a session comes from; rate-limited' },
+  { method: 'GET', path: '/login', why: 'the form that posts there' },
+  { method: 'GET', path: '/_next/static/*', why: 'scripts and styles, the same for everybody' },
+  { method: 'GET', path: '/favicon.ico', why: 'an icon' },
+  { method: 'GET', path: '/icon.svg', why: 'an icon' },
+] as const
+
+/** Is this one of the few that need no session? HEAD counts as GET. `path` without its query. */
+export function isOpen(method: string, path: string): boolean {
+  // A path that decodes or normalises to another one is never open: `/login/../runs`, `//login`, `/_next/static/%2e%2e/x`.
+  if (!/^(\/[A-Za-z0-9_\-.~[\]()@+,]+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) return false
+  const asked = method === 'HEAD' ? 'GET' : method
+  return OPEN.some((o) => o.method === asked && (o.path.endsWith('/*') ? path.startsWith(o.path.slice(0, -1)) : path === o.path))
+}

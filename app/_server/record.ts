@@ -1,0 +1,17 @@
+import type { RecordHandle } from '../../prisma/client'
+
+// The server and Next load two copies of every module, so what the process has one of hangs on globalThis.
+const KEY = Symbol.for('shiplock.record')
+const held = globalThis as { [KEY]?: RecordHandle }
+
+/** The composition root hands over the open record, once. */
+export const holdRecord = (record: RecordHandle | undefined) => {
+  held[KEY] = record
+}
+
+/** The process-wide record, for pages. Throws where the page is rendered outside of Shiplock's own server. */
+export function theRecord(): RecordHandle {
+  const record = held[KEY]
+  if (!record) throw new Error('no open record: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
+  return record
+}
