@@ -1,0 +1,22 @@
+import { unseal } from '../prisma/seal'
+import type { Context } from './context'
+import { Fault } from './fault'
+import { FORGES } from './forges/index'
+
+/** The forge of a project, with its token opened for this call, and the project as far as a forge needs it. */
+export async function forgeOf(context: Context, projectId: number) {
+  const project = await context.record.db.project.findUnique({
+    where: { id: projectId },
+    select: { id: true, forge: true, forgeUrl: true, forgeProjectId: true, path: true, name: true, cloneUrl: true, hook: true, tokenSealed: true },
+  })
+  if (project === null) throw new Fault('not.found', `there is no project ${projectId}`)
+  const make = FORGES[project.forge]
+  if (make === undefined) throw new Fault('input.invalid', `there is no forge called ${project.forge}`)
+  const token = await unseal(context.keys, tokenContext(project.hook), project.tokenSealed)
+  const { tokenSealed: _, ...known } = project
+  return { forge: make({ url: project.forgeUrl, token }), project: known, token }
+}
+
+/** What a project's secrets are sealed for: the hook's name is the project's before it has an id. */
+export const tokenContext = (hook: string) => `token:${hook}`
+export const hookContext = (hook: string) => `hook:${hook}`

@@ -1,0 +1,88 @@
+import type { RecordHandle } from '../prisma/client'
+
+/** How long a claim lasts without a sign of life, in ms. A dead worker's work is taken up after this. */
+export const LEASE_MS = 15_000
+const RENEW_MS = 4_000
+/** A worker that could not renew for this long stops its own work before anybody else may start it. */
+const FENCE_MS = LEASE_MS - 4_000
+
+const HELD = {
+  run: { table: 'Run', status: 'planning' },
+  stage: { table: 'Stage', status: 'running' },
+  promotion: { table: 'Promotion', status: 'deploying' },
+  project: { table: 'Project', status: 'checking' },
+} as const
+type Held = keyof typeof HELD
+
+interface Claim {
+  subject: Held
+  id: number
+  epoch: number
+  lost: AbortController
+  renewedAt: number
+}
+
+/** The claims that this process holds, renewed together, one statement per kind. */
+export class Leases {
+  private readonly claims = new Set<Claim>()
+  private readonly timer: NodeJS.Timeout
+
+  constructor(private readonly record: RecordHandle) {
+    this.timer = setInterval(() => void this.renew(), RENEW_MS)
+    this.timer.unref()
+  }
+
+  /** Keeps the claim alive while `work` runs. The signal ends when the claim is lost: canceled, taken over, or out of reach. */
+  async hold<T>(subject: Held, id: number, epoch: number, work: (lost: AbortSignal) => Promise<T>): Promise<T> {
+    const claim: Claim = { subject, id, epoch, lost: new AbortController(), renewedAt: performance.now() }
+    this.claims.add(claim)
+    try {
+      return await work(claim.lost.signal)
+    } finally {
+      this.claims.delete(claim)
+    }
+  }
+
+  /** A change was rung: what is held and has left its status need not wait for the next renewal to hear of it. */
+  heard(subject: string, id: number, status: string) {
+    for (const claim of this.claims) {
+      if (claim.subject === subject && claim.id === id && status !== HELD[claim.subject].status) {
+        claim.lost.abort(new Error(`it is ${status}`))
+      }
+    }
+  }
+
+  get held() {
+    return this.claims.size
+  }
+
+  close() {
+    clearInterval(this.timer)
+  }
+
+  private async renew() {
+    for (const subject of Object.keys(HELD) as Held[]) {
+      const mine = [...this.claims].filter((c) => c.subject === subject)
+      if (mine.length === 0) continue
+      const { table, status } = HELD[subject]
+      try {
+        const { rows } = await this.record.pool.query<{ id: number; epoch: number }>(
+          `UPDATE "${table}" t SET "leaseUntil" = clock_timestamp() + $3 * interval '1 millisecond'
+           FROM unnest($1::int[], $2::int[]) AS m(id, epoch)
+           WHERE t.id = m.id AND t.epoch = m.epoch AND t.status = $4 RETURNING t.id, t.epoch`,
+          [mine.map((c) => c.id), mine.map((c) => c.epoch), LEASE_MS, status],
+        )
+        for (const claim of mine) {
+          if (rows.some((r) => r.id === claim.id && r.epoch === claim.epoch)) claim.renewedAt = performance.now()
+          else claim.lost.abort(new Error('the claim was lost'))
+        }
+      } catch (error) {
+        for (const claim of mine) {
+          if (performance.now() - claim.renewedAt > FENCE_MS) {
+            claim.lost.abort(new Error('the database could not be reached in time', { cause: error }))
+          }
+        }
+      }
+    }
+  }
+}

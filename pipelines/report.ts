@@ -1,0 +1,91 @@
+import type { RecordHandle } from '../prisma/client'
+import type { Tx } from '../prisma/record'
+import { type Context } from './context'
+import { canRetry, isFault } from './fault'
+import type { CommitState } from './forges/forge'
+import { forgeOf } from './forge-of'
+
+/** What a stage's status is called on a commit. */
+export const STATE_OF: Record<string, CommitState> = {
+  pending: 'pending', queued: 'pending', running: 'running', succeeded: 'success', failed: 'failed', errored: 'failed',
+  skipped: 'skipped', canceled: 'canceled',
+}
+
+/** Notes, in the transaction of the change, that the forge should hear of it. Only the newest state of a name is owed. */
+export async function owe(
+  tx: Tx,
+  report: { projectId: number; runId: number; name: string; wanted: CommitState; description: string },
+) {
+  await tx.query(
+    `INSERT INTO "Report" ("projectId", "runId", name, wanted, description) VALUES ($1, $2, $3, $4, left($5, 200))
+     ON CONFLICT ("runId", name) DO UPDATE SET wanted = EXCLUDED.wanted, description = EXCLUDED.description, "dueAt" = clock_timestamp(), attempts = 0`,
+    [report.projectId, report.runId, report.name, report.wanted, report.description],
+  )
+}
+
+const LEASE = `clock_timestamp() + interval '30 seconds'`
+const MAX_ATTEMPTS = 20
+
+interface Owed {
+  id: number
+  projectId: number
+  runId: number
+  name: string
+  wanted: CommitState
+  sent: string | null
+  description: string
+  attempts: number
+  epoch: number
+  commit: string
+  branch: string
+}
+
+/** Tells the forge one commit status. What it cannot be told is tried again, ever more seldom, twenty times in all. */
+export async function report(context: Context, id: number): Promise<void> {
+  const owed = await claim(context.record, id)
+  if (owed === null) return
+  try {
+    const { forge, project } = await forgeOf(context, owed.projectId)
+    if (owed.wanted !== owed.sent && project.forgeProjectId !== null) {
+      await forge.setStatus(project.forgeProjectId, {
+        commit: owed.commit,
+        ref: owed.branch,
+        name: owed.name === 'shiplock' ? owed.name : `shiplock/${owed.name}`,
+        state: owed.wanted,
+        description: owed.description,
+        url: `${context.publicUrl}/runs/${owed.runId}`,
+      })
+    }
+    await told(context.record, owed)
+  } catch (error) {
+    if (!isFault(error)) throw error
+    const again = canRetry(error) && owed.attempts < MAX_ATTEMPTS
+    const waitMs = error.retryAfterMs ?? Math.min(1000 * 2 ** owed.attempts, 300_000)
+    await context.record.pool.query(
+      `UPDATE "Report" SET because = left($3, 1000), "leaseUntil" = NULL,
+         "dueAt" = CASE WHEN $4 THEN clock_timestamp() + $5 * interval '1 millisecond' END WHERE id = $1 AND epoch = $2`,
+      [owed.id, owed.epoch, error.message, again, waitMs],
+    )
+  }
+}
+
+/** One poster per name at a time: two at once would race to the older state. */
+async function claim(record: RecordHandle, id: number): Promise<Owed | null> {
+  const { rows } = await record.pool.query<Owed>(
+    `UPDATE "Report" p SET epoch = p.epoch + 1, attempts = p.attempts + 1, "leaseUntil" = ${LEASE}
+     FROM "Run" r WHERE p.id = $1 AND r.id = p."runId" AND p."dueAt" <= clock_timestamp()
+       AND (p."leaseUntil" IS NULL OR p."leaseUntil" < clock_timestamp())
+     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch`,
+    [id],
+  )
+  return rows[0] ?? null
+}
+
+/** Nothing more is owed, unless the wanted state changed while the forge was being told. */
+async function told(record: RecordHandle, owed: Owed) {
+  await record.pool.query(
+    `UPDATE "Report" SET sent = $3, because = '', "leaseUntil" = NULL,
+       "dueAt" = CASE WHEN wanted = $3 AND description = $4 THEN NULL ELSE clock_timestamp() END WHERE id = $1 AND epoch = $2`,
+    [owed.id, owed.epoch, owed.wanted, owed.description],
+  )
+}
