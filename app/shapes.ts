@@ -86,6 +86,7 @@ export const LogPage = z.object({
   text: z.string(),
   next: z.string().describe('Cursor: what comes after this text'),
   more: z.boolean().describe('True: there is more to read at once'),
+  attempt: z.number().int().describe('The attempt that wrote this; when it changes, what was read before belongs to an earlier one'),
   gaps: z.array(z.object({ at: z.number().int(), bytes: z.number().int() })).describe('Bytes of output that were not kept, and where in the text'),
 })
 
@@ -108,6 +109,11 @@ export const DeliveryShape = z.object({
   run: z.number().int().nullable(),
   bytes: z.number().int(),
   receivedAt: z.iso.datetime(),
+})
+
+export const DeliveryDetail = DeliveryShape.extend({
+  body: z.string().describe('The first 64 KiB of the body as it came, as text'),
+  cut: z.boolean().describe('True: the body is longer than what is given'),
 })
 
 export const ProjectShape = z.object({
@@ -134,6 +140,7 @@ export type StageShape = z.infer<typeof StageShape>
 export type PromotionShape = z.infer<typeof PromotionShape>
 export type EnvironmentShape = z.infer<typeof EnvironmentShape>
 export type DeliveryShape = z.infer<typeof DeliveryShape>
+export type DeliveryDetail = z.infer<typeof DeliveryDetail>
 export type ProjectShape = z.infer<typeof ProjectShape>
 export type LogPage = z.infer<typeof LogPage>
 export type Waiting = z.infer<typeof Waiting>

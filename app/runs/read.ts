@@ -1,0 +1,181 @@
+import { z } from 'zod'
+import { Fault } from '../../pipelines/fault'
+import type { RecordHandle } from '../../prisma/client'
+import type { Prisma } from '../../prisma/generated/client'
+import { type Alive, whoIsAlive } from '../_server/alive'
+import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
+import { asPage, isId, onePage, type PageAsk } from '../paging'
+import { type PageOf, RunDetail, type RunSummary, type StageShape } from '../shapes'
+import { whyRunWaits } from './waiting'
+
+const SUMMARY = {
+  id: true, service: true, branch: true, branchKind: true, commit: true, title: true, pusherName: true, status: true, because: true,
+  createdAt: true, startedAt: true, finishedAt: true,
+  project: { select: { id: true, path: true, webUrl: true } },
+} as const satisfies Prisma.RunSelect
+type SummaryRow = Prisma.RunGetPayload<{ select: typeof SUMMARY }>
+
+const STAGE_TIMES = { name: true, status: true, startedAt: true, finishedAt: true } as const satisfies Prisma.StageSelect
+
+const DETAIL = {
+  ...SUMMARY,
+  before: true, tree: true, goesTo: true, dueAt: true, plan: true,
+  stages: {
+    select: {
+      ...STAGE_TIMES,
+      because: true, exitCode: true, attempts: true, digest: true, definition: true, logBytes: true, dueAt: true,
+    },
+    orderBy: { position: 'asc' },
+  },
+  promotions: { select: PROMOTION_COLUMNS, orderBy: { id: 'asc' } },
+  deliveries: { select: { id: true }, orderBy: { id: 'asc' }, take: 50 },
+} as const satisfies Prisma.RunSelect
+type DetailRow = Prisma.RunGetPayload<{ select: typeof DETAIL }>
+
+interface Times {
+  startedAt: Date | null
+  finishedAt: Date | null
+}
+
+/** How long it ran, or has been running; null before it started. */
+const lasted = (row: Times, now: Date) =>
+  row.startedAt ? Math.max(0, (row.finishedAt ?? now).getTime() - row.startedAt.getTime()) : null
+
+function asSummary(row: SummaryRow, stages: readonly Times[], now: Date): Omit<RunSummary, 'stages'> {
+  const starts = stages.flatMap((s) => (s.startedAt ? [s.startedAt.getTime()] : []))
+  return {
+    id: row.id,
+    project: { id: row.project.id, path: row.project.path },
+    service: row.service,
+    branch: row.branch,
+    branchKind: row.branchKind,
+    commit: row.commit,
+    title: row.title,
+    pusher: row.pusherName,
+    status: row.status,
+    because: row.because,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    ms: lasted(row, now),
+    waited_ms: starts.length > 0 ? Math.max(0, Math.min(...starts) - row.createdAt.getTime()) : null,
+  }
+}
+
+export interface RunFilter extends PageAsk {
+  service?: string | undefined
+  branch?: string | undefined
+  /** A status of RUN */
+  status?: string | undefined
+  /** A project's id */
+  project?: number | undefined
+}
+
+/** Runs, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
+export async function listRuns(record: RecordHandle, ask: RunFilter = {}): Promise<PageOf<RunSummary>> {
+  const page = onePage(ask)
+  const where: Prisma.RunWhereInput = { ...page.before }
+  if (ask.service !== undefined) where.service = ask.service
+  if (ask.branch !== undefined) where.branch = ask.branch
+  if (ask.status !== undefined) where.status = ask.status
+  if (ask.project !== undefined) where.projectId = ask.project
+  const rows = await record.db.run.findMany({
+    where,
+    select: { ...SUMMARY, stages: { select: STAGE_TIMES, orderBy: { position: 'asc' } } },
+    orderBy: page.orderBy,
+    take: page.take,
+  })
+  const now = new Date()
+  return asPage(rows, page.limit, (row) => ({
+    ...asSummary(row, row.stages, now),
+    stages: row.stages.map((s) => ({ name: s.name, status: s.status, ms: lasted(s, now) })),
+  }))
+}
+
+/** Of a stage's definition, what people look at. */
+const Definition = z.object({ image: z.string().nullable().catch(null), run: z.array(z.string()).catch([]) }).catch({ image: null, run: [] })
+
+const asStage = (row: DetailRow['stages'][number], now: Date): StageShape => {
+  const definition = Definition.parse(row.definition)
+  return {
+    name: row.name,
+    status: row.status,
+    because: row.because,
+    ms: lasted(row, now),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    exitCode: row.exitCode,
+    attempts: row.attempts,
+    digest: row.digest,
+    image: definition.image,
+    commands: definition.run,
+    logBytes: Number(row.logBytes),
+  }
+}
+
+/** Of a plan, what people look at. */
+const Plan = z
+  .object({ problems: RunDetail.shape.problems.catch([]), templated: z.boolean().catch(false) })
+  .catch({ problems: [], templated: false })
+
+/** Entries of the trail that a run shows: the newest ones. */
+const TRAIL = 200
+
+const readTrail = (record: RecordHandle, runId: number) =>
+  record.db.auditEntry.findMany({
+    where: { runId },
+    select: { id: true, at: true, kind: true, actorName: true, because: true },
+    orderBy: { id: 'desc' },
+    take: TRAIL,
+  })
+
+function asDetail(row: DetailRow, trail: Awaited<ReturnType<typeof readTrail>>, facts: Alive): RunDetail {
+  const plan = Plan.parse(row.plan)
+  return {
+    ...asSummary(row, row.stages, facts.now),
+    before: row.before,
+    tree: row.tree,
+    webUrl: row.project.webUrl === '' ? '' : `${row.project.webUrl}/-/commit/${row.commit}`,
+    goesTo: row.goesTo,
+    stages: row.stages.map((s) => asStage(s, facts.now)),
+    promotions: row.promotions.map((p) => asPromotion(p, facts)),
+    waiting: whyRunWaits(row, row.stages, facts),
+    problems: plan.problems,
+    templated: plan.templated,
+    deliveries: row.deliveries.map((d) => d.id),
+    trail: trail.reverse().map((e) => ({
+      id: String(e.id),
+      at: e.at.toISOString(),
+      kind: e.kind,
+      actor: e.actorName,
+      because: e.because,
+    })),
+  }
+}
+
+/** One run with everything its page shows. Throws not.found. */
+export async function readRun(record: RecordHandle, id: number): Promise<RunDetail> {
+  if (!isId(id)) throw new Fault('not.found', `there is no run #${id}`)
+  const [row, trail, facts] = await Promise.all([
+    record.db.run.findUnique({ where: { id }, select: DETAIL }),
+    readTrail(record, id),
+    whoIsAlive(record),
+  ])
+  if (!row) throw new Fault('not.found', `there is no run #${id}`)
+  return asDetail(row, trail, facts)
+}
+
+export interface RunFilters {
+  services: string[]
+  branches: string[]
+}
+
+/** What the list's filters offer: services and branches of the newest 1,000 runs. */
+export async function runFilters(record: RecordHandle): Promise<RunFilters> {
+  const { rows } = await record.pool.query<RunFilters>(
+    `WITH recent AS (SELECT service, branch FROM "Run" ORDER BY id DESC LIMIT 1000)
+     SELECT ARRAY(SELECT DISTINCT service FROM recent ORDER BY 1 LIMIT 100) AS services,
+            ARRAY(SELECT DISTINCT branch FROM recent ORDER BY 1 LIMIT 100) AS branches`,
+  )
+  return rows[0] ?? { services: [], branches: [] }
+}

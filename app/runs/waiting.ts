@@ -1,0 +1,82 @@
+// "Why is it waiting?", answered from rows alone.
+import { isFinal } from '../../pipelines/machine'
+import { PROMOTION } from '../../environments/promotion'
+import { RUN } from '../../pipelines/run'
+import type { PromotionShape, Waiting } from '../shapes'
+
+export const BY_ITSELF = 'nobody: it goes on by itself'
+export const OPERATOR = 'whoever operates Shiplock: start one with npm run worker'
+const RETRIER = 'an admin or a developer: try it again'
+
+export interface Facts {
+  workerAlive: boolean
+  now: Date
+}
+
+/** What runs, stages and promotions have in common for this question. */
+export interface Due {
+  status: string
+  because: string
+  dueAt: Date
+  createdAt?: Date
+  startedAt: Date | null
+  finishedAt: Date | null
+}
+
+const waiting = (what: string, who: string, since: Date, until: Date | null = null): Waiting => ({
+  what,
+  who,
+  since: since.toISOString(),
+  until: until?.toISOString() ?? null,
+})
+
+/** Ready to be taken up by a worker, now or at a time. */
+function whyQueued(row: Due, born: Date, facts: Facts, what: string): Waiting {
+  const later = row.dueAt > facts.now
+  const since = later ? (row.finishedAt ?? row.startedAt ?? born) : row.dueAt > born ? row.dueAt : born
+  if (!facts.workerAlive) return waiting('no worker is running', OPERATOR, since, later ? row.dueAt : null)
+  if (later) return waiting(row.because || 'it is to be tried again at a set time', BY_ITSELF, since, row.dueAt)
+  return waiting(what, BY_ITSELF, since)
+}
+
+/** In a worker's hands: no wait, unless there is no worker left. */
+const whyHeld = (row: Due, born: Date, facts: Facts): Waiting | null =>
+  facts.workerAlive ? null : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
+
+function whyErrored(row: Due, born: Date, facts: Facts, name: string): Waiting {
+  if (row.dueAt > facts.now) return whyQueued(row, born, facts, '')
+  return waiting(`${name} errored: ${row.because || 'the reason is not known'}`, RETRIER, row.finishedAt ?? row.dueAt)
+}
+
+export interface WaitingStage extends Due {
+  name: string
+}
+
+/** Why this run does not go on right now; null: it does, or it has ended. `stages` in the order they run. */
+export function whyRunWaits(run: Due & { createdAt: Date }, stages: readonly WaitingStage[], facts: Facts): Waiting | null {
+  if (isFinal(RUN, run.status)) return null
+  if (run.status === 'queued') return whyQueued(run, run.createdAt, facts, 'a free lane')
+  if (run.status === 'planning') return whyHeld(run, run.createdAt, facts)
+  const born = run.startedAt ?? run.createdAt
+  const current = stages.find((s) => s.status === 'errored' || s.status === 'queued' || s.status === 'running')
+  if (!current) return run.status === 'errored' ? whyErrored(run, run.createdAt, facts, 'the plan') : null
+  if (current.status === 'running') return whyHeld(current, born, facts)
+  if (current.status === 'errored') return whyErrored(current, born, facts, current.name)
+  return whyQueued(current, born, facts, `a free lane for ${current.name}`)
+}
+
+/** Why this promotion does not go on right now; null: it does, or it has ended. */
+export function whyPromotionWaits(
+  row: Due & { createdAt: Date; environment: string },
+  verdicts: PromotionShape['verdicts'],
+  facts: Facts,
+): Waiting | null {
+  if (isFinal(PROMOTION, row.status) || row.status === 'deployed') return null
+  if (row.status === 'queued') return whyQueued(row, row.createdAt, facts, `a free lane for ${row.environment}`)
+  if (row.status === 'deploying') return whyHeld(row, row.createdAt, facts)
+  if (row.status === 'errored') return whyErrored(row, row.createdAt, facts, `the deployment to ${row.environment}`)
+  if (!facts.workerAlive) return waiting('no worker is running', OPERATOR, row.createdAt)
+  const shut = verdicts.filter((v) => v.state !== 'open')
+  const what = shut.map((v) => v.because).join('; ') || row.because || 'its gates have not been judged yet'
+  return waiting(what, BY_ITSELF, row.createdAt, row.dueAt > facts.now ? row.dueAt : null)
+}
