@@ -43,7 +43,9 @@ async function take(file, { timeoutMs = 120_000, onWait }) {
       const owner = readOwner(file)
       if (owner && !isAlive(owner)) breakStale(file, owner.nonce)
       else if (Date.now() > deadline) {
-        throw new Error(`${file} is held by process ${owner?.pid ?? '?'} for longer than ${Math.round(timeoutMs / 1000)} s`)
+        throw new Error(
+          `${file} is held by process ${owner?.pid ?? '?'} for longer than ${Math.round(timeoutMs / 1000)} s`,
+        )
       } else {
         if (owner && !told) onWait?.(owner.pid)
         told ||= owner !== null

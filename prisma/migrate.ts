@@ -43,14 +43,20 @@ export interface Applied {
  */
 export function toApply(files: readonly Migration[], applied: readonly Applied[]): Migration[] {
   const failed = applied.find((a) => a.finished_at === null)
-  if (failed) throw new Error(`migration ${failed.migration_name} failed half-way earlier: repair the database, then remove its row from _prisma_migrations`)
+  if (failed)
+    throw new Error(
+      `migration ${failed.migration_name} failed half-way earlier: repair the database, then remove its row from _prisma_migrations`,
+    )
   const known = new Map(files.map((f) => [f.name, f]))
   const newer = applied.filter((a) => !known.has(a.migration_name)).map((a) => a.migration_name)
   if (newer.length > 0) {
-    throw new Error(`the database is newer than this Shiplock (it has ${newer.join(', ')}): start the newer version, or restore a backup`)
+    throw new Error(
+      `the database is newer than this Shiplock (it has ${newer.join(', ')}): start the newer version, or restore a backup`,
+    )
   }
   for (const { migration_name, checksum } of applied) {
-    if (known.get(migration_name)?.checksum !== checksum) throw new Error(`migration ${migration_name} was edited after it was applied: put the file back as it was`)
+    if (known.get(migration_name)?.checksum !== checksum)
+      throw new Error(`migration ${migration_name} was edited after it was applied: put the file back as it was`)
   }
   const done = new Set(applied.map((a) => a.migration_name))
   return files.filter((f) => !done.has(f.name))
@@ -74,7 +80,9 @@ export async function migrate(url: string, dir = MIGRATIONS): Promise<string[]> 
     await db.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
     await takeLock(db)
     await db.query(RECORD)
-    const { rows } = await db.query<Applied>('SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL')
+    const { rows } = await db.query<Applied>(
+      'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
+    )
     const missing = toApply(files, rows)
     for (const migration of missing) await apply(db, migration)
     return missing.map((m) => m.name)
@@ -88,7 +96,10 @@ async function takeLock(db: pg.Client) {
     await db.query('SELECT pg_advisory_lock($1)', [LOCK])
   } catch (cause) {
     if (!(cause instanceof pg.DatabaseError && cause.code === '55P03')) throw cause
-    throw new Error(`another process has been migrating this database for ${LOCK_TIMEOUT_MS / 1000} s: wait for it, or end it`, { cause })
+    throw new Error(
+      `another process has been migrating this database for ${LOCK_TIMEOUT_MS / 1000} s: wait for it, or end it`,
+      { cause },
+    )
   }
 }
 
@@ -97,16 +108,22 @@ async function apply(db: pg.Client, { name, sql, checksum }: Migration) {
   // For what PostgreSQL refuses inside a transaction, such as CREATE INDEX CONCURRENTLY. Its row is written first, so that a
   // failure half-way is seen by the next start.
   const whole = !/^--\s*no-transaction\b/m.test(sql)
-  const begun = () => db.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [id, checksum, name])
+  const begun = () =>
+    db.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [id, checksum, name])
   try {
     if (whole) await db.query('BEGIN')
     await begun()
     await db.query(sql)
-    await db.query('UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1', [id])
+    await db.query(
+      'UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1',
+      [id],
+    )
     if (whole) await db.query('COMMIT')
   } catch (error) {
     if (whole) await db.query('ROLLBACK').catch(() => {}) // the connection may be what failed; without COMMIT nothing stays
-    throw new Error(`migration ${name}${lineOf(error, sql)}: ${error instanceof Error ? error.message : error}`, { cause: error })
+    throw new Error(`migration ${name}${lineOf(error, sql)}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
   }
 }
 

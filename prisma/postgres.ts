@@ -60,12 +60,19 @@ export async function ensurePostgres(options: { dir: string; settings?: Record<s
   const user = serverUser()
   const dir = path.resolve(options.dir)
   makeDir(dir, user)
-  const place: Place = { dir, data: path.join(dir, 'data'), log: path.join(dir, 'server.log'), socketDir: socketDir(dir, user), user }
+  const place: Place = {
+    dir,
+    data: path.join(dir, 'data'),
+    log: path.join(dir, 'server.log'),
+    socketDir: socketDir(dir, user),
+    user,
+  }
   const binaries = findBinaries(user)
+  const settings = { ...SETTINGS, ...options.settings }
   const started = await withFileLock(lockFile(dir, 'ensure'), async () => {
-    if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) await initialise(place, binaries)
+    if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) await initialise(place, binaries, settings)
     refuseOtherVersion(place, binaries)
-    const fresh = await start(place, binaries, { ...SETTINGS, ...options.settings })
+    const fresh = await start(place, binaries, settings)
     await createDatabase(place)
     return fresh
   })
@@ -84,7 +91,9 @@ function makeDir(dir: string, user: ServerUser) {
 function refuseClosed(dir: string, user: ServerUser) {
   const closed = closedParent(path.dirname(dir), user)
   if (!closed) return
-  throw new Error(`the database runs as the user "postgres", who may not enter ${closed}: set SHIPLOCK_STATE to another folder, or run chmod o+x ${closed}`)
+  throw new Error(
+    `the database runs as the user "postgres", who may not enter ${closed}: set SHIPLOCK_STATE to another folder, or run chmod o+x ${closed}`,
+  )
 }
 
 /** The socket lies beside the data, or in a short folder where that path would be longer than a socket's may be. */
@@ -98,23 +107,31 @@ function socketDir(dir: string, user: ServerUser): string {
   // In a shared folder someone else may have made this name first, to sit between us and the server.
   const stat = fs.lstatSync(runtime)
   const owner = user?.uid ?? process.getuid?.()
-  if (!stat.isDirectory() || (owner !== undefined && stat.uid !== owner)) throw new Error(`${runtime} belongs to somebody else: remove it`)
+  if (!stat.isDirectory() || (owner !== undefined && stat.uid !== owner))
+    throw new Error(`${runtime} belongs to somebody else: remove it`)
   fs.chmodSync(runtime, 0o700)
   return runtime
 }
 
-async function initialise(place: Place, { initdb }: Binaries) {
+async function initialise(place: Place, { initdb }: Binaries, { fsync }: Record<string, string>) {
   // Under another name first: a cluster that was half made when the power went is never taken for a whole one.
   const part = path.join(place.dir, 'data.part')
   fs.rmSync(part, { recursive: true, force: true })
-  await run(place, initdb, ['-D', part, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-instructions'], 'make its database')
-  fs.appendFileSync(path.join(part, 'postgresql.conf'), "\ninclude_if_exists = 'shiplock.conf' # written anew at every start\n")
+  const args = ['-D', part, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-instructions']
+  await run(place, initdb, fsync === 'off' ? [...args, '--no-sync'] : args, 'make its database')
+  fs.appendFileSync(
+    path.join(part, 'postgresql.conf'),
+    "\ninclude_if_exists = 'shiplock.conf' # written anew at every start\n",
+  )
   fs.renameSync(part, place.data)
 }
 
 function refuseOtherVersion({ data }: Place, { major }: Binaries) {
   const made = fs.readFileSync(path.join(data, 'PG_VERSION'), 'utf8').trim()
-  if (made !== major) throw new Error(`the database in ${data} was made by PostgreSQL ${made}, and this is PostgreSQL ${major}: move its content over, or use the Shiplock that made it`)
+  if (made !== major)
+    throw new Error(
+      `the database in ${data} was made by PostgreSQL ${made}, and this is PostgreSQL ${major}: move its content over, or use the Shiplock that made it`,
+    )
 }
 
 /** True when this call started it. Must be called with the lock held. */
@@ -122,12 +139,18 @@ async function start(place: Place, { pgCtl }: Binaries, settings: Record<string,
   if (await answers(place)) return false
   if (serverPid(place) !== null) {
     // It is coming up, or replaying its log after a crash: not ours to start, but ours to wait for.
-    await waitFor(() => answers(place), START_TIMEOUT_MS, `the database in ${place.dir} runs, and does not answer`, place)
+    await waitFor(
+      () => answers(place),
+      START_TIMEOUT_MS,
+      `the database in ${place.dir} runs, and does not answer`,
+      place,
+    )
     return false
   }
   fs.rmSync(path.join(place.data, 'postmaster.pid'), { force: true })
   writeSettings(place, settings)
-  if ((fs.statSync(place.log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) fs.renameSync(place.log, `${place.log}.1`)
+  if ((fs.statSync(place.log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES)
+    fs.renameSync(place.log, `${place.log}.1`)
   const args = ['-D', 'data', '-w', '-t', String(START_TIMEOUT_MS / 1000), '-l', 'server.log', 'start']
   // A server that was killed leaves children for a moment, and a new one refuses to start beside them.
   for (let attempt = 1; ; attempt++) {
@@ -162,9 +185,21 @@ function serverPid({ data }: Place): number | null {
 }
 
 function writeSettings({ data, socketDir }: Place, settings: Record<string, string>) {
-  const all = { ...settings, listen_addresses: '', unix_socket_directories: `"${socketDir}"`, unix_socket_permissions: '0700', port: String(PORT) }
+  const all = {
+    ...settings,
+    listen_addresses: '',
+    unix_socket_directories: `"${socketDir}"`,
+    unix_socket_permissions: '0700',
+    port: String(PORT),
+  }
   const quote = (value: string) => `'${value.replaceAll("'", "''")}'`
-  fs.writeFileSync(path.join(data, 'shiplock.conf'), Object.entries(all).map(([k, v]) => `${k} = ${quote(v)}\n`).join(''), { mode: 0o644 })
+  fs.writeFileSync(
+    path.join(data, 'shiplock.conf'),
+    Object.entries(all)
+      .map(([k, v]) => `${k} = ${quote(v)}\n`)
+      .join(''),
+    { mode: 0o644 },
+  )
 }
 
 async function stop(place: Place, { pgCtl }: Binaries) {
@@ -207,7 +242,8 @@ async function withClient(connectionString: string, work: (db: pg.Client) => Pro
 }
 
 /** "localhost" is there for parsers that insist on a host; the parameter wins over it. */
-const urlOf = ({ socketDir }: Place, database: string) => `postgresql://postgres@localhost/${database}?host=${encodeURIComponent(socketDir)}&port=${PORT}`
+const urlOf = ({ socketDir }: Place, database: string) =>
+  `postgresql://postgres@localhost/${database}?host=${encodeURIComponent(socketDir)}&port=${PORT}`
 
 async function waitFor(done: () => Promise<boolean>, timeoutMs: number, otherwise: string, place: Place) {
   const deadline = Date.now() + timeoutMs

@@ -35,7 +35,8 @@ function write(folder, sql) {
 }
 
 async function make() {
-  if (!/^[a-z][a-z0-9_]*$/.test(name ?? '')) throw new Error('npm run migration new NAME, where NAME is of a-z, 0-9 and _')
+  if (!/^[a-z][a-z0-9_]*$/.test(name ?? ''))
+    throw new Error('npm run migration new NAME, where NAME is of a-z, 0-9 and _')
   const sql = await sqlFrom(dir)
   if (sql === null) return console.log('the migrations already lead to the schema: nothing to write')
   write(`${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}_${name}`, sql)
@@ -48,7 +49,8 @@ async function again() {
   const before = fs.mkdtempSync(path.join(os.tmpdir(), 'shiplock-before-'))
   try {
     for (const entry of fs.readdirSync(dir)) {
-      if (entry < folder || entry === 'migration_lock.toml') fs.cpSync(path.join(dir, entry), path.join(before, entry), { recursive: true })
+      if (entry < folder || entry === 'migration_lock.toml')
+        fs.cpSync(path.join(dir, entry), path.join(before, entry), { recursive: true })
     }
     const sql = await sqlFrom(before)
     if (sql === null) throw new Error(`without ${folder} the migrations already lead to the schema: remove its folder`)
@@ -61,7 +63,9 @@ async function again() {
 async function drift() {
   const sql = await sqlFrom(dir)
   if (sql === null) return console.log('the migrations lead to the schema')
-  console.error(`the migrations do not lead to the schema; this is missing (npm run migration new NAME writes it):\n\n${sql}`)
+  console.error(
+    `the migrations do not lead to the schema; this is missing (npm run migration new NAME writes it):\n\n${sql}`,
+  )
   process.exitCode = 1
 }
 

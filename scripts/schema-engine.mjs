@@ -79,7 +79,9 @@ export async function openEngine(url, schema) {
   const require = createRequire(import.meta.url)
   const wasm = path.join(path.dirname(require.resolve('@prisma/schema-engine-wasm')), 'schema_engine_bg.wasm')
   // The package's own entry point cannot be imported in Node.
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(fs.readFileSync(wasm)), { './schema_engine_bg.js': bindings })
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(fs.readFileSync(wasm)), {
+    './schema_engine_bg.js': bindings,
+  })
   bindings.__wbg_set_wasm(instance.exports)
   instance.exports.__wbindgen_start()
   return await bindings.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factoryFor(apart(url)))
@@ -107,7 +109,10 @@ function migrationsIn(dir) {
     shadowDbInitScript: '',
     migrationDirectories: names.sort().map((name) => ({
       path: name,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: fs.readFileSync(path.join(dir, name, 'migration.sql'), 'utf8') } },
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: fs.readFileSync(path.join(dir, name, 'migration.sql'), 'utf8') },
+      },
     })),
   }
 }

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config'
+
+/** What touches a database or containers: one file after another, because two cores and one engine are all there is. */
+const real = (name: string, timeoutMs: number) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.{ts,tsx}`],
+    globalSetup: ['test/global-setup.ts'],
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { groupOrder: 1 },
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  },
+})
+
+export default defineConfig({
+  oxc: { jsx: { runtime: 'automatic' } },
+  test: {
+    reporters: ['default', './test/plain-reporter.ts'],
+    passWithNoTests: false,
+    // A production value set in the shell must not steer a test.
+    unstubEnvs: true,
+    env: { NEXT_TELEMETRY_DISABLED: '1' },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.{ts,tsx}'],
+          testTimeout: 10_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      real('contract', 60_000),
+      real('flow', 60_000),
+      real('web', 90_000),
+    ],
+  },
+})
