@@ -29,6 +29,6 @@ export function deploymentOf(row: DeploymentRow, instance: string): Deployment {
       ...Object.fromEntries(defaults),
       SHIPLOCK_SERVICE: row.service, SHIPLOCK_ENVIRONMENT: row.environment, SHIPLOCK_VERSION: row.version, SHIPLOCK_COMMIT: row.commit,
     },
-    limits: { memoryBytes: deploy.memory, cpus: deploy.cpus, pids: 512 },
+    limits: { memoryBytes: deploy.memoryBytes, cpus: deploy.cpus, pids: 512 },
   }
 }

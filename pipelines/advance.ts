@@ -1,5 +1,5 @@
 import { type Actor, type Change, NOW, type Row, record, type Tx } from '../prisma/record'
-import { owe, STATE_OF } from './report'
+import { owe, STATE_OF } from './owe'
 import { foldStages, RUN, STAGE, type StageStatus } from './run'
 
 type StageRow = Row & { runId: number; name: string; position: number; because: string }

@@ -2,7 +2,7 @@ import type { RecordHandle } from '../prisma/client'
 import { type Actor, NOW, record, transaction } from '../prisma/record'
 import { advanceStage } from './advance'
 import { Fault } from './fault'
-import { owe } from './report'
+import { owe } from './owe'
 import { RUN, STAGE } from './run'
 
 const OPEN = ['pending', 'queued', 'running', 'errored'] as const

@@ -2,6 +2,7 @@ import { unseal } from '../prisma/seal'
 import type { Context } from './context'
 import { Fault } from './fault'
 import { FORGES } from './forges/index'
+import { tokenContext } from './project'
 
 /** The forge of a project, with its token opened for this call, and the project as far as a forge needs it. */
 export async function forgeOf(context: Context, projectId: number) {
@@ -16,7 +17,3 @@ export async function forgeOf(context: Context, projectId: number) {
   const { tokenSealed: _, ...known } = project
   return { forge: make({ url: project.forgeUrl, token }), project: known, token }
 }
-
-/** What a project's secrets are sealed for: the hook's name is the project's before it has an id. */
-export const tokenContext = (hook: string) => `token:${hook}`
-export const hookContext = (hook: string) => `hook:${hook}`

@@ -16,3 +16,7 @@ export interface Check {
   because: string
   remedy?: string
 }
+
+/** What a project's secrets are sealed for: the hook's name is the project's before it has an id. */
+export const tokenContext = (hook: string) => `token:${hook}`
+export const hookContext = (hook: string) => `hook:${hook}`

@@ -103,19 +103,40 @@ const PROJECT_OF: Record<Subject, string> = {
   stage: '(SELECT r."projectId" FROM "Run" r WHERE r.id = c."runId")',
   promotion: '(SELECT e."projectId" FROM "Environment" e WHERE e.id = c."environmentId")',
 }
-const RUN_OF: Record<Subject, string> = { project: 'NULL::int', run: 'c.id', stage: 'c."runId"', promotion: 'c."runId"' }
+const RUN_OF: Record<Subject, string> = {
+  project: 'NULL::int',
+  run: 'c.id',
+  stage: 'c."runId"',
+  promotion: 'c."runId"',
+}
 
 /** An entry for what is no status change: something made, asked for, or refused. Same transaction as what it tells of. */
 export async function tell(
   tx: Tx,
-  entry: { kind: string; subject: string; subjectId: number; by: Actor; projectId?: number | null; runId?: number | null; because?: string; data?: Record<string, unknown> },
+  entry: {
+    kind: string
+    subject: string
+    subjectId: number
+    by: Actor
+    projectId?: number | null
+    runId?: number | null
+    because?: string
+    data?: Record<string, unknown>
+  },
 ) {
   await tx.query(
     `INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", because, data)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)`,
     [
-      entry.kind, entry.by.actor, entry.by.actorName, entry.projectId ?? null, entry.subject, entry.subjectId,
-      entry.runId ?? null, (entry.because ?? '').slice(0, 8000), JSON.stringify(entry.data ?? {}),
+      entry.kind,
+      entry.by.actor,
+      entry.by.actorName,
+      entry.projectId ?? null,
+      entry.subject,
+      entry.subjectId,
+      entry.runId ?? null,
+      (entry.because ?? '').slice(0, 8000),
+      JSON.stringify(entry.data ?? {}),
     ],
   )
 }

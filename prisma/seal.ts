@@ -1,12 +1,18 @@
 // Secrets at rest: sealed with HPKE (RFC 9180) to the worker's public key. The web process can seal and never open.
-import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() })
 const INFO = new TextEncoder().encode('shiplock sealed secret v1')
-const FILES = { workerPrivate: 'worker.key', workerPublic: 'worker.pub', intake: 'intake.key' } as const
+const FILES = {
+  workerPrivate: 'worker.key',
+  workerPublic: 'worker.pub',
+  intake: 'intake.key',
+  instance: 'instance',
+} as const
 
 const bytes = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer
 
@@ -19,7 +25,12 @@ export async function ensureKeys(dir: string) {
     write(dir, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
   }
   if (!existsSync(join(dir, FILES.intake))) write(dir, FILES.intake, randomBytes(32))
+  if (!existsSync(join(dir, FILES.instance)))
+    writeFileSync(join(dir, FILES.instance), `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
 }
+
+/** The name of this installation, 8 hex digits: a label on all it makes, so that several can share one engine. */
+export const instanceId = (dir: string) => readFileSync(join(dir, FILES.instance), 'utf8').trim()
 
 function write(dir: string, name: string, key: Buffer) {
   writeFileSync(join(dir, name), `${key.toString('base64')}\n`, { mode: 0o600 })
@@ -31,7 +42,11 @@ const read = (dir: string, name: string) => Buffer.from(readFileSync(join(dir, n
 /** `context` binds the secret to its place: sealed for one row, it cannot be opened for another. */
 export async function seal(dir: string, context: string, secret: string): Promise<Buffer> {
   const recipientPublicKey = await suite.kem.deserializePublicKey(bytes(read(dir, FILES.workerPublic)))
-  const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, new TextEncoder().encode(secret), new TextEncoder().encode(context))
+  const { ct, enc } = await suite.seal(
+    { recipientPublicKey, info: INFO },
+    new TextEncoder().encode(secret),
+    new TextEncoder().encode(context),
+  )
   return Buffer.concat([Buffer.from(enc), Buffer.from(ct)])
 }
 
@@ -39,13 +54,18 @@ export async function seal(dir: string, context: string, secret: string): Promis
 export async function unseal(dir: string, context: string, sealed: Uint8Array): Promise<string> {
   const recipientKey = await suite.kem.deserializePrivateKey(bytes(read(dir, FILES.workerPrivate)))
   const enc = bytes(sealed.subarray(0, 32))
-  const plain = await suite.open({ recipientKey, enc, info: INFO }, bytes(sealed.subarray(32)), new TextEncoder().encode(context))
+  const plain = await suite.open(
+    { recipientKey, enc, info: INFO },
+    bytes(sealed.subarray(32)),
+    new TextEncoder().encode(context),
+  )
   return new TextDecoder().decode(plain)
 }
 
 /** A webhook's two secrets, derived from the intake key and the hook's name: the web process stores none of them. */
 export function hookSecrets(dir: string, hook: string): { token: string; signingKey: Buffer } {
   const key = read(dir, FILES.intake)
-  const derive = (what: string) => Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `shiplock hook ${what} ${hook}`, 32))
+  const derive = (what: string) =>
+    Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `shiplock hook ${what} ${hook}`, 32))
   return { token: derive('token').toString('base64url'), signingKey: derive('signing') }
 }

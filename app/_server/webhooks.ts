@@ -1,0 +1,79 @@
+// The receiver of webhooks: verified over the raw bytes, stored before it is answered. Never 3xx; never 2xx before the commit;
+// 4xx only where the sender is wrong, since forges switch off a hook that answers 4xx or 5xx a few times.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { acceptDelivery } from '../../pipelines/accept'
+import type { ForgeIntake } from '../../pipelines/forges/forge'
+import { INTAKES } from '../../pipelines/forges/intake'
+import type { RecordHandle } from '../../prisma/client'
+import { hookSecrets } from '../../prisma/seal'
+
+/** GitLab and GitHub send no more than this. */
+export const MAX_BODY = 25 * 1024 * 1024
+const HOOK = /^[\w-]{16,64}$/
+/** How long an answer about a hook is believed, in ms: short, so that every web process soon sees the same. */
+const BELIEVED_MS = 1_000
+const MOST_REMEMBERED = 10_000
+
+interface Hook {
+  owner: { id: number; name: string; forgeProjectId: number | null }
+  intake: ForgeIntake
+  signed: boolean
+}
+
+export interface WebhookOptions {
+  record: RecordHandle
+  keys: string
+  publicUrl: string
+}
+
+const complain = (reply: FastifyReply, status: number, code: string, message: string) => reply.code(status).send({ error: { code, message } })
+
+/** POST /webhooks/<hook>: 202 with the run's address, 200 with the reason where there is nothing to do, 401, 404, 413, 503. */
+export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
+  const find = hookFinder(options.record)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY }, (_request, body, done) => done(null, body))
+  app.decorateRequest('shiplockHook', null)
+  app.addHook('onRequest', async (request, reply) => {
+    const { hook: name } = request.params as { hook: string }
+    const hook = HOOK.test(name) ? await find(name) : null
+    if (hook === null) return complain(reply, 404, 'not.found', 'There is no such webhook here. Copy its address from the project\'s page.')
+    if (!hook.intake.hasSecret(request.headers)) {
+      // The rest of the request is not read: whoever sends it has shown no right to be listened to.
+      reply.header('connection', 'close')
+      return complain(reply, 401, 'not.signed.in', 'The delivery carries no signature and no secret token.')
+    }
+    ;(request as HookRequest).shiplockHook = hook
+  })
+  app.post('/webhooks/:hook', { bodyLimit: MAX_BODY }, (request, reply) => receive(request as HookRequest, reply, options))
+}
+
+type HookRequest = FastifyRequest & { shiplockHook: Hook }
+
+async function receive(request: HookRequest, reply: FastifyReply, options: WebhookOptions) {
+  const { owner, intake, signed } = request.shiplockHook
+  const { hook: name } = request.params as { hook: string }
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+  if (!intake.verify(request.headers, body, { ...hookSecrets(options.keys, name), signed }, Date.now())) {
+    return complain(reply, 401, 'not.signed.in', signed ? 'The signature is wrong, or its time is not within five minutes of ours.' : 'The secret token or signature is wrong.')
+  }
+  const stored = await acceptDelivery(options.record, {
+    owner, body, key: intake.deliveryKey(request.headers), event: intake.eventName(request.headers), parsed: intake.parse(request.headers, body),
+  })
+  const run = stored.run === null ? {} : { run: stored.run, url: `${options.publicUrl}/runs/${stored.run}` }
+  return reply.code(stored.decision === 'accepted' ? 202 : 200).send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
+}
+
+function hookFinder(record: RecordHandle) {
+  const known = new Map<string, { hook: Hook | null; until: number }>()
+  return async (name: string): Promise<Hook | null> => {
+    const remembered = known.get(name)
+    if (remembered !== undefined && remembered.until > performance.now()) return remembered.hook
+    const row = await record.db.project.findUnique({ where: { hook: name }, select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true } })
+    const intake = row === null ? undefined : INTAKES[row.forge]
+    const hook = row === null || intake === undefined ? null : { owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId }, intake, signed: row.hookSigned }
+    if (known.size >= MOST_REMEMBERED) known.clear()
+    known.set(name, { hook, until: performance.now() + BELIEVED_MS })
+    return hook
+  }
+}
