@@ -1,0 +1,261 @@
+import type Docker from 'dockerode'
+import { Fault } from '../../pipelines/fault'
+import { ask, clean, saidNo } from './docker-engine'
+import { findContainers, lookAt } from './docker-find'
+import { judge, untilHealthy } from './docker-health'
+import { removeContainers } from './docker-remove'
+import * as replica from './docker-replica'
+import type { Applied, Deployment } from './target'
+
+type Container = replica.Container
+type Log = (line: string) => void
+
+interface On {
+  docker: Docker
+  address: string
+}
+
+/** A digest, and nothing shorter: the engine would also take a prefix, or a name that looks like one. */
+const DIGEST = /^sha256:[0-9a-f]{64}$/
+const LAST_LINES = 20
+const LAST_BYTES = 4096
+
+/**
+ * Makes `of` what serves in its environment: new replicas start beside the old ones, and take over only once each is
+ * healthy. See docker-replica.ts for the commit point. Safe to repeat; see target.ts.
+ */
+export async function applyDeployment(on: On, of: Deployment, log: Log, signal: AbortSignal): Promise<Applied> {
+  const missing = await imageMissing(on.docker, of.digest)
+  if (missing) return { ok: false, because: missing }
+  const found = await findContainers(on.docker, replica.ofService(of))
+  refuseIfOvertaken(of, found)
+  const { halfMade, serving, retired } = replica.tellApart(found)
+  if (halfMade.length > 0) {
+    log(`Removing ${count(halfMade.length)} that a lost attempt left half-made`)
+    await removeContainers(on.docker, halfMade, false)
+  }
+  const keep = await asAsked(on, of, serving)
+  const old = [...serving, ...retired].filter((c) => !keep.includes(c))
+  if (keep.length < of.replicas) {
+    const names = freeNames(of, keep.length, [...serving, ...retired])
+    const no = await startBeside(on, of, names, log, signal)
+    if (no) return { ok: false, because: `${no}\n${await whatServes(on, of)}` }
+  }
+  // From here on the new release serves. The signal is not looked at any more: half a change is worse than a whole one.
+  if (old.length > 0) {
+    log(`Stopping ${count(old.length)} of what served before`)
+    await removeContainers(on.docker, old, true)
+  }
+  const short = of.digest.slice(0, 19)
+  if (keep.length < of.replicas) return { ok: true, because: `${of.replicas} healthy on ${short}` }
+  const tidied = old.length > 0 ? `; removed ${count(old.length)} left over` : ''
+  return { ok: true, because: `already runs as asked: ${of.replicas} healthy on ${short}${tidied}` }
+}
+
+async function imageMissing(docker: Docker, digest: string): Promise<string | null> {
+  if (!DIGEST.test(digest))
+    return `"${clean(digest, 100)}" is not a digest (sha256:…): a release is deployed by digest only`
+  try {
+    await ask('find the image', docker.getImage(digest).inspect())
+    return null
+  } catch (error) {
+    if (saidNo(error)?.status !== 404) throw error
+    return `The engine's store does not hold the image ${digest}. It was removed, or built on another engine: build it again.`
+  }
+}
+
+/** A worker that lost its lease while it was away must not undo what its successor has made. */
+function refuseIfOvertaken(of: Deployment, found: readonly Container[]): void {
+  const newer = found.find((c) => c.promotion === of.promotion && c.epoch > of.epoch)
+  if (!newer) return
+  const because = `attempt ${newer.epoch} of promotion ${of.promotion} is at work here; this is attempt ${of.epoch}, and it was lost`
+  throw new Fault('conflict', because)
+}
+
+/** The serving replicas that need not be touched: of the same spec, and healthy now. */
+async function asAsked(on: On, of: Deployment, serving: readonly Container[]): Promise<Container[]> {
+  const spec = replica.specOf(of, on.address)
+  const same = serving.filter((c) => c.spec === spec && c.digest === of.digest)
+  const problems = await Promise.all(same.map((c) => judge(c, on.address, of.healthcheck)))
+  return same.filter((_, i) => problems[i] === null).slice(0, of.replicas)
+}
+
+/** Starts what is missing, waits, and commits. Null: they serve. Else why not, and nothing of them is left. */
+async function startBeside(
+  on: On,
+  of: Deployment,
+  names: readonly string[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { docker } = on
+  try {
+    const started = await startReplicas(on, of, names, log, signal)
+    const no = 'refused' in started ? started.refused : await waitForAll(on, of, started.ids, log, signal)
+    if (no === null && 'ids' in started) {
+      signal.throwIfAborted()
+      refuseIfOvertaken(of, await findContainers(docker, replica.ofService(of)))
+      await commit(docker, started.ids, names)
+    } else await removeOwn(docker, of)
+    return no
+  } catch (error) {
+    try {
+      await removeOwn(docker, of)
+    } catch {
+      // The first error says more. What is left is half-made: it never serves, and the next apply removes it.
+    }
+    // Aborted: whatever else went wrong on the way went wrong because of that.
+    if (signal.aborted) return `Stopped before the new release was healthy: ${reasonOf(signal)}`
+    throw error
+  }
+}
+
+/** A name for each replica that is missing. Repeated within one attempt, an apply finds its own earlier names taken. */
+function freeNames(of: Deployment, kept: number, there: readonly Container[]): string[] {
+  const taken = new Set(there.map((c) => c.name))
+  const names: string[] = []
+  for (let n = 1; names.length < of.replicas - kept; n++) {
+    const name = replica.replicaName(of, n)
+    if (!taken.has(name)) names.push(name)
+  }
+  return names
+}
+
+type Started = { ids: string[] } | { refused: string }
+
+async function startReplicas(
+  on: On,
+  of: Deployment,
+  names: readonly string[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<Started> {
+  const { docker } = on
+  try {
+    const network = await ensureNetwork(docker, of)
+    const starts = await Promise.allSettled(
+      names.map(async (name) => {
+        signal.throwIfAborted()
+        const container = await ask(
+          'create a container',
+          docker.createContainer(replica.createOptions(of, name, network, on.address)),
+        )
+        signal.throwIfAborted()
+        await ask('start a container', container.start())
+        log(`Started ${name}`)
+        return container.id
+      }),
+    )
+    // All have settled before the first failure is looked at, so nothing can appear after the clean-up.
+    return { ids: starts.map((s) => (s.status === 'fulfilled' ? s.value : fail(s.reason))) }
+  } catch (error) {
+    const no = saidNo(error)
+    if (!no) throw error
+    return { refused: `The engine refuses the container: ${no.words}` }
+  }
+}
+
+function fail(reason: unknown): never {
+  throw reason
+}
+
+async function ensureNetwork(docker: Docker, of: Deployment): Promise<string> {
+  const name = replica.networkName(of)
+  const labels = [
+    ...replica.ofInstance(of.instance),
+    `shiplock.project=${of.project}`,
+    `shiplock.environment=${of.environment}`,
+  ]
+  const listed = await ask('list networks', docker.listNetworks({ filters: { name: [name], label: labels } }))
+  // The engine's name filter also matches a part of a name.
+  if (listed.some((n) => n.Name === name)) return name
+  const Labels = Object.fromEntries(labels.map((label) => label.split(/=(.*)/s).slice(0, 2)))
+  await ask('create a network', docker.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels }))
+  return name
+}
+
+/** Null: each is healthy. Else what the first that is not has to say; the others are not waited for. */
+async function waitForAll(
+  on: On,
+  of: Deployment,
+  ids: readonly string[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  let because: string | null = null
+  const waits = ids.map(async (id, i) => {
+    const which = `replica ${of.replicas - ids.length + i + 1} of ${of.replicas}`
+    try {
+      const no = await untilHealthy(() => lookAt(on.docker, id), on.address, of.healthcheck, either)
+      if (!no) log(`${which} is healthy`)
+      else because ??= `${which} ${no}. ${await lastWords(on.docker, id)}`
+    } catch (error) {
+      // Another replica has failed: this one's own end is of no interest.
+      if (!stop.signal.aborted) throw error
+    } finally {
+      if (because) stop.abort()
+    }
+  })
+  const ended = await Promise.allSettled(waits)
+  for (const end of ended) if (end.status === 'rejected' && !because) throw end.reason
+  return because
+}
+
+/** The end of what a container wrote, or a sentence that it wrote nothing. */
+async function lastWords(docker: Docker, id: string): Promise<string> {
+  try {
+    const logs = docker.getContainer(id).logs({ stdout: true, stderr: true, tail: LAST_LINES })
+    const words = clean(unframe(await ask("read a container's output", logs)), LAST_BYTES)
+    return words ? `Its last words:\n${words}` : 'It wrote nothing.'
+  } catch (error) {
+    if (saidNo(error)) return 'Its output is gone.'
+    throw error
+  }
+}
+
+/** Without a terminal the engine frames output: one byte stream, three bytes zero, four bytes length, the bytes. */
+function unframe(framed: Buffer): string {
+  const parts: Buffer[] = []
+  for (let at = 0; at + 8 <= framed.length; ) {
+    const end = at + 8 + framed.readUInt32BE(at + 4)
+    parts.push(framed.subarray(at + 8, end))
+    at = end
+  }
+  return Buffer.concat(parts).toString()
+}
+
+/** Order matters: restart policies first. After the first rename the set serves, and must survive the engine's restart. */
+async function commit(docker: Docker, ids: readonly string[], names: readonly string[]): Promise<void> {
+  const containers = ids.map((id) => docker.getContainer(id))
+  const RestartPolicy = { Name: 'unless-stopped' }
+  await Promise.all(containers.map((c) => ask('set a restart policy', c.update({ RestartPolicy }))))
+  await Promise.all(containers.map((c, i) => ask('rename a container', c.rename({ name: names[i] }))))
+}
+
+/** What this very attempt has half-made; another attempt's is left alone: a successor may be at work. */
+async function removeOwn(docker: Docker, of: Deployment): Promise<void> {
+  const own = [...replica.ofService(of), `shiplock.promotion=${of.promotion}`, `shiplock.epoch=${of.epoch}`]
+  const found = await findContainers(docker, own)
+  await removeContainers(
+    docker,
+    found.filter((c) => c.halfMade),
+    false,
+  )
+}
+
+/** Said only after a look: the old release may have died too. */
+async function whatServes(on: On, of: Deployment): Promise<string> {
+  const { serving } = replica.tellApart(await findContainers(on.docker, replica.ofService(of)))
+  if (serving.length === 0) return 'Nothing else runs here.'
+  const running = serving.filter((c) => c.running)
+  const digests = [...new Set(running.map((c) => c.digest.slice(0, 19)))].join(', ')
+  if (running.length === 0) return 'The release before it does not run either.'
+  return `The release before it still serves (${running.length} of ${serving[0]?.wanted ?? running.length}, ${digests}).`
+}
+
+const reasonOf = (signal: AbortSignal) =>
+  signal.reason instanceof Error && signal.reason.name !== 'AbortError' ? signal.reason.message : 'canceled'
+
+const count = (n: number) => (n === 1 ? '1 container' : `${n} containers`)

@@ -1,0 +1,73 @@
+import type Docker from 'dockerode'
+import { findContainers } from './docker-find'
+import { judge, urlOf } from './docker-health'
+import { type Container, ofService, tellApart } from './docker-replica'
+import type { Healthcheck, Observation, Target } from './target'
+
+interface Seen {
+  c: Container
+  problem: string | null
+}
+
+const ABSENT: Observation = { digest: null, health: 'absent', because: 'nothing runs here', url: null, replicas: [] }
+
+/** What runs here, asked of the engine and of every replica once. Which containers count: see docker-replica.ts. */
+export async function observeService(
+  docker: Docker,
+  address: string,
+  where: Parameters<Target['observe']>[0],
+): Promise<Observation> {
+  const { halfMade, serving, retired } = tellApart(await findContainers(docker, ofService(where)))
+  if (serving.length === 0 && halfMade.length === 0) return ABSENT
+  const shown = serving.length > 0 ? serving : halfMade
+  const replicas = shown.map((c) => replicaOf(c, address, where.ports[0])).sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (serving.length === 0) {
+    const because = `${count(halfMade.length)} still starting, or left by a lost attempt; none serves yet`
+    return { digest: null, health: 'progressing', because, url: null, replicas }
+  }
+  const seen = await Promise.all(serving.map(async (c) => ({ c, problem: await judge(c, address, where.healthcheck) })))
+  const judged = healthOf(seen, where.healthcheck)
+  const left = retired.length ? `; ${count(retired.length)} of an earlier release not removed yet` : ''
+  const healthy = new Set(seen.filter((s) => s.problem === null).map((s) => s.c.id))
+  return {
+    digest: commonDigest(serving),
+    health: judged.health,
+    because: judged.because + left,
+    url: replicas.find((r) => healthy.has(r.id))?.url ?? null,
+    replicas,
+  }
+}
+
+function replicaOf(c: Container, address: string, port: number | undefined): Observation['replicas'][number] {
+  const hostPort = port === undefined ? undefined : c.hostPorts.get(port)
+  const url = c.running && hostPort ? urlOf(address, hostPort) : null
+  return { id: c.id, name: c.name, digest: c.digest, running: c.running, url, startedAt: c.startedAt }
+}
+
+/** The digest that all running replicas share; null: none runs, or they differ. */
+function commonDigest(serving: readonly Container[]): string | null {
+  const digests = new Set(serving.filter((c) => c.running).map((c) => c.digest))
+  const [only] = digests
+  return digests.size === 1 && only !== undefined ? only : null
+}
+
+function healthOf(seen: readonly Seen[], health: Healthcheck | null): Pick<Observation, 'health' | 'because'> {
+  const wanted = Math.max(...seen.map((s) => s.c.wanted || 1))
+  const bad = seen.filter((s) => s.problem !== null)
+  const good = seen.length - bad.length
+  const answers = health ? `answers on ${health.http}` : 'runs'
+  if (bad.length === 0 && good >= wanted) {
+    return { health: 'healthy', because: good === 1 ? `the replica ${answers}` : `each of ${good} replicas ${answers}` }
+  }
+  const why = bad.map((s) => `${s.c.name} ${s.c.running ? `does not answer 200: ${s.problem}` : s.problem}`)
+  if (seen.length < wanted) why.push(`${wanted - seen.length} gone`)
+  const because = `${good} of ${wanted} ${wanted === 1 ? 'replica' : 'replicas'} healthy: ${why.join('; ')}`
+  const mayStillCome = seen.length >= wanted && bad.every((s) => s.c.running && startsUp(s.c, health))
+  return { health: mayStillCome ? 'progressing' : 'unhealthy', because }
+}
+
+/** Has it (re)started so lately that its healthcheck does not count yet? By this machine's clock and the engine's. */
+const startsUp = (c: Container, health: Healthcheck | null) =>
+  health !== null && Date.now() - Date.parse(c.startedAt) < health.startPeriod
+
+const count = (n: number) => (n === 1 ? '1 container' : `${n} containers`)

@@ -1,0 +1,412 @@
+// One suite for every driver of a kind: the promises in environments/targets/target.ts, kept against a real Docker engine.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import Docker from 'dockerode'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tellApart } from '../../environments/targets/docker-replica'
+import { TARGETS } from '../../environments/targets/index'
+import type { Applied, Deployment, Healthcheck } from '../../environments/targets/target'
+import { ensureNodeBase } from '../../scripts/base-image.mjs'
+
+const instance = `test-targets-${process.pid}`
+const docker = new Docker()
+const target = TARGETS.docker({ kind: 'docker' })
+const HEALTH: Healthcheck = {
+  http: '/healthz',
+  port: 8085,
+  interval: 200,
+  timeout: 1000,
+  startPeriod: 1500,
+  retries: 3,
+}
+
+/** What it does is in MODE: healthy, sick (answers 503), dies (exit 3, with words), deaf (listens nowhere), stubborn (ignores SIGTERM). */
+const SERVER = `
+const mode = process.env.MODE
+if (mode === 'dies') { console.error('cannot reach the database\\u001b[31m!'); process.exit(3) }
+if (mode === 'stubborn') process.on('SIGTERM', () => {})
+console.log('mode ' + mode)
+const answer = (_, response) => { response.statusCode = mode === 'sick' ? 503 : 200; response.end(process.env.TAG) }
+if (mode === 'deaf') setInterval(() => {}, 1000); else require('http').createServer(answer).listen(8085)
+`
+let one = ''
+let two = ''
+
+/** Two images that differ in a label only: two digests. */
+async function makeImage(base: string, name: string): Promise<string> {
+  const made = await docker.createContainer({
+    Image: base,
+    Cmd: ['node', '-e', SERVER],
+    Labels: { 'shiplock.test': name },
+  })
+  const { Id } = await made.commit({ comment: `${instance} ${name}` })
+  await made.remove()
+  return Id
+}
+
+beforeAll(async () => {
+  await target.ensureReady()
+  const { image } = await ensureNodeBase()
+  one = await makeImage(image, 'one')
+  two = await makeImage(image, 'two')
+}, 60_000)
+
+afterAll(async () => {
+  await target.removeAll(instance)
+  await Promise.all([one, two].filter(Boolean).map((image) => docker.getImage(image).remove({ force: true })))
+}, 30_000)
+
+let promotions = 0
+/** A promotion of image one into the test environment of a project; each test has a project of its own. */
+function deployment(project: number, over: Partial<Deployment> & { mode?: string } = {}): Deployment {
+  const { mode = 'healthy', ...rest } = over
+  return {
+    instance,
+    project,
+    environment: 'test',
+    service: 'hello',
+    release: 1,
+    promotion: ++promotions,
+    epoch: 1,
+    digest: one,
+    commit: '1'.repeat(40),
+    version: '1.0',
+    replicas: 1,
+    ports: [8085],
+    healthcheck: HEALTH,
+    env: { MODE: mode, TAG: 'hello' },
+    limits: { memoryBytes: 128 * 1024 ** 2, cpus: 1, pids: 64 },
+    ...rest,
+  }
+}
+
+const apply = (of: Deployment, signal = new AbortController().signal) => target.apply(of, () => {}, signal)
+
+async function serve(of: Deployment): Promise<Deployment> {
+  expect(await apply(of)).toMatchObject({ ok: true })
+  return of
+}
+
+/** Every container of a project on the engine, whatever its state, without asking the driver. */
+async function containers(project: number) {
+  const label = [`shiplock.instance=${instance}`, `shiplock.project=${project}`]
+  const listed = await docker.listContainers({ all: true, filters: { label } })
+  return listed.map((c) => ({ id: c.Id, name: c.Names[0]?.slice(1) ?? '', image: c.ImageID, state: c.State }))
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`never came true: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const because = (applied: Applied) => {
+  expect(applied.ok).toBe(false)
+  return applied.because
+}
+
+describe('applying the same digest twice changes nothing', () => {
+  it('for another attempt, and for another promotion of the same release', async () => {
+    const first = await serve(deployment(1))
+    const before = await containers(1)
+    expect(await apply({ ...first, epoch: 2 })).toEqual({
+      ok: true,
+      because: expect.stringContaining('already runs as asked'),
+    })
+    expect(await apply({ ...first, promotion: ++promotions })).toMatchObject({ ok: true })
+    expect(await containers(1)).toEqual(before)
+  })
+
+  it('and the same digest with another variable is another thing', async () => {
+    const first = await serve(deployment(2))
+    const before = await containers(2)
+    await serve({ ...first, promotion: ++promotions, env: { ...first.env, TAG: 'other' } })
+    const after = await containers(2)
+    expect(after).toHaveLength(1)
+    expect(after[0]?.id).not.toBe(before[0]?.id)
+    const { url } = await target.observe(first)
+    expect(await (await fetch(`${url}/`)).text()).toBe('other')
+  })
+})
+
+describe('observe tells what runs, not what was asked', () => {
+  it('nothing, before anything was applied', async () => {
+    expect(await target.observe(deployment(3))).toEqual({
+      digest: null,
+      health: 'absent',
+      because: 'nothing runs here',
+      url: null,
+      replicas: [],
+    })
+  })
+
+  it('the digest, the health and an address that answers', async () => {
+    const first = await serve(deployment(4))
+    const second = await serve(deployment(4, { digest: two }))
+    const seen = await target.observe(first)
+    expect(seen).toMatchObject({ digest: two, health: 'healthy', because: 'the replica answers on /healthz' })
+    expect(seen.replicas).toHaveLength(1)
+    expect(seen.replicas[0]?.name).toMatch(
+      new RegExp(`^sl-test-targ-[0-9a-f]{6}-hello-test-r1-${second.promotion}-1-1$`),
+    )
+    expect((await fetch(`${seen.url}/`)).status).toBe(200)
+  })
+
+  it('another environment of the same project is another place', async () => {
+    const test = await serve(deployment(5))
+    expect(await target.observe({ ...test, environment: 'prerelease' })).toMatchObject({ health: 'absent' })
+  })
+
+  it('a replica that stops answering is unhealthy, and says with what', async () => {
+    const of = await serve(deployment(6, { mode: 'sick', healthcheck: null }))
+    expect(await target.observe(of)).toMatchObject({ digest: one, health: 'healthy' })
+    const asked = await target.observe({ ...of, healthcheck: { ...HEALTH, startPeriod: 0 } })
+    expect(asked).toMatchObject({
+      digest: one,
+      health: 'unhealthy',
+      because: expect.stringContaining('status 503'),
+      url: null,
+    })
+  })
+})
+
+// These two mostly wait: side by side.
+describe.concurrent('engine down is a Fault', () => {
+  it('for every verb, and it says what to do', async () => {
+    const down = TARGETS.docker({ kind: 'docker', host: `unix:///tmp/nobody-listens-${process.pid}.sock` })
+    const fault = { code: 'target.unreachable', message: expect.stringContaining('Check that the engine runs') }
+    const of = deployment(61)
+    await expect(down.ensureReady()).rejects.toMatchObject(fault)
+    await expect(down.apply(of, () => {}, new AbortController().signal)).rejects.toMatchObject(fault)
+    await expect(down.observe(of)).rejects.toMatchObject(fault)
+    await expect(down.removeAll(instance)).rejects.toMatchObject(fault)
+  })
+
+  it('also where the connection dies half-way through an answer', async () => {
+    const server = createServer((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nO')),
+    ).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const dying = TARGETS.docker({ kind: 'docker', host: `tcp://127.0.0.1:${port}` })
+    await expect(dying.ensureReady()).rejects.toMatchObject({ code: 'target.unreachable' })
+    server.close()
+  }, 10_000)
+})
+
+describe.concurrent('a release that never gets healthy leaves the old one serving, and says its last words', () => {
+  it.each([
+    [
+      'sick',
+      /^replica 1 of 1 never answered 200 on \/healthz within [\d.]+ s \(last: status 503\)\. Its last words:\nmode sick\n/,
+    ],
+    [
+      'deaf',
+      /^replica 1 of 1 never answered 200 on \/healthz within [\d.]+ s \(last: .+\)\. Its last words:\nmode deaf\n/,
+    ],
+    [
+      'dies',
+      /^replica 1 of 1 exited with code 3 before it answered on \/healthz\. Its last words:\ncannot reach the database!\n/,
+    ],
+  ])('%s', async (mode, words) => {
+    const project = { sick: 10, deaf: 11, dies: 12 }[mode] ?? 0
+    const old = await serve(deployment(project))
+    const before = await containers(project)
+    const told = because(await apply(deployment(project, { digest: two, mode })))
+    expect(told).toMatch(words)
+    expect(told).toMatch(/The release before it still serves \(1 of 1, sha256:[0-9a-f]{12}\)\.$/)
+    expect(await containers(project)).toEqual(before)
+    expect(await target.observe(old)).toMatchObject({ digest: one, health: 'healthy' })
+  })
+
+  it('where nothing was there before, it says that too, and leaves nothing', async () => {
+    expect(because(await apply(deployment(13, { mode: 'dies' })))).toMatch(/Nothing else runs here\.$/)
+    expect(await containers(13)).toEqual([])
+  })
+
+  it('what the engine refuses is told in its own words', async () => {
+    const told = because(
+      await apply(deployment(14, { limits: { memoryBytes: 128 * 1024 ** 2, cpus: 4096, pids: 64 } })),
+    )
+    expect(told).toMatch(/^The engine refuses the container: .*CPUs/)
+    expect(await containers(14)).toEqual([])
+  })
+})
+
+describe('a crash half-way leaves nothing behind after the next apply', () => {
+  it('a worker that is killed while the new release starts', async () => {
+    const old = await serve(deployment(20))
+    const lost = deployment(20, { digest: two, mode: 'deaf', healthcheck: { ...HEALTH, startPeriod: 60_000 } })
+    const index = fileURLToPath(new URL('../../environments/targets/index.ts', import.meta.url))
+    const program = `import(${JSON.stringify(index)}).then(({ TARGETS }) =>
+      TARGETS.docker({ kind: 'docker' }).apply(${JSON.stringify(lost)}, () => {}, new AbortController().signal))`
+    const worker = spawn(process.execPath, ['--import', 'tsx', '-e', program], { stdio: 'ignore' })
+    await until('the lost attempt runs', async () =>
+      (await containers(20)).some((c) => c.image === two && c.state === 'running'),
+    )
+    worker.kill('SIGKILL')
+    await once(worker, 'exit')
+
+    // Nobody has told the engine: the half-made replica is still there, and must not count.
+    expect(await containers(20)).toHaveLength(2)
+    const seen = await target.observe(old)
+    expect(seen).toMatchObject({ digest: one, health: 'healthy' })
+    expect(seen.replicas).toHaveLength(1)
+
+    await serve({ ...lost, epoch: 2, env: { MODE: 'healthy' }, healthcheck: HEALTH })
+    expect((await containers(20)).map((c) => [c.image, c.name.endsWith('-starting')])).toEqual([[two, false]])
+  })
+
+  it('between the take-over and the end of the old release, the new one is what runs', async () => {
+    await serve(deployment(21, { mode: 'stubborn' }))
+    const [stubborn] = await containers(21)
+    const next = deployment(21, { digest: two })
+    const applying = apply(next)
+    await until('the new one has taken over', async () =>
+      (await containers(21)).some((c) => c.image === two && !c.name.endsWith('-starting')),
+    )
+    const seen = await target.observe(next)
+    expect(seen).toMatchObject({
+      digest: two,
+      health: 'healthy',
+      because: expect.stringContaining('1 container of an earlier release not removed yet'),
+    })
+    await docker.getContainer(stubborn?.id ?? '').kill()
+    expect(await applying).toMatchObject({ ok: true })
+    expect(await containers(21)).toHaveLength(1)
+  })
+
+  it('an attempt that was overtaken by a later one of the same promotion changes nothing', async () => {
+    const first = await serve(deployment(22, { epoch: 3 }))
+    const before = await containers(22)
+    await expect(apply({ ...first, epoch: 2, digest: two })).rejects.toMatchObject({ code: 'conflict' })
+    expect(await containers(22)).toEqual(before)
+  })
+
+  it('a dead serving replica stays the serving one beside a half-made newer one', () => {
+    const c = { spec: 'a', halfMade: false, running: false, createdAt: '2026-11-21T00:00:00Z' }
+    const newer = { ...c, spec: 'b', halfMade: true, running: true, createdAt: '2026-11-21T00:01:00Z' }
+    expect(tellApart([c, newer])).toEqual({ serving: [c], halfMade: [newer], retired: [] })
+  })
+})
+
+describe('two replicas', () => {
+  it('both serve, each at an address of its own; a dead one alone is replaced', async () => {
+    const of = await serve(deployment(30, { replicas: 2 }))
+    const seen = await target.observe(of)
+    expect(seen).toMatchObject({ digest: one, health: 'healthy', because: 'each of 2 replicas answers on /healthz' })
+    expect(new Set(seen.replicas.map((r) => r.url)).size).toBe(2)
+
+    const [gone, stays] = seen.replicas
+    await docker.getContainer(gone?.id ?? '').remove({ force: true })
+    expect(await target.observe(of)).toMatchObject({
+      digest: one,
+      health: 'unhealthy',
+      because: '1 of 2 replicas healthy: 1 gone',
+    })
+
+    await serve({ ...of, epoch: 2 })
+    const healed = await target.observe(of)
+    expect(healed).toMatchObject({ health: 'healthy' })
+    expect(healed.replicas.map((r) => r.id)).toContain(stays?.id)
+    expect(healed.replicas).toHaveLength(2)
+  })
+
+  it('one of two that fails takes the other new one with it', async () => {
+    const old = await serve(deployment(31, { replicas: 2 }))
+    const told = because(await apply(deployment(31, { replicas: 2, digest: two, mode: 'dies' })))
+    expect(told).toMatch(/^replica [12] of 2 exited with code 3/)
+    expect(told).toMatch(/still serves \(2 of 2/)
+    expect((await target.observe(old)).replicas).toHaveLength(2)
+  })
+})
+
+describe('killing a container shows in observe', () => {
+  it('and applying the same release again brings it back', async () => {
+    const of = await serve(deployment(40))
+    const [killed] = await containers(40)
+    await docker.getContainer(killed?.id ?? '').kill()
+    const seen = await target.observe(of)
+    expect(seen).toMatchObject({ digest: null, health: 'unhealthy', url: null })
+    expect(seen.because).toMatch(/^0 of 1 replica healthy: .* does not run \(exit code 137\)$/)
+    await serve(of)
+    expect(await target.observe(of)).toMatchObject({ digest: one, health: 'healthy' })
+    expect(await containers(40)).toHaveLength(1)
+  })
+})
+
+describe('an aborted apply', () => {
+  it('removes the new replicas at once and leaves the old one serving', async () => {
+    const old = await serve(deployment(50))
+    const before = await containers(50)
+    const abort = new AbortController()
+    const applying = apply(
+      deployment(50, { digest: two, mode: 'deaf', healthcheck: { ...HEALTH, startPeriod: 60_000 } }),
+      abort.signal,
+    )
+    await until('the new replica is there', async () => (await containers(50)).length === 2)
+    abort.abort(new Error('somebody canceled the run'))
+    expect(because(await applying)).toMatch(
+      /^Stopped before the new release was healthy: somebody canceled the run\nThe release before it still serves/,
+    )
+    expect(await containers(50)).toEqual(before)
+    expect(await target.observe(old)).toMatchObject({ digest: one, health: 'healthy' })
+  })
+})
+
+describe('unknown digest', () => {
+  it('is refused by name, before anything is touched', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`
+    expect(because(await apply(deployment(60, { digest })))).toContain(`does not hold the image ${digest}`)
+  })
+
+  it.each(['shiplock-demo/node:20', 'sha256:12', '-v/:/host'])('%s is no digest', async (digest) => {
+    expect(because(await apply(deployment(60, { digest })))).toContain('is not a digest')
+  })
+})
+
+describe('the container holds no privileges', () => {
+  it('no socket, no bind, five capabilities, nothing to gain, and its limits', async () => {
+    await serve(deployment(70))
+    const [of] = await containers(70)
+    const { HostConfig: host, Mounts, NetworkSettings } = await docker.getContainer(of?.id ?? '').inspect()
+    expect(Mounts).toEqual([])
+    expect(host).toMatchObject({
+      Binds: null,
+      Privileged: false,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      Init: true,
+      PidMode: '',
+      IpcMode: 'private',
+      Memory: 128 * 1024 ** 2,
+      NanoCpus: 1e9,
+      PidsLimit: 64,
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    })
+    expect(NetworkSettings.Ports['8085/tcp']).toMatchObject([{ HostIp: '127.0.0.1' }])
+    const [network] = Object.values(NetworkSettings.Networks)
+    expect(network?.Aliases).toContain('hello')
+
+    const exec = await docker.getContainer(of?.id ?? '').exec({ Cmd: ['cat', '/proc/1/status'], AttachStdout: true })
+    const stream = await exec.start({})
+    let status = ''
+    for await (const chunk of stream) status += chunk
+    // CHOWN 0, DAC_OVERRIDE 1, SETGID 6, SETUID 7, NET_BIND_SERVICE 10: the bits of five capabilities.
+    expect(status).toMatch(/CapBnd:\s+00000000000004c3\n/)
+    expect(status).toMatch(/NoNewPrivs:\s+1\n/)
+  })
+
+  it('removeAll leaves neither container nor network, and may be said twice', async () => {
+    await target.removeAll(instance)
+    await target.removeAll(instance)
+    const filters = { label: [`shiplock.instance=${instance}`] }
+    expect(await docker.listContainers({ all: true, filters })).toEqual([])
+    expect(await docker.listNetworks({ filters })).toEqual([])
+  })
+})

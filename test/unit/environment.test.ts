@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { EnvironmentPolicy, parseEnvironment, problemInWords } from '../../environments/environment'
+
+const MINIMAL = 'name: test\nstart: automatic\ntarget: { kind: docker }\n'
+
+function policyOf(text: string): EnvironmentPolicy {
+  const parsed = parseEnvironment(text, 'test.yaml')
+  if (!parsed.ok) throw new Error(parsed.problems.map(problemInWords).join('\n'))
+  return parsed.policy
+}
+
+function problemsOf(text: string): string[] {
+  const parsed = parseEnvironment(text, 'test.yaml')
+  if (parsed.ok) throw new Error('expected problems, the file is valid')
+  return parsed.problems.map(problemInWords)
+}
+
+describe('the file of an environment', () => {
+  it('that a project starts with is valid', () => {
+    expect(policyOf(readFileSync(new URL('../../environments/test.yaml', import.meta.url), 'utf8'))).toEqual({
+      name: 'test',
+      start: 'automatic',
+      target: { kind: 'docker', address: '127.0.0.1' },
+      approvals: [],
+      freeze: [],
+      verify: [],
+    })
+  })
+
+  it('may say where, how many and how large', () => {
+    const more = 'after: test\nreplicas: 3\nlimits: { memory: 512m, cpus: 0.5, pids: 256 }\n'
+    const target = 'target: { kind: docker, host: "unix:///run/other.sock", address: 10.0.0.7 }'
+    const policy = policyOf(
+      MINIMAL.replace('name: test', 'name: prerelease').replace('target: { kind: docker }', target) + more,
+    )
+    expect(policy).toMatchObject({
+      name: 'prerelease',
+      after: 'test',
+      replicas: 3,
+      limits: { memory: 512 * 1024 ** 2, cpus: 0.5, pids: 256 },
+      target: { kind: 'docker', host: 'unix:///run/other.sock', address: '10.0.0.7' },
+    })
+  })
+
+  it('once parsed, parses again to the same: that is how the record keeps it', () => {
+    const policy = policyOf(`${MINIMAL}limits: { memory: 1g }\n`)
+    expect(EnvironmentPolicy.parse(JSON.parse(JSON.stringify(policy)))).toEqual(policy)
+  })
+
+  it('has all its problems told at once, each with its line and the nearest right name', () => {
+    const text =
+      'name: Test\nstrat: automatic\ntarget:\n  kind: docker\n  adress: 127.0.0.1\nreplicas: many\nlimits:\n  memory: lots\n  cpu: 2\n'
+    expect(problemsOf(text)).toEqual([
+      'test.yaml:1 name: must start with a letter and hold a-z, 0-9 and "-" only, at most 32',
+      'test.yaml:1 start: must be automatic, on-signoff or by-hand',
+      'test.yaml:2 strat: is not known here; did you mean `start`?',
+      'test.yaml:5 target.adress: is not known here; did you mean `address`?',
+      'test.yaml:6 replicas: must be a number',
+      'test.yaml:8 limits.memory: must be a size like 512m, or a number of bytes',
+      'test.yaml:9 limits.cpu: is not known here; did you mean `cpus`?',
+    ])
+  })
+
+  it.each([
+    [
+      'approvals:\n  - { role: owner, count: 1 }\n  - { role: ops, count: 1, passkey: required }',
+      'approvals: is not carried by this version, and is refused because nobody would be asked',
+    ],
+    [
+      'freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Asia/Shanghai, reason: weekend } ]',
+      'freeze: is not carried by this version, and is refused because the window would not be kept',
+    ],
+    ['verify: [smoke]', 'verify: is not carried by this version, and is refused because nothing would be verified'],
+  ])('that forbids what this version would do anyway is refused: %s', (line, told) => {
+    expect(problemsOf(`${MINIMAL}${line}\n`)).toEqual([`test.yaml:4 ${told}: remove it, or leave the list empty`])
+  })
+
+  it('may leave these lists empty', () => {
+    expect(policyOf(`${MINIMAL}approvals: []\nfreeze: []\nverify: []\n`)).toMatchObject({ approvals: [] })
+  })
+
+  it('names a kind of target that this version carries', () => {
+    expect(problemsOf(MINIMAL.replace('docker', 'swarm'))).toEqual([
+      'test.yaml:3 target.kind: must be docker: this version carries no other kind of target',
+    ])
+  })
+
+  it.each(['0.0.0.0', '"::"', '"0:0:0:0:0:0:0:0"'])('does not publish a release on every network: %s', (address) => {
+    expect(problemsOf(MINIMAL.replace('docker }', `docker, address: ${address} }`))).toEqual([
+      expect.stringContaining('test.yaml:3 target.address: name one address'),
+    ])
+  })
+
+  it.each(['ssh://host', 'tcp://user:secret@host:2375', 'tcp://host', 'relative.sock'])(
+    'does not reach an engine by %s',
+    (host) => {
+      expect(problemsOf(MINIMAL.replace('docker }', `docker, host: "${host}" }`))).toEqual([
+        'test.yaml:3 target.host: must be unix:///path, /path or tcp://host:port',
+      ])
+    },
+  )
+
+  it('does not come after itself', () => {
+    expect(problemsOf(`${MINIMAL}after: test\n`)).toEqual([
+      'test.yaml:4 after: an environment cannot come after itself',
+    ])
+  })
+
+  it.each([
+    ['', 'test.yaml: the file is empty'],
+    ['- a list\n', 'test.yaml:1: must be a mapping'],
+    [`${MINIMAL}name: again\n`, 'test.yaml:4 name: `name` stands here a second time; first on line 1'],
+    [`${MINIMAL}---\nname: two\n`, 'test.yaml:4: a second document starts here; one file describes one service'],
+  ])('that is no single mapping is refused: %j', (text, told) => {
+    expect(problemsOf(text)).toEqual([told])
+  })
+})
