@@ -1,0 +1,125 @@
+// Shiplock in one command: the embedded database where none is given, migrations, keys, one web process and one worker.
+// Each is a process of its own, since they hold different things (README, "Processes and trust").
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdirSync, watch } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { migrate } from '../prisma/migrate'
+import { ensurePostgres, stateDir } from '../prisma/postgres'
+import { ensureKeys } from '../prisma/seal'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const dev = process.argv.includes('--dev')
+const state = stateDir()
+/** A process that dies is started again, unless it keeps dying: then something is wrong that restarting cannot mend. */
+const MOST_DEATHS = 5
+const DEATHS_WITHIN_MS = 60_000
+
+mkdirSync(state, { recursive: true, mode: 0o755 })
+await ensureKeys(join(state, 'keys'))
+const embedded = process.env.DATABASE_URL ? null : await ensurePostgres({ dir: join(state, 'postgres') })
+const databaseUrl = process.env.DATABASE_URL || (embedded?.url ?? '')
+const applied = await migrate(databaseUrl)
+if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
+
+const host = process.env.HOST || '127.0.0.1'
+const port = process.env.PORT === '0' ? await freePort(host) : Number(process.env.PORT || 8080)
+const env: NodeJS.ProcessEnv = {
+  ...process.env, DATABASE_URL: databaseUrl, SHIPLOCK_STATE: state, HOST: host, PORT: String(port),
+  PUBLIC_URL: process.env.PUBLIC_URL || `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
+}
+if (!dev) env.NODE_ENV = 'production'
+
+const children = new Map<string, ChildProcess>()
+let stopping = false
+
+function start(name: string, script: string, arguments_: string[] = []): Promise<void> {
+  const child = fork(join(ROOT, script), arguments_, { cwd: ROOT, env, execArgv: ['--import', 'tsx'], stdio: 'inherit' })
+  children.set(name, child)
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve())
+    child.once('exit', (code, signal) => {
+      children.delete(name)
+      reject(new Error(`${name} ended before it was ready (${signal ?? `exit ${code}`})`))
+      if (!stopping) diedUnasked(name, script, arguments_, code, signal)
+    })
+  })
+}
+
+/** `npm run dev`: what a process was started from has changed, so it is started again; pages reload by themselves. */
+const WATCHED: Record<string, readonly string[]> = {
+  web: ['app/_server', 'pipelines', 'prisma'],
+  worker: ['worker', 'environments', 'pipelines', 'prisma'],
+}
+
+function reloadOnChange() {
+  for (const [name, folders] of Object.entries(WATCHED)) {
+    let soon: NodeJS.Timeout | undefined
+    for (const folder of folders) {
+      watch(join(ROOT, folder), { recursive: true }, (_event, file) => {
+        if (file === null || !/\.(ts|yaml|Dockerfile)$/.test(file)) return
+        clearTimeout(soon)
+        soon = setTimeout(() => children.get(name)?.kill('SIGTERM'), 200)
+      })
+    }
+  }
+}
+
+const deaths = new Map<string, number[]>()
+function diedUnasked(name: string, script: string, arguments_: string[], code: number | null, signal: string | null) {
+  if (dev && code === 0) return void start(name, script, arguments_).catch((error: Error) => console.error(error.message))
+  const recent = [...(deaths.get(name) ?? []), Date.now()].filter((t) => t > Date.now() - DEATHS_WITHIN_MS)
+  deaths.set(name, recent)
+  if (code === 2 || recent.length >= MOST_DEATHS) {
+    console.error(`${name} ended (${signal ?? `exit ${code}`})${code === 2 ? '' : ` ${recent.length} times within a minute`}; Shiplock stops.`)
+    void stop(1)
+    return
+  }
+  console.warn(`${name} ended unasked (${signal ?? `exit ${code}`}); starting it again`)
+  start(name, script, arguments_).catch((error: Error) => console.error(error.message))
+}
+
+async function stop(exitCode: number) {
+  if (stopping) return
+  stopping = true
+  await Promise.all([...children.values()].map(ended))
+  await embedded?.stop()
+  process.exit(exitCode)
+}
+
+/** Asks a process to drain; what has not ended within its own deadline and some more is killed. */
+function ended(child: ChildProcess): Promise<void> {
+  const deadline = (Number(process.env.DRAIN_SECONDS || 30) + 15) * 1000
+  return new Promise((resolve) => {
+    const kill = setTimeout(() => child.kill('SIGKILL'), deadline)
+    child.once('exit', () => {
+      clearTimeout(kill)
+      resolve()
+    })
+    child.kill('SIGTERM')
+  })
+}
+
+function freePort(on: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject).listen(0, on, () => {
+      const address = server.address()
+      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))))
+    })
+  })
+}
+
+process.on('SIGTERM', () => void stop(0))
+process.on('SIGINT', () => void stop(0))
+process.on('disconnect', () => void stop(0))
+
+try {
+  await Promise.all([start('web', 'app/_server/main.ts', dev ? ['--dev'] : []), start('worker', 'worker/main.ts')])
+  console.log(`Shiplock is up: ${env.PUBLIC_URL}`)
+  process.send?.({ ready: env.PUBLIC_URL })
+  if (dev) reloadOnChange()
+} catch (error) {
+  console.error((error as Error).message)
+  await stop(1)
+}

@@ -1,0 +1,94 @@
+import type { Context } from '../pipelines/context'
+import { type Doorbell } from './queue'
+import { Ear } from './ear'
+import { DUE, type JobName, JOBS, type Lane, rungBy } from './jobs'
+import { Quarantine } from './settle'
+import { sweepOrphans } from './orphans'
+
+const SWEEP_MS = 1_000
+const HEARTBEAT_MS = 3_000
+const ORPHANS_MS = 15_000
+const REPORT_DEBOUNCE_MS = 20
+
+export interface RunningWorker {
+  /** Takes no more work and waits for what is in hand; `deadlineMs` later it is given back. */
+  drain(deadlineMs: number, stopNow: AbortController): Promise<void>
+}
+
+/** Starts answering: hears the record's doorbell, sweeps what a crash left, keeps its sign of life. */
+export async function startWorker(context: Context, doorbell: Doorbell, lanes: Record<Lane, number>): Promise<RunningWorker> {
+  const { pool } = context.record
+  const quarantine = new Quarantine()
+  const work = async (job: JobName, id: number) => {
+    const key = `${job}-${id}`
+    if (!quarantine.admits(key)) return
+    try {
+      await JOBS[job].do(context, id)
+      quarantine.passed(key)
+    } catch (error) {
+      console.error(`${job} ${id}${quarantine.threw(key) ? ' is put aside for five minutes' : ''}:`, error)
+    }
+  }
+  const ring = (job: JobName, id: number) =>
+    doorbell.ring(JOBS[job].lane, job, id).catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
+  const ringDue = async (statement: string) => {
+    const { rows } = await pool.query<{ job: JobName; id: number }>(statement)
+    await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id)))
+  }
+
+  let reportsSoon: NodeJS.Timeout | undefined
+  const reports = `SELECT 'report' AS job, id FROM (${JOBS.report.due} LIMIT 50) d`
+  const heard = (payload: string) => {
+    const [subject = '', id = '', status = ''] = payload.split(':')
+    context.leases.heard(subject, Number(id), status)
+    for (const job of rungBy(subject, status)) void ring(job, Number(id))
+    if (subject === 'stage' || subject === 'run') {
+      reportsSoon ??= setTimeout(() => {
+        reportsSoon = undefined
+        ringDue(reports).catch(complain)
+      }, REPORT_DEBOUNCE_MS)
+    }
+  }
+  const complain = (error: Error) => console.warn(`the record cannot be swept now: ${error.message}`)
+  const ear = new Ear(context.record.url, heard)
+  await ear.open()
+  for (const lane of Object.keys(lanes) as Lane[]) doorbell.answer(lane, lanes[lane], work)
+
+  const timers = [
+    every(SWEEP_MS, () => ringDue(DUE), complain),
+    every(HEARTBEAT_MS, () => beat(context), complain),
+    every(ORPHANS_MS, () => sweepOrphans(context), (error) => console.warn(`orphans cannot be swept now: ${error.message}`)),
+  ]
+  return {
+    async drain(deadlineMs, stopNow) {
+      for (const stop of timers) stop()
+      clearTimeout(reportsSoon)
+      const giveBack = setTimeout(() => stopNow.abort(new Error('the worker is stopping')), deadlineMs)
+      await doorbell.drain()
+      clearTimeout(giveBack)
+      await ear.close()
+      await pool.query('DELETE FROM "Worker" WHERE id = $1', [context.worker])
+    },
+  }
+}
+
+const beat = (context: Context) =>
+  context.record.pool.query(`INSERT INTO "Worker" (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp()`, [context.worker])
+
+/** Does it now and again `ms` after it is done; never two at once. */
+function every(ms: number, act: () => Promise<unknown>, complain: (error: Error) => void): () => void {
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  const turn = () => {
+    act()
+      .catch(complain)
+      .finally(() => {
+        if (!stopped) timer = setTimeout(turn, ms)
+      })
+  }
+  turn()
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+}
