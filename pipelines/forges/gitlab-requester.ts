@@ -1,0 +1,186 @@
+// How GitLab is asked. gitbeaker's own requester repeats every 429 and 502 ten times within 0.3 s, POST included, which
+// doubles notes and hammers a busy forge; this one asks once and leaves the repeating to the row that owes the call.
+
+import {
+  createRequesterFn,
+  type RequesterType,
+  type RequestOptions,
+  type ResourceOptions,
+} from '@gitbeaker/requester-utils'
+import { Fault, type FaultCode } from '../fault'
+import { firstLine } from '../title'
+
+/** Bytes of one answer. A page of 100 hooks is about 100 KB. */
+const MAX_ANSWER = 10 * 1024 * 1024
+/** A forge may ask us to wait an hour; longer is a clock that went wrong. */
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+/** A Fault that keeps what GitLab said, for the verbs that must read it. */
+export class GitlabFault extends Fault {
+  /** 0: there was no answer. */
+  readonly status: number
+  /** GitLab's own words, one line, without secrets. */
+  readonly words: string
+  constructor(code: FaultCode, message: string, answer: { status: number; words: string; retryAfterMs?: number }) {
+    super(code, message, answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs })
+    this.status = answer.status
+    this.words = answer.words
+  }
+}
+
+/** Replaces every secret in a text. Short ones are left: masking "a" would mask the message. */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((masked, secret) => (secret.length < 4 ? masked : masked.replaceAll(secret, '***')), text)
+}
+
+/** Milliseconds, from Retry-After (seconds or a date) or GitLab's RateLimit-Reset (Unix seconds). */
+function retryAfterMs(headers: Headers, now: number): number | undefined {
+  const after = headers.get('retry-after')
+  const reset = headers.get('ratelimit-reset')
+  let ms = Number.NaN
+  if (after !== null) ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - now
+  else if (reset !== null && /^\d+$/.test(reset)) ms = Number(reset) * 1000 - now
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : undefined
+}
+
+function codeOf(status: number, words: string): FaultCode {
+  if (status === 429) return 'forge.busy'
+  // Only the lock on commit statuses is worth waiting for; other 409s are an answer.
+  if (status === 409 && /in progress|locked|try again/i.test(words)) return 'forge.busy'
+  if (status === 401 || status === 403) return 'forge.denied'
+  if (status === 404) return 'forge.missing'
+  return status === 408 || status >= 500 ? 'forge.unreachable' : 'forge.refused'
+}
+
+/** `{"message": "…"}`, `{"message": {"field": ["…"]}}`, `{"error": "…", "error_description": "…"}`, or plain text. */
+function wordsOf(body: string, contentType: string): string {
+  if (/html/i.test(contentType)) return 'a web page, not an answer of the API'
+  let said: unknown = body
+  try {
+    said = JSON.parse(body)
+  } catch {
+    return firstLine(body, 300) // 429 and errors of proxies come as plain text
+  }
+  if (typeof said !== 'object' || said === null) return firstLine(String(said), 300)
+  const { error_description, message, error, scope } = said as Record<string, unknown>
+  const parts = [message, error, error_description, scope && `scope: ${String(scope)}`].filter(Boolean)
+  return firstLine(parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join('; '), 300)
+}
+
+/** Reads at most MAX_ANSWER bytes; null: there was more. */
+async function readBounded(response: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  if (response.body === null) return ''
+  for await (const chunk of response.body) {
+    size += chunk.byteLength
+    if (size > MAX_ANSWER) return null // leaving the loop cancels the stream and closes the connection
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** What node's fetch hides in `cause`: ECONNREFUSED, ENOTFOUND, a certificate's fault. Addresses and codes, no headers. */
+function whyUnreachable(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause
+  if (cause instanceof Error) return 'code' in cause ? `${String(cause.code)}: ${cause.message}` : cause.message
+  return error.message
+}
+
+const isTimeout = (error: unknown) =>
+  error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')
+
+/** One call: its name for messages, and the address without the query. */
+function callOf(endpoint: string, options: RequestOptions) {
+  const url = new URL(`${options.prefixUrl}/${endpoint}`)
+  // "." and ".." survive percent-encoding as they are, and would climb to another call.
+  if (endpoint.split('/').some((segment) => segment === '.' || segment === '..')) {
+    throw new Fault('input.invalid', `no call can be made of ${JSON.stringify(endpoint)}: a name in it is "." or ".."`)
+  }
+  const name = `${options.method ?? 'GET'} ${url.origin}${url.pathname}`
+  url.search = options.searchParams ?? ''
+  return { url, name }
+}
+
+async function ask(endpoint: string, options: RequestOptions, deadlineMs: number) {
+  const { url, name } = callOf(endpoint, options)
+  const secrets = Object.entries(options.headers ?? {}).flatMap(([key, value]) =>
+    /token|authorization/i.test(key) ? [value] : [],
+  )
+  const fault = (code: FaultCode, what: string, answer: { status: number; words: string; retryAfterMs?: number }) =>
+    new GitlabFault(code, maskSecrets(`${name}: ${what}`, secrets), {
+      ...answer,
+      words: maskSecrets(answer.words, secrets),
+    })
+
+  let response: Response
+  let body: string | null
+  try {
+    response = await fetch(url, {
+      method: options.method ?? 'GET',
+      headers: { accept: 'application/json', ...options.headers },
+      body: options.body ?? null,
+      // A redirect would carry the token, and a POST as a GET, to an address that nobody configured.
+      redirect: 'manual',
+      signal: options.signal ?? AbortSignal.timeout(deadlineMs),
+    })
+    body = await readBounded(response)
+  } catch (error) {
+    const why = isTimeout(error) ? `no answer within ${deadlineMs / 1000} s` : whyUnreachable(error)
+    throw fault('forge.unreachable', why, { status: 0, words: '' })
+  }
+
+  const { status } = response
+  if (body === null)
+    throw fault('forge.refused', `the answer is larger than ${MAX_ANSWER / 1024 ** 2} MiB`, { status, words: '' })
+  if (status >= 300 && status < 400) {
+    const location = response.headers.get('location') ?? ''
+    const to = URL.canParse(location, url.href) ? new URL(location, url.href) : null
+    throw fault(
+      'forge.refused',
+      `${status}, a redirect to ${to?.origin ?? 'nowhere'}: set the forge's address to its final one`,
+      { status, words: '' },
+    )
+  }
+  const type = response.headers.get('content-type') ?? ''
+  if (!response.ok) {
+    const words = wordsOf(body, type)
+    const wait = retryAfterMs(response.headers, Date.now())
+    throw fault(codeOf(status, words), `${status} ${words}`, {
+      status,
+      words,
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    })
+  }
+  return {
+    status,
+    headers: Object.fromEntries(response.headers),
+    body:
+      status === 204
+        ? null
+        : parsed(body, () =>
+            fault(
+              'forge.unreachable',
+              `${status}, but no JSON (${firstLine(type, 60) || 'no content type'}): is this address GitLab, and is no sign-in page before it?`,
+              { status, words: '' },
+            ),
+          ),
+  }
+}
+
+function parsed(body: string, otherwise: () => Fault): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw otherwise() // a proxy's or sign-in page's 200
+  }
+}
+
+/** For gitbeaker's `requesterFn`: one request per call, a deadline, no redirect, a bounded answer, and Faults for errors. */
+export function gitlabRequester(deadlineMs: number): (resource: ResourceOptions) => RequesterType {
+  return createRequesterFn(
+    async (_resource, options) => options,
+    async (endpoint, options) => (await ask(endpoint, options ?? {}, deadlineMs)) as never,
+  )
+}

@@ -1,0 +1,123 @@
+// The exact files of one commit, by git over HTTP, without a working tree on this machine: nothing of a repository is
+// ever checked out, run, followed or interpreted here. One bare repository per project is the cache.
+//
+// Concurrency: any number of calls for one directory, also from several processes. Repeatability: always.
+// Not fetched: submodules (they come out as empty folders) and Git LFS content (the pointer files come out).
+
+import { Fault } from './fault'
+import { archive, askObjects, fetchInto, readyRepository } from './git-cache'
+import { readCommit, readTree, type TreeEntry } from './git-objects'
+import { type Credentials, type GitAccess, urlForGit } from './git-process'
+
+/** One commit, at hand: what it says stays right for ever, the files come from the cache. */
+export interface Commit {
+  commit: string
+  /** The tree's hash: two commits of the same tree have the same files. */
+  tree: string
+  /** First line of the message, at most 200 characters; untrusted text. */
+  title: string
+  /**
+   * A file by its path from the root. Null: there is no such file, or it is a folder, a submodule or a symbolic link
+   * (links are never followed, so a link named like a file counts as absent). Larger than `maxBytes`: Fault input.invalid.
+   */
+  readFile(path: string, maxBytes: number): Promise<Buffer | null>
+  /** Names in the root folder, files and folders alike. */
+  list(): Promise<string[]>
+  /** A tar of exactly the commit's files, made afresh for each call; destroy it to stop early. */
+  files(): NodeJS.ReadableStream
+}
+
+export interface FetchOrder {
+  /** The project's cache: a directory of its own, made where it is absent. */
+  dir: string
+  /** http or https, without credentials. */
+  url: string
+  credentials: Credentials | null
+  /** 40 or 64 hex digits. */
+  commit: string
+  /** For the whole call, in ms. */
+  deadlineMs: number
+  signal: AbortSignal
+}
+
+/** Bytes of a commit object and of one folder's listing; about 100,000 names. */
+const MAX_OBJECT = 8 * 1024 * 1024
+
+/**
+ * Makes the commit available. Faults: forge.denied (user or password), forge.missing (no such commit or repository),
+ * forge.unreachable, forge.busy, git.failed (with git's own last lines), input.invalid (a bad address or hash).
+ */
+export async function fetchCommit(order: FetchOrder): Promise<Commit> {
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(order.commit))
+    throw new Fault('input.invalid', 'a commit is 40 or 64 hex digits')
+  const access: GitAccess = {
+    dir: order.dir,
+    url: urlForGit(order.url),
+    credentials: order.credentials,
+    deadline: Date.now() + order.deadlineMs,
+    signal: order.signal,
+  }
+  const isNew = await readyRepository(access, order.commit.length === 64 ? 'sha256' : 'sha1')
+  const held = isNew ? null : await look(access, order.commit)
+  if (held !== null) return commitOf(order, held)
+  await fetchInto(access, order.commit, async () => (await look(access, order.commit)) !== null)
+  const fetched = await look(access, order.commit)
+  if (fetched === null) throw new Fault('forge.missing', `${order.commit} is not a commit of this repository`)
+  return commitOf(order, fetched)
+}
+
+interface Held {
+  tree: string
+  title: string
+  root: TreeEntry[]
+}
+
+/** Commit and root folder in one process; null where the cache has not both. */
+async function look(access: GitAccess, commit: string): Promise<Held | null> {
+  const [commitObject, treeObject] = await askObjects(access, [`${commit}^{commit}`, `${commit}^{tree}`], MAX_OBJECT)
+  if (!commitObject || !treeObject) return null
+  // A tag's hash peels to another commit: what was asked for is then not a commit.
+  if (commitObject.id !== commit) throw new Fault('forge.missing', `${commit} is a tag, not a commit`)
+  return { ...readCommit(commitObject.bytes), root: readTree(treeObject.bytes, commit.length) }
+}
+
+function commitOf(order: FetchOrder, held: Held): Commit {
+  const reading = (): GitAccess => ({
+    dir: order.dir,
+    url: '',
+    credentials: null,
+    deadline: Date.now() + order.deadlineMs,
+    signal: order.signal,
+  })
+  return {
+    commit: order.commit,
+    tree: held.tree,
+    title: held.title,
+    readFile: (path, maxBytes) => readFile(reading(), held.root, path, maxBytes, order.commit.length),
+    list: async () => held.root.map((entry) => entry.name.toString('utf8')),
+    files: () => archive(order.dir, order.commit),
+  }
+}
+
+/** Walks the tree objects name by name, so that no link is followed and no "..", ":" or glob means anything. */
+async function readFile(
+  access: GitAccess,
+  root: TreeEntry[],
+  path: string,
+  maxBytes: number,
+  hashLength: number,
+): Promise<Buffer | null> {
+  const names = path.split('/')
+  let folder = root
+  for (const [depth, name] of names.entries()) {
+    const wanted = Buffer.from(name)
+    const entry = folder.find((candidate) => candidate.name.equals(wanted))
+    const isLast = depth === names.length - 1
+    if (entry === undefined || entry.kind !== (isLast ? 'file' : 'folder')) return null
+    const [object] = await askObjects(access, [entry.id], isLast ? maxBytes : MAX_OBJECT)
+    if (!object) throw new Fault('git.failed', `${entry.id} is not in the cache although its commit is`)
+    if (isLast) return object.bytes
+    folder = readTree(object.bytes, hashLength)
+  }
+  return null
+}
