@@ -37,7 +37,7 @@ CREATE TRIGGER "AuditEntry_append_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "
 ALTER TABLE "AuditEntry" ENABLE ALWAYS TRIGGER "AuditEntry_append_only";
 
 -- The last word on what a stranger can make us store. The code refuses or shortens earlier; in characters.
-ALTER TABLE "Delivery" ADD CONSTRAINT "Delivery_decision" CHECK ("decision" IN ('accepted', 'ignored', 'duplicate'));
+ALTER TABLE "Delivery" ADD CONSTRAINT "Delivery_decision" CHECK ("decision" IN ('accepted', 'ignored', 'refused', 'duplicate'));
 ALTER TABLE "Run" ADD CONSTRAINT "Run_branch_length" CHECK (char_length("branch") <= 1024);
 ALTER TABLE "Run" ADD CONSTRAINT "Run_title_length" CHECK (char_length("title") <= 1000);
 ALTER TABLE "Release" ADD CONSTRAINT "Release_branch_length" CHECK (char_length("branch") <= 1024);
