@@ -8,7 +8,7 @@ import { type EnvironmentShape, PromotionShape } from '../shapes'
 /** The columns of a promotion that leave the record. */
 export const PROMOTION_COLUMNS = {
   id: true, status: true, because: true, verdicts: true, requestedBy: true, runId: true, observed: true, url: true,
-  createdAt: true, startedAt: true, deployedAt: true, finishedAt: true, dueAt: true,
+  createdAt: true, startedAt: true, deployedAt: true, finishedAt: true, dueAt: true, attempts: true,
   environment: { select: { name: true } },
   release: { select: { id: true, service: true, tag: true, digest: true, version: true, commit: true } },
 } as const satisfies Prisma.PromotionSelect

@@ -19,7 +19,7 @@ const STAGE_TIMES = { name: true, status: true, startedAt: true, finishedAt: tru
 
 const DETAIL = {
   ...SUMMARY,
-  before: true, tree: true, goesTo: true, dueAt: true, plan: true,
+  before: true, tree: true, goesTo: true, dueAt: true, attempts: true, plan: true,
   stages: {
     select: {
       ...STAGE_TIMES,

@@ -13,9 +13,13 @@ export interface Facts {
   now: Date
 }
 
+/** What has errored this often is tried again only when somebody asks: MAX_ATTEMPTS of execute.ts and deploy.ts. */
+const TRIED_BY_ITSELF = 5
+
 /** What runs, stages and promotions have in common for this question. */
 export interface Due {
   status: string
+  attempts: number
   because: string
   dueAt: Date
   createdAt?: Date
@@ -44,7 +48,7 @@ const whyHeld = (row: Due, born: Date, facts: Facts): Waiting | null =>
   facts.workerAlive ? null : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
 
 function whyErrored(row: Due, born: Date, facts: Facts, name: string): Waiting {
-  if (row.dueAt > facts.now) return whyQueued(row, born, facts, '')
+  if (row.attempts < TRIED_BY_ITSELF) return whyQueued(row, born, facts, `another attempt of ${name}`)
   return waiting(`${name} errored: ${row.because || 'the reason is not known'}`, RETRIER, row.finishedAt ?? row.dueAt)
 }
 
@@ -59,7 +63,8 @@ export function whyRunWaits(run: Due & { createdAt: Date }, stages: readonly Wai
   if (run.status === 'planning') return whyHeld(run, run.createdAt, facts)
   const born = run.startedAt ?? run.createdAt
   const current = stages.find((s) => s.status === 'errored' || s.status === 'queued' || s.status === 'running')
-  if (!current) return run.status === 'errored' ? whyErrored(run, run.createdAt, facts, 'the plan') : null
+  // A plan that errored has used all its attempts: errors that may pass put the run back into the queue instead.
+  if (!current) return run.status === 'errored' ? whyErrored({ ...run, attempts: TRIED_BY_ITSELF }, run.createdAt, facts, 'the plan') : null
   if (current.status === 'running') return whyHeld(current, born, facts)
   if (current.status === 'errored') return whyErrored(current, born, facts, current.name)
   return whyQueued(current, born, facts, `a free lane for ${current.name}`)

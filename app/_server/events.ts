@@ -1,0 +1,143 @@
+import pg from 'pg'
+import type { RecordHandle } from '../../prisma/client'
+import { CHANNEL } from '../../prisma/record'
+
+/** What was rung: `<subject>:<id>:<status>`, or `log:<stage's id>`. */
+export interface Ring {
+  subject: string
+  id: number
+}
+
+/** What a dashboard hears: something changed, go and read it. `run` is the run it belongs to, where there is one. */
+export interface Change extends Ring {
+  run: number | null
+}
+
+/** Rings may have been missed: whoever shows anything should read it again. */
+const EVERYTHING: Change = { subject: 'all', id: 0, run: null }
+
+export const COALESCE_MS = 200
+/** Different things in one flush; beyond it one "all" is cheaper for everybody than the list. */
+const MAX_PENDING = 500
+const BACK_OFF_MS = [250, 500, 1_000, 2_000, 5_000]
+
+export function parseRing(payload: string): Ring | null {
+  const parts = /^([a-z]{1,20}):(\d{1,10})(?::|$)/.exec(payload)
+  return parts ? { subject: parts[1] ?? '', id: Number(parts[2]) } : null
+}
+
+/** One LISTEN connection for all clients of this process. It comes back by itself when the database was away. */
+export class Doorbell {
+  readonly #rings = new Set<(ring: Ring) => void>()
+  readonly #changes = new Set<(changes: readonly Change[]) => void>()
+  #pending = new Map<string, Ring>()
+  #timer: NodeJS.Timeout | undefined
+  #client: pg.Client | undefined
+  #closed = false
+  #failures = 0
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly record: RecordHandle,
+    private readonly complain: (message: string) => void,
+  ) {}
+
+  /** True: rings are being heard at this moment. */
+  get listening() {
+    return this.#client !== undefined
+  }
+
+  /** Each ring as it comes. @returns how to stop hearing */
+  onRing(hear: (ring: Ring) => void): () => void {
+    this.#rings.add(hear)
+    return () => void this.#rings.delete(hear)
+  }
+
+  /** What changed, at most every 200 ms, each thing once. @returns how to stop hearing */
+  onChanges(hear: (changes: readonly Change[]) => void): () => void {
+    this.#changes.add(hear)
+    return () => void this.#changes.delete(hear)
+  }
+
+  /** Connects; when that fails it goes on trying in the background. */
+  async start(): Promise<void> {
+    if (this.#closed) return
+    const client = new pg.Client({ connectionString: this.record.url, application_name: 'shiplock web doorbell', keepAlive: true, connectionTimeoutMillis: 5_000 })
+    let gone = false
+    const lost = (error?: Error) => {
+      if (gone) return
+      gone = true
+      this.#client = undefined
+      client.end().catch(() => {}) // it is gone already; this only frees what is left of it
+      this.#again(error)
+    }
+    client.on('error', lost)
+    client.on('end', () => lost())
+    client.on('notification', (message) => this.#hear(message.payload ?? ''))
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${CHANNEL}`)
+    } catch (error) {
+      lost(error as Error)
+      return
+    }
+    if (this.#closed) return lost()
+    this.#client = client
+    if (this.#failures > 0) for (const hear of this.#changes) hear([EVERYTHING])
+    this.#failures = 0
+  }
+
+  #again(error?: Error) {
+    if (this.#closed) return
+    const ms = BACK_OFF_MS[Math.min(this.#failures++, BACK_OFF_MS.length - 1)] ?? 5_000
+    this.complain(`the doorbell's connection is gone; trying again in ${ms} ms: ${error?.message ?? 'it was closed'}`)
+    this.#retry = setTimeout(() => void this.start(), ms)
+  }
+
+  #hear(payload: string) {
+    const ring = parseRing(payload)
+    if (!ring) return
+    for (const hear of this.#rings) hear(ring)
+    if (ring.subject === 'log' || this.#changes.size === 0) return
+    if (this.#pending.size <= MAX_PENDING) this.#pending.set(`${ring.subject}:${ring.id}`, ring)
+    this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS)
+  }
+
+  async #flush() {
+    const rings = [...this.#pending.values()]
+    this.#pending = new Map()
+    this.#timer = undefined
+    const changes = rings.length > MAX_PENDING ? [EVERYTHING] : await this.#withRuns(rings)
+    for (const hear of this.#changes) hear(changes)
+  }
+
+  /** Pages know runs, not the ids of their stages. One query for a whole flush, whatever the number of clients. */
+  async #withRuns(rings: readonly Ring[]): Promise<Change[]> {
+    const of = (subject: string) => rings.filter((r) => r.subject === subject).map((r) => r.id)
+    const [stages, promotions] = [of('stage'), of('promotion')]
+    const runs = new Map<string, number>()
+    if (stages.length + promotions.length > 0) {
+      try {
+        const { rows } = await this.record.pool.query<{ subject: string; id: number; run: number }>(
+          `SELECT 'stage' AS subject, id, "runId" AS run FROM "Stage" WHERE id = ANY($1::int[])
+           UNION ALL SELECT 'promotion', id, "runId" FROM "Promotion" WHERE id = ANY($2::int[])`,
+          [stages, promotions],
+        )
+        for (const row of rows) runs.set(`${row.subject}:${row.id}`, row.run)
+      } catch (error) {
+        this.complain(`could not find the runs of ${rings.length} changes: ${(error as Error).message}`)
+        return [EVERYTHING]
+      }
+    }
+    return rings.map((r) => ({ ...r, run: r.subject === 'run' ? r.id : (runs.get(`${r.subject}:${r.id}`) ?? null) }))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#retry)
+    const client = this.#client
+    this.#client = undefined
+    await client?.end()
+  }
+}

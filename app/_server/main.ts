@@ -1,0 +1,54 @@
+// The composition root of the web process.
+import { openRecord } from '../../prisma/client'
+import { ensureFirstAdmin } from './accounts'
+import { readConfig, type WebConfig } from './config'
+import { startingEnvironments } from './environments'
+import { startWeb } from './server'
+
+const dev = process.argv.includes('--dev')
+// Before Next and React are loaded: they look at it once.
+Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_TELEMETRY_DISABLED: '1' })
+
+async function main(config: WebConfig) {
+  const environments = startingEnvironments()
+  const record = openRecord(config.databaseUrl, { max: config.databasePool, name: 'shiplock web' })
+  const first = await ensureFirstAdmin(record, config.adminPassword)
+  if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)
+  const web = await startWeb({
+    ...config,
+    record,
+    environments,
+    pages: process.argv.includes('--no-pages') ? false : { dev },
+  })
+  console.log(`ready ${web.url}`)
+  process.send?.({ ready: web.url })
+
+  let stopping = false
+  const stop = async () => {
+    if (stopping) return
+    stopping = true
+    await web.close()
+    await record.close()
+    process.exit(0)
+  }
+  const stopOrDie = () =>
+    void stop().catch((error: unknown) => {
+      console.error('the web process did not stop cleanly:', error)
+      process.exit(1)
+    })
+  process.on('SIGTERM', stopOrDie)
+  process.on('SIGINT', stopOrDie)
+  // Whoever started it has died: a server that nobody can stop must not stay behind.
+  process.on('disconnect', stopOrDie)
+}
+
+const read = readConfig(process.env)
+if ('problems' in read) {
+  console.error('The web process cannot start. Its configuration has problems:')
+  for (const problem of read.problems) console.error(`  ${problem}`)
+  process.exit(2)
+}
+main(read.config).catch((error: unknown) => {
+  console.error('The web process cannot start:', error)
+  process.exit(1)
+})

@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import type { FaultCode } from '../../../pipelines/fault'
+import type { StartingEnvironment } from '../../../pipelines/connect'
+import type { RecordHandle } from '../../../prisma/client'
+import type { Doorbell } from '../events'
+import type { Action, Viewer } from '../permit'
+import type { Streams } from '../streams'
+import type { NAMED } from './shapes'
+
+/** What every route works with: made once, in the composition root. */
+export interface Door {
+  record: RecordHandle
+  /** Folder of the public sealing key. */
+  keys: string
+  /** What a newly connected project starts with. */
+  environments: readonly StartingEnvironment[]
+  doorbell: Doorbell
+  streams: Streams
+  version: string
+  /** The origin that browsers use, once the port is known. */
+  publicUrl: () => string
+}
+
+export interface Ask<P, Q, B> {
+  door: Door
+  viewer: Viewer
+  params: P
+  query: Q
+  body: B
+  request: FastifyRequest
+  reply: FastifyReply
+}
+
+export type ReplyName = keyof typeof NAMED
+
+interface Head {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** As OpenAPI writes it: /api/v1/runs/{id} */
+  path: `/api/${string}`
+  /** A row of PERMITS; null: answers without a session, and stands in OPEN. */
+  action: Action | null
+  summary: string
+  status: 200 | 201 | 202 | 204
+  reply: ReplyName | null
+  /** It may answer with server-sent events instead. */
+  stream?: boolean
+  faults: readonly FaultCode[]
+}
+
+export interface RestRoute extends Head {
+  params?: z.ZodObject
+  query?: z.ZodObject
+  body?: z.ZodObject
+  do(ask: Ask<unknown, unknown, unknown>): Promise<unknown>
+}
+
+type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined
+
+/** One line of the route table; what `do` gets is what the three schemas let through. */
+export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, const R extends ReplyName | null>(
+  line: Head & {
+    params?: P
+    query?: Q
+    body?: B
+    reply: R
+    do(ask: Ask<Parsed<P>, Parsed<Q>, Parsed<B>>): Promise<R extends ReplyName ? z.input<(typeof NAMED)[R]> | undefined : void>
+  },
+): RestRoute {
+  // The table forgets which schema each `do` goes with; mount.ts parses with the same line's schemas before it calls.
+  return line as unknown as RestRoute
+}

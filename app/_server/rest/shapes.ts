@@ -1,0 +1,90 @@
+// What only REST answers; what pages show as well is in app/shapes.ts.
+import { z } from 'zod'
+import { RUN, STAGE_NAMES } from '../../../pipelines/run'
+import { DeliveryDetail, DeliveryShape, EnvironmentShape, ErrorShape, LogPage, Page, ProjectShape, RunDetail, RunSummary } from '../../shapes'
+import { ROLES } from '../permit'
+
+export const Health = z.object({
+  status: z.enum(['ok', 'degraded', 'down']).describe('degraded: it answers, and no worker is running. down: no database'),
+  database: z.boolean(),
+  worker: z.boolean(),
+  version: z.string(),
+})
+
+export const SessionShape = z.object({
+  account: z.object({ id: z.number().int(), name: z.string(), role: z.enum(ROLES) }),
+  expiresAt: z.iso.datetime().nullable().describe('When the session that was just opened ends'),
+})
+
+export const TokenShape = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime().nullable().describe('To the minute'),
+})
+export const TokenMade = z.object({ id: z.number().int(), token: z.string().describe('Shown once'), expiresAt: z.iso.datetime() })
+
+/** Named shapes: components of the OpenAPI document. */
+export const NAMED = {
+  Delivery: DeliveryShape,
+  DeliveryDetail,
+  DeliveryPage: Page(DeliveryShape),
+  Environment: EnvironmentShape,
+  EnvironmentList: z.object({ items: z.array(EnvironmentShape) }),
+  Error: ErrorShape,
+  Health,
+  LogPage,
+  Project: ProjectShape,
+  ProjectPage: Page(ProjectShape),
+  RunDetail,
+  RunPage: Page(RunSummary),
+  RunSummary,
+  Session: SessionShape,
+  Token: TokenShape,
+  TokenList: z.object({ items: z.array(TokenShape) }),
+  TokenMade,
+  OpenApi: z.record(z.string(), z.unknown()),
+} as const satisfies Record<string, z.ZodType>
+
+const number = (what: string, min: number, max: number) =>
+  z.coerce.number({ error: `${what} must be a number` }).int(`${what} must be a whole number`).min(min).max(max)
+export const id = number('an id', 1, 2 ** 31 - 1)
+const cursor = z.string().max(60).optional().describe('`next` of the page before')
+const limit = number('limit', 1, 100).optional().describe('1 to 100; 25 where it is absent')
+const text = (max: number) => z.string().min(1).max(max)
+
+export const IdParams = z.strictObject({ id })
+export const StageParams = z.strictObject({ id, name: z.enum(STAGE_NAMES) })
+export const NameParams = z.strictObject({ name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'this cannot be the name of an environment') })
+export const PageQuery = z.strictObject({ after: cursor, limit })
+export const RunQuery = PageQuery.extend({
+  service: text(200).optional(),
+  branch: text(1024).optional(),
+  status: z.enum(Object.keys(RUN) as [keyof typeof RUN, ...(keyof typeof RUN)[]]).optional(),
+  project: id.optional(),
+})
+export const LogQuery = z.strictObject({
+  after: cursor,
+  max_bytes: number('max_bytes', 1024, 1024 * 1024).optional().describe('Bytes of output on a page; 262144 where it is absent'),
+  follow: z.enum(['1']).optional().describe('With `Accept: text/event-stream`: streams pages as events `log`, then one `end`'),
+})
+export const DeliveryQuery = PageQuery.extend({
+  project: id.optional(),
+  decision: z.enum(['accepted', 'ignored', 'refused', 'duplicate']).optional(),
+})
+export const EnvironmentQuery = z.strictObject({ project: id.optional() })
+
+export const CancelBody = z.strictObject({ because: z.string().max(1000).optional() })
+export const NoBody = z.strictObject({})
+export const ConnectBody = z.strictObject({
+  forge: z.enum(['gitlab']).default('gitlab'),
+  forgeUrl: text(500).describe('Address of the forge, such as https://gitlab.example.com'),
+  path: text(500).describe('group/project'),
+  token: text(500).describe('Access token with the scope "api" and the role Maintainer; sealed at once, never shown again'),
+})
+export const SignInBody = z.strictObject({ name: text(64), password: text(512) })
+export const TokenBody = z.strictObject({
+  name: z.string().trim().min(1).max(64),
+  days: number('days', 1, 365).optional().describe('Until it ends; 90 where it is absent'),
+})

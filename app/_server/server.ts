@@ -1,0 +1,105 @@
+// One Fastify in front of everything; Next sits behind it, for pages only.
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import fastify, { type FastifyInstance } from 'fastify'
+import { Fault } from '../../pipelines/fault'
+import type { StartingEnvironment } from '../../pipelines/connect'
+import type { RecordHandle } from '../../prisma/client'
+import type { WebConfig } from './config'
+import { version } from './config'
+import { Doorbell } from './events'
+import { guard, stripInside } from './headers'
+import { mountPages, type Pages } from './pages'
+import { holdRecord } from './record'
+import { answerError } from './rest/answer'
+import { mountRest } from './rest/mount'
+import type { Door } from './rest/route'
+import { ROUTES } from './rest/routes'
+import { Streams } from './streams'
+import { webhooks } from './webhooks'
+
+const HEADERS_MS = 10_000
+const REQUEST_MS = 30_000
+/** What is under way when the process is told to stop may take this long. */
+const DRAIN_MS = 10_000
+
+export interface WebOptions extends Pick<WebConfig, 'host' | 'port' | 'publicUrl' | 'keys' | 'logLevel' | 'trustProxy'> {
+  record: RecordHandle
+  environments: readonly StartingEnvironment[]
+  /** false: REST and webhooks only, without Next */
+  pages: false | { dev: boolean }
+}
+
+export interface Web {
+  /** Where it listens; the port is the real one. */
+  url: string
+  app: FastifyInstance
+  /** Stops listening, ends the streams, finishes what is under way. The record stays open: it is the caller's. */
+  close(): Promise<void>
+}
+
+function makeApp(options: WebOptions): FastifyInstance {
+  return fastify({
+    logger: { level: options.logLevel, stream: process.stderr },
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    trustProxy: options.trustProxy,
+    bodyLimit: 1024 * 1024,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: 'idle',
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
+  })
+}
+
+/** Turns away what no client of ours sends, and puts the guarding headers on every answer. */
+function guardEverything(app: FastifyInstance, https: () => boolean) {
+  app.addHook('onRequest', async (request, reply) => {
+    guard(reply, https())
+    // `GET http://elsewhere/ HTTP/1.1`: the form for proxies, and Next has followed it before.
+    if (!request.raw.url?.startsWith('/')) throw new Fault('input.invalid', 'the request line must hold a path')
+    stripInside(request.raw)
+  })
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: { code: 'not.found', message: `there is no ${request.method} ${(request.raw.url ?? '').split('?')[0]?.slice(0, 200)}` } }),
+  )
+  app.all('/api/*', (_request, reply) => reply.callNotFound())
+}
+
+function addressOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
+/** Starts the web process's server. `port` 0 picks a free one. */
+export async function startWeb(options: WebOptions): Promise<Web> {
+  const app = makeApp(options)
+  const streams = new Streams()
+  const doorbell = new Doorbell(options.record, (message) => app.log.warn(message))
+  let url = ''
+  const publicUrl = () => options.publicUrl ?? url
+  const door: Door = { record: options.record, keys: options.keys, environments: options.environments, doorbell, streams, version: version(), publicUrl }
+  holdRecord(options.record)
+  guardEverything(app, () => publicUrl().startsWith('https:'))
+  app.addHook('preClose', async () => streams.endAll())
+  await app.register(async (scope) => mountRest(scope, ROUTES, door))
+  // A scope of its own: its body parsers are nobody else's. The address is known only once it listens, hence the getter.
+  await app.register(async (scope) => webhooks(scope, { record: options.record, keys: options.keys, get publicUrl() { return publicUrl() } }))
+  let pages: Pages | undefined
+  if (options.pages) pages = await mountPages(app, options.record, { ...options.pages, host: options.host, port: options.port })
+  if (!options.pages || !options.pages.dev) app.server.on('upgrade', (_request, socket) => socket.destroy())
+  await doorbell.start()
+  await app.listen({ host: options.host, port: options.port })
+  url = addressOf(app, options.host)
+  return { url, app, close: () => close(app, doorbell, pages) }
+}
+
+async function close(app: FastifyInstance, doorbell: Doorbell, pages: Pages | undefined) {
+  const force = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS)
+  await app.close()
+  clearTimeout(force)
+  await pages?.close()
+  await doorbell.close()
+  holdRecord(undefined)
+}
