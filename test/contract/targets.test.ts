@@ -1,113 +1,23 @@
 // One suite for every driver of a kind: the promises in environments/targets/target.ts, kept against a real Docker engine.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import Docker from 'dockerode'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { tellApart } from '../../environments/targets/docker-replica'
-import { TARGETS } from '../../environments/targets/index'
-import type { Applied, Deployment, Healthcheck } from '../../environments/targets/target'
-import { ensureNodeBase } from '../../scripts/base-image.mjs'
-
-const instance = `test-targets-${process.pid}`
-const docker = new Docker()
-const target = TARGETS.docker({ kind: 'docker' })
-const HEALTH: Healthcheck = {
-  http: '/healthz',
-  port: 8085,
-  interval: 200,
-  timeout: 1000,
-  startPeriod: 1500,
-  retries: 3,
-}
-
-/** What it does is in MODE: healthy, sick (answers 503), dies (exit 3, with words), deaf (listens nowhere), stubborn (ignores SIGTERM). */
-const SERVER = `
-const mode = process.env.MODE
-if (mode === 'dies') { console.error('cannot reach the database\\u001b[31m!'); process.exit(3) }
-if (mode === 'stubborn') process.on('SIGTERM', () => {})
-console.log('mode ' + mode)
-const answer = (_, response) => { response.statusCode = mode === 'sick' ? 503 : 200; response.end(process.env.TAG) }
-if (mode === 'deaf') setInterval(() => {}, 1000); else require('http').createServer(answer).listen(8085)
-`
-let one = ''
-let two = ''
-
-/** Two images that differ in a label only: two digests. */
-async function makeImage(base: string, name: string): Promise<string> {
-  const made = await docker.createContainer({
-    Image: base,
-    Cmd: ['node', '-e', SERVER],
-    Labels: { 'shiplock.test': name },
-  })
-  const { Id } = await made.commit({ comment: `${instance} ${name}` })
-  await made.remove()
-  return Id
-}
-
-beforeAll(async () => {
-  await target.ensureReady()
-  const { image } = await ensureNodeBase()
-  one = await makeImage(image, 'one')
-  two = await makeImage(image, 'two')
-}, 60_000)
-
-afterAll(async () => {
-  await target.removeAll(instance)
-  await Promise.all([one, two].filter(Boolean).map((image) => docker.getImage(image).remove({ force: true })))
-}, 30_000)
-
-let promotions = 0
-/** A promotion of image one into the test environment of a project; each test has a project of its own. */
-function deployment(project: number, over: Partial<Deployment> & { mode?: string } = {}): Deployment {
-  const { mode = 'healthy', ...rest } = over
-  return {
-    instance,
-    project,
-    environment: 'test',
-    service: 'hello',
-    release: 1,
-    promotion: ++promotions,
-    epoch: 1,
-    digest: one,
-    commit: '1'.repeat(40),
-    version: '1.0',
-    replicas: 1,
-    ports: [8085],
-    healthcheck: HEALTH,
-    env: { MODE: mode, TAG: 'hello' },
-    limits: { memoryBytes: 128 * 1024 ** 2, cpus: 1, pids: 64 },
-    ...rest,
-  }
-}
-
-const apply = (of: Deployment, signal = new AbortController().signal) => target.apply(of, () => {}, signal)
-
-async function serve(of: Deployment): Promise<Deployment> {
-  expect(await apply(of)).toMatchObject({ ok: true })
-  return of
-}
-
-/** Every container of a project on the engine, whatever its state, without asking the driver. */
-async function containers(project: number) {
-  const label = [`shiplock.instance=${instance}`, `shiplock.project=${project}`]
-  const listed = await docker.listContainers({ all: true, filters: { label } })
-  return listed.map((c) => ({ id: c.Id, name: c.Names[0]?.slice(1) ?? '', image: c.ImageID, state: c.State }))
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`never came true: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
-
-const because = (applied: Applied) => {
-  expect(applied.ok).toBe(false)
-  return applied.because
-}
+import { describe, expect, it } from 'vitest'
+import {
+  apply,
+  because,
+  containers,
+  deployment,
+  docker,
+  HEALTH,
+  instance,
+  nextPromotion,
+  one,
+  serve,
+  target,
+  two,
+  until,
+} from './given-target'
 
 describe('applying the same digest twice changes nothing', () => {
   it('for another attempt, and for another promotion of the same release', async () => {
@@ -117,14 +27,14 @@ describe('applying the same digest twice changes nothing', () => {
       ok: true,
       because: expect.stringContaining('already runs as asked'),
     })
-    expect(await apply({ ...first, promotion: ++promotions })).toMatchObject({ ok: true })
+    expect(await apply({ ...first, promotion: nextPromotion() })).toMatchObject({ ok: true })
     expect(await containers(1)).toEqual(before)
   })
 
   it('and the same digest with another variable is another thing', async () => {
     const first = await serve(deployment(2))
     const before = await containers(2)
-    await serve({ ...first, promotion: ++promotions, env: { ...first.env, TAG: 'other' } })
+    await serve({ ...first, promotion: nextPromotion(), env: { ...first.env, TAG: 'other' } })
     const after = await containers(2)
     expect(after).toHaveLength(1)
     expect(after[0]?.id).not.toBe(before[0]?.id)
@@ -174,30 +84,7 @@ describe('observe tells what runs, not what was asked', () => {
   })
 })
 
-// These two mostly wait: side by side.
-describe.concurrent('engine down is a Fault', () => {
-  it('for every verb, and it says what to do', async () => {
-    const down = TARGETS.docker({ kind: 'docker', host: `unix:///tmp/nobody-listens-${process.pid}.sock` })
-    const fault = { code: 'target.unreachable', message: expect.stringContaining('Check that the engine runs') }
-    const of = deployment(61)
-    await expect(down.ensureReady()).rejects.toMatchObject(fault)
-    await expect(down.apply(of, () => {}, new AbortController().signal)).rejects.toMatchObject(fault)
-    await expect(down.observe(of)).rejects.toMatchObject(fault)
-    await expect(down.removeAll(instance)).rejects.toMatchObject(fault)
-  })
-
-  it('also where the connection dies half-way through an answer', async () => {
-    const server = createServer((socket) =>
-      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nO')),
-    ).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    const dying = TARGETS.docker({ kind: 'docker', host: `tcp://127.0.0.1:${port}` })
-    await expect(dying.ensureReady()).rejects.toMatchObject({ code: 'target.unreachable' })
-    server.close()
-  }, 10_000)
-})
-
+// These mostly wait: side by side.
 describe.concurrent('a release that never gets healthy leaves the old one serving, and says its last words', () => {
   it.each([
     [
@@ -285,12 +172,6 @@ describe('a crash half-way leaves nothing behind after the next apply', () => {
     const before = await containers(22)
     await expect(apply({ ...first, epoch: 2, digest: two })).rejects.toMatchObject({ code: 'conflict' })
     expect(await containers(22)).toEqual(before)
-  })
-
-  it('a dead serving replica stays the serving one beside a half-made newer one', () => {
-    const c = { spec: 'a', halfMade: false, running: false, createdAt: '2026-11-21T00:00:00Z' }
-    const newer = { ...c, spec: 'b', halfMade: true, running: true, createdAt: '2026-11-21T00:01:00Z' }
-    expect(tellApart([c, newer])).toEqual({ serving: [c], halfMade: [newer], retired: [] })
   })
 })
 

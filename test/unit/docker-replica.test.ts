@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { networkName, replicaName, specOf, tellApart } from '../../environments/targets/docker-replica'
+import type { Deployment } from '../../environments/targets/target'
+
+const OF: Deployment = {
+  instance: 'main',
+  project: 7,
+  environment: 'test',
+  service: 'hello',
+  release: 3,
+  promotion: 12,
+  epoch: 2,
+  digest: `sha256:${'a'.repeat(64)}`,
+  commit: 'c',
+  version: '1.0',
+  replicas: 2,
+  ports: [8085],
+  healthcheck: null,
+  env: { A: '1', B: '2' },
+  limits: { memoryBytes: 1024 ** 3, cpus: 1, pids: 512 },
+}
+
+describe('which containers serve', () => {
+  const old = { spec: 'a', halfMade: false, createdAt: '2026-11-21T00:00:00.1Z' }
+  const newer = { spec: 'b', halfMade: false, createdAt: '2026-11-21T00:00:00.2Z' }
+  const starting = { spec: 'c', halfMade: true, createdAt: '2026-11-21T00:00:00.3Z' }
+
+  it('never those that are half-made, however new', () => {
+    expect(tellApart([starting, old])).toEqual({ serving: [old], halfMade: [starting], retired: [] })
+  })
+
+  it('those of the newest release that took over; the one before is retired', () => {
+    expect(tellApart([old, starting, newer])).toEqual({ serving: [newer], halfMade: [starting], retired: [old] })
+  })
+
+  it('also a replica that was replaced alone, beside its older twin', () => {
+    const twin = { ...newer, createdAt: '2026-11-22T00:00:00Z' }
+    expect(tellApart([newer, twin]).serving).toHaveLength(2)
+  })
+})
+
+describe('what a replica is called', () => {
+  it('says what it is', () => {
+    expect(replicaName(OF, 1)).toBe('sl-main-hello-test-r3-12-2-1')
+    expect(networkName(OF)).toBe('sl-main-p7-test')
+  })
+
+  it('two services never share a name, whatever letters or length they have', () => {
+    const names = ['数据库', '缓存', 'A', 'a', 'x'.repeat(80), 'x'.repeat(81), 'a_b', 'a.b', '-a'].map((service) =>
+      replicaName({ ...OF, service }, 1),
+    )
+    expect(new Set(names).size).toBe(names.length)
+    for (const name of names) expect(name).toMatch(/^[a-z0-9][a-z0-9-]{1,126}$/)
+  })
+})
+
+describe('the same thing', () => {
+  const spec = specOf(OF, '127.0.0.1')
+
+  it('is told from its content: another attempt, promotion or order of variables is the same', () => {
+    const again = { ...OF, promotion: 13, epoch: 9, release: 4, env: { B: '2', A: '1' } }
+    expect(specOf(again, '127.0.0.1')).toBe(spec)
+  })
+
+  it.each([
+    ['digest', { digest: `sha256:${'b'.repeat(64)}` }],
+    ['a variable', { env: { A: '1', B: '3' } }],
+    ['ports', { ports: [8086] }],
+    ['replicas', { replicas: 3 }],
+    ['limits', { limits: { ...OF.limits, cpus: 2 } }],
+  ] as [string, Partial<Deployment>][])('is another with another %s', (_, change) => {
+    expect(specOf({ ...OF, ...change }, '127.0.0.1')).not.toBe(spec)
+  })
+})
