@@ -29,8 +29,8 @@ const existing = (path: string) =>
 export async function readyRepository(access: GitAccess, format: 'sha1' | 'sha256'): Promise<boolean> {
   if (await existing(join(access.dir, 'HEAD'))) return false
   const draft = `${access.dir}.new-${process.pid}-${randomBytes(4).toString('hex')}`
-  await mkdir(dirname(access.dir), { recursive: true })
   try {
+    await mkdir(dirname(access.dir), { recursive: true })
     await runGit(
       { ...access, dir: draft, credentials: null },
       'git init',
@@ -42,7 +42,7 @@ export async function readyRepository(access: GitAccess, format: 'sha1' | 'sha25
     await rename(draft, access.dir)
     return true
   } catch (error) {
-    await rm(draft, { recursive: true, force: true })
+    await rm(draft, { recursive: true, force: true }).catch(() => undefined) // it was never made
     if (await existing(join(access.dir, 'HEAD'))) return false
     throw isFault(error)
       ? error

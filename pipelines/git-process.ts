@@ -125,9 +125,16 @@ function environment(access: GitAccess): Record<string, string> {
   return env
 }
 
+/** Those whose output has ended: their number may by now be that of a stranger, and is never signalled again. */
+const ended = new WeakSet<ChildProcess>()
+
 /** Starts git as the leader of a process group: `stopGit` then reaches git-remote-http and index-pack as well. */
-export function startGit(access: GitAccess, args: readonly string[], stdin: 'ignore' | 'pipe') {
-  return spawn('git', args, { env: environment(access), stdio: [stdin, 'pipe', 'pipe'], detached: true, cwd: '/' })
+export function startGit(access: GitAccess, args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
+  // Next's types demand NODE_ENV of every environment; git has no use for it.
+  const env = environment(access) as NodeJS.ProcessEnv
+  const child = spawn('git', args, { env, stdio: [stdin, 'pipe', 'pipe'], detached: true, cwd: '/' })
+  child.once('close', () => ended.add(child))
+  return child
 }
 
 export function stopGit(child: ChildProcess): void {
@@ -136,11 +143,11 @@ export function stopGit(child: ChildProcess): void {
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  if (child.pid === undefined || ended.has(child)) return
   try {
     process.kill(-child.pid, signal)
   } catch {
-    // ESRCH: it ended between the check and the kill
+    // ESRCH: the group ended between the check and the kill
   }
 }
 
@@ -174,17 +181,20 @@ const MEANINGS: readonly (readonly [RegExp, FaultCode, string])[] = [
     'forge.unreachable', 'the forge does not answer git'],
 ] // biome-ignore format: a row a meaning
 
-/** The Fault of a git process that did not end well. `what` names the command in words. */
-export function faultOfGit(what: string, stderr: string): Fault {
+/** The last lines that begin as git's errors do: after them git gives pages of advice to a person at a terminal. */
+function errorLines(stderr: string): string {
   const lines = stderr
     .split(/[\r\n]+/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  const said =
-    lines
-      .slice(-3)
-      .map((line) => firstLine(line, 300))
-      .join(' | ') || 'git said nothing'
+  const errors = lines.filter((line) => /^(fatal|error|remote|warning):/.test(line))
+  const told = (errors.length > 0 ? errors : lines).slice(-3).map((line) => firstLine(line, 400))
+  return told.join(' | ') || 'git said nothing'
+}
+
+/** The Fault of a git process that did not end well. `what` names the command in words. */
+export function faultOfGit(what: string, stderr: string): Fault {
+  const said = errorLines(stderr)
   const meaning = MEANINGS.find(([pattern]) => pattern.test(stderr))
   if (meaning === undefined) return new Fault('git.failed', `${what}: ${said}`)
   return new Fault(meaning[1], `${what}: ${meaning[2]}. git: ${said}`)

@@ -4,6 +4,7 @@
 // Concurrency: any number of calls for one directory, also from several processes. Repeatability: always.
 // Not fetched: submodules (they come out as empty folders) and Git LFS content (the pointer files come out).
 
+import { resolve } from 'node:path'
 import { Fault } from './fault'
 import { archive, askObjects, fetchInto, readyRepository } from './git-cache'
 import { readCommit, readTree, type TreeEntry } from './git-objects'
@@ -47,7 +48,8 @@ const MAX_OBJECT = 8 * 1024 * 1024
  * Makes the commit available. Faults: forge.denied (user or password), forge.missing (no such commit or repository),
  * forge.unreachable, forge.busy, git.failed (with git's own last lines), input.invalid (a bad address or hash).
  */
-export async function fetchCommit(order: FetchOrder): Promise<Commit> {
+export async function fetchCommit(asked: FetchOrder): Promise<Commit> {
+  const order = { ...asked, dir: resolve(asked.dir) }
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(order.commit))
     throw new Fault('input.invalid', 'a commit is 40 or 64 hex digits')
   const access: GitAccess = {

@@ -28,7 +28,7 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
     HTTP_CONTENT_ENCODING: String(request.headers['content-encoding'] ?? ''),
     REMOTE_USER: 'test',
   }
-  const child = spawn(BACKEND, [], { env, stdio: ['pipe', 'pipe', 'ignore'] })
+  const child = spawn(BACKEND, [], { env: env as unknown as NodeJS.ProcessEnv, stdio: ['pipe', 'pipe', 'ignore'] })
   request.pipe(child.stdin)
   child.stdin.on('error', () => undefined) // the backend may answer before it has read everything
   let head = Buffer.alloc(0)

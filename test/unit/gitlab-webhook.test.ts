@@ -13,7 +13,7 @@ const sign = (id: string, timestamp: string, body: Buffer, key = SECRETS.signing
   `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`
 
 /** The headers of a right delivery, signed at NOW. */
-function signed(body = BODY, seconds = NOW / 1000): Record<string, string> {
+function signed(body: Buffer = BODY, seconds = NOW / 1000): Record<string, string> {
   const timestamp = String(seconds)
   return {
     'webhook-id': ID,
@@ -22,7 +22,7 @@ function signed(body = BODY, seconds = NOW / 1000): Record<string, string> {
     'x-gitlab-event': 'Push Hook',
   }
 }
-const verify = (headers: Headers, body = BODY, secrets = SECRETS, now = NOW) =>
+const verify = (headers: Headers, body: Buffer = BODY, secrets = SECRETS, now = NOW) =>
   gitlabIntake.verify(headers, body, secrets, now)
 
 const unsigned = { ...SECRETS, signed: false }
