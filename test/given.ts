@@ -1,0 +1,296 @@
+// The language of the flow tests: a forge, people, repositories and a Shiplock that carries them, all real.
+import { type ChildProcess, fork } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureFirstAdmin } from '../app/_server/accounts'
+import { startingEnvironments } from '../app/_server/environments'
+import { startWeb, type Web } from '../app/_server/server'
+import type { EnvironmentShape, RunDetail } from '../app/shapes'
+import { Client } from '../demo/client'
+import { type DemoForge, startForge } from '../demo/forge/forge'
+import { Clone } from '../demo/story'
+import { TARGETS } from '../environments/targets/index'
+import { dockerEngine } from '../pipelines/engines/docker'
+import type { Engine } from '../pipelines/engines/engine'
+import { Leases } from '../pipelines/lease'
+import { openRecord, type RecordHandle } from '../prisma/client'
+import { ensureKeys, instanceId } from '../prisma/seal'
+import { openDoorbell } from '../worker/queue'
+import { startWorker } from '../worker/worker'
+import { freshDatabase } from './database'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const PASSWORD = 'correct horse battery staple'
+export const BUSYBOX = 'shiplock-demo/busybox:latest'
+
+/** Asks until the answer is there. A test waits for a condition, never for a time. */
+export async function eventually<T>(what: string, ask: () => Promise<T | null | undefined | false>, deadlineMs = 40_000): Promise<T> {
+  const until = performance.now() + deadlineMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== null && answer !== undefined && answer !== false) return answer
+    if (performance.now() > until) throw new Error(`never came: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 40))
+  }
+}
+
+/** A service that a busybox can be: a web server that serves one file. */
+export const SERVICE: Record<string, string> = {
+  Dockerfile: `FROM ${BUSYBOX}\nCOPY www /www\nCMD ["httpd","-f","-p","8085","-h","/www"]\n`,
+  'www/index.html': 'one\n',
+  'www/healthz': 'ok\n',
+  '.shiplock.yaml': serviceFile(),
+}
+
+/** A service file with stages of one command each; unit runs in the image just built. */
+export function serviceFile(over: { static?: string; unit?: string; healthz?: string; stages?: string; replicas?: number; startPeriod?: string } = {}): string {
+  return `service: hello
+version: "1.0"
+build: { dockerfile: Dockerfile }
+stages:
+  static: { image: "${BUSYBOX}", run: [${JSON.stringify(over.static ?? 'test -f Dockerfile')}] }
+  unit: { run: [${JSON.stringify(over.unit ?? 'grep . /www/index.html')}] }
+${over.stages ?? ''}deploy:
+  replicas: ${over.replicas ?? 1}
+  ports: ["8085"]
+  healthcheck: { http: "${over.healthz ?? '/healthz'}", port: 8085, interval: 200ms, timeout: 2s, start_period: 2s, retries: 3 }
+`
+}
+
+export interface Options {
+  redisUrl?: string
+  /** here: in this process · apart: a process that can be killed · none */
+  worker?: 'here' | 'apart' | 'none'
+  engine?: Engine
+}
+
+interface Worker {
+  stop(): Promise<void>
+}
+
+/** A whole Shiplock with a forge beside it, on a database of its own. */
+export class Shiplock {
+  private readonly workers = new Set<Worker>()
+  private readonly clones = new Map<string, Promise<Clone>>()
+  private number = 0
+
+  private constructor(
+    readonly dir: string,
+    readonly forge: DemoForge,
+    readonly botToken: string,
+    readonly database: { url: string; drop(): Promise<void> },
+    readonly record: RecordHandle,
+    readonly web: Web,
+    readonly client: Client,
+    private readonly options: Options,
+  ) {}
+
+  static async start(options: Options = {}): Promise<Shiplock> {
+    const dir = mkdtempSync(join(tmpdir(), 'shiplock-flow-'))
+    chmodSync(dir, 0o755)
+    const keys = join(dir, 'keys')
+    await ensureKeys(keys)
+    const [database, forge] = await Promise.all([freshDatabase(), startForge({ dir: join(dir, 'forge') })])
+    await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
+    const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })
+    const record = openRecord(database.url, { max: 8, name: 'test web' })
+    await ensureFirstAdmin(record, PASSWORD)
+    const web = await startWeb({ record, environments: startingEnvironments(), pages: false, host: '127.0.0.1', port: 0, publicUrl: null, keys, logLevel: 'silent', trustProxy: false })
+    const client = await Client.signIn(web.url, 'admin', PASSWORD)
+    const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, options)
+    if (options.worker !== 'none') await shiplock.startWorker()
+    return shiplock
+  }
+
+  get instance() {
+    return instanceId(join(this.dir, 'keys'))
+  }
+
+  async startWorker(): Promise<Worker & { process?: ChildProcess }> {
+    const worker = this.options.worker === 'apart' ? await this.workerApart() : await this.workerHere()
+    this.workers.add(worker)
+    return worker
+  }
+
+  private async workerHere(): Promise<Worker> {
+    const record = openRecord(this.database.url, { max: 8, name: 'test worker' })
+    const leases = new Leases(record)
+    const stopNow = new AbortController()
+    const doorbell = openDoorbell({ databaseUrl: this.database.url, redisUrl: this.options.redisUrl, instance: this.instance })
+    const context = {
+      record, leases, instance: this.instance, worker: `here-${++this.number}`, keys: join(this.dir, 'keys'), cache: join(this.dir, 'cache'), publicUrl: this.web.url,
+      engine: this.options.engine ?? dockerEngine(), bases: { node: 'shiplock-demo/node:20' }, stopping: stopNow.signal,
+    }
+    const running = await startWorker(context, doorbell, { quick: 8, stages: 2, deploys: 2, forge: 4 })
+    return {
+      stop: async () => {
+        await running.drain(0, stopNow)
+        leases.close()
+        await doorbell.close()
+        await record.close()
+      },
+    }
+  }
+
+  private async workerApart(): Promise<Worker & { process: ChildProcess }> {
+    const child = fork(join(ROOT, 'worker/main.ts'), [], {
+      execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: {
+        ...process.env, DATABASE_URL: this.database.url, REDIS_URL: this.options.redisUrl ?? '', SHIPLOCK_STATE: this.dir, PUBLIC_URL: this.web.url,
+        WORKER_NAME: `apart-${++this.number}`, DRAIN_SECONDS: '1',
+      },
+    })
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve())
+      child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)))
+    })
+    return { process: child, stop: () => endOf(child, 'SIGTERM') }
+  }
+
+  /** A repository on the forge, connected to Shiplock and checked. */
+  async project(files: Record<string, string> = SERVICE, path = 'team/hello'): Promise<number> {
+    await this.forge.addProject({ path, members: { mia: 40, 'shiplock-bot': 40 } })
+    const mia = await this.clone(path)
+    await mia.command('commit', '--quiet', '--allow-empty', '--message=Begin')
+    await mia.command('push', '--quiet', 'origin', 'HEAD:refs/heads/master')
+    await mia.pushFiles('develop', 'master', files, 'A service')
+    const { id } = await this.client.connect({ forge: 'gitlab', forgeUrl: this.forge.url, path, token: this.botToken })
+    if (this.options.worker !== 'none') {
+      const project = await eventually('the project is checked', async () => {
+        const now = await this.client.project(id)
+        return ['connected', 'broken'].includes(now.status) && now
+      })
+      if (project.status === 'broken') throw new Error(project.because)
+    }
+    return id
+  }
+
+  clone(path = 'team/hello'): Promise<Clone> {
+    const clone = this.clones.get(path) ?? Clone.of(`${this.forge.url}/${path}.git`, join(this.dir, `clone-${this.clones.size}`), { username: 'mia', name: 'Mia Chen', password: PASSWORD })
+    this.clones.set(path, clone)
+    return clone
+  }
+
+  /** Pushes files on top of a branch, as Mia. @returns the commit */
+  async push(branch: string, files: Record<string, string | null> = {}, from = branch === 'develop' ? 'develop' : 'develop'): Promise<string> {
+    return (await this.clone()).pushFiles(branch, from, files, `Change ${branch}`)
+  }
+
+  /** The run that carries a commit, as soon as there is one. */
+  async runOf(commit: string, branch?: string): Promise<RunDetail> {
+    const found = await eventually(`a run for ${commit.slice(0, 8)}`, async () => (await this.client.runs({ limit: '100' })).items.find((r) => r.commit === commit && (branch === undefined || r.branch === branch)))
+    return this.client.run(found.id)
+  }
+
+  /** The same, once nothing about it will change any more. */
+  async endedRun(commit: string, deadlineMs = 60_000): Promise<RunDetail> {
+    const { id } = await this.runOf(commit)
+    return eventually(`run #${id} ends`, async () => {
+      const run = await this.client.run(id)
+      return run.finishedAt !== null && run.status !== 'errored' && run
+    }, deadlineMs)
+  }
+
+  async environment(name = 'test'): Promise<EnvironmentShape> {
+    const [place] = (await this.client.environments(name)).items
+    if (place === undefined) throw new Error(`there is no environment ${name}`)
+    return place
+  }
+
+  /** Waits until the environment is observed running a commit. */
+  deployed(commit: string, deadlineMs = 60_000) {
+    return eventually(`${commit.slice(0, 8)} runs in test`, async () => {
+      const place = await this.environment()
+      return place.running?.release.commit === commit && { ...place, running: place.running }
+    }, deadlineMs)
+  }
+
+  /** Waits until the forge was told these commit statuses. */
+  async told(commit: string, wanted: Record<string, string>, path = 'team/hello'): Promise<void> {
+    const url = `${this.forge.url}/api/v4/projects/${encodeURIComponent(path)}/repository/commits/${commit}/statuses?per_page=100`
+    let last: Record<string, string> = {}
+    await eventually('the forge is told', async () => {
+      const answer = await fetch(url, { headers: { 'private-token': this.botToken } })
+      const statuses = (await answer.json()) as { name: string; status: string }[]
+      last = Object.fromEntries(statuses.map((s) => [s.name, s.status]))
+      return Object.entries(wanted).every(([name, status]) => last[name] === status)
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}: wanted ${JSON.stringify(wanted)}, the forge has ${JSON.stringify(last)}`)
+    })
+  }
+
+  /** A run's promotion, once it has ended. */
+  promotionOf(run: number) {
+    return eventually(`the promotion of run #${run} ends`, async () => {
+      const promotion = (await this.client.run(run)).promotions.at(-1)
+      return promotion !== undefined && !['waiting', 'queued', 'deploying'].includes(promotion.status) && promotion
+    })
+  }
+
+  /** Tables of the record in which a text stands in any column, also as bytes. */
+  async rowsThatHold(text: string): Promise<string[]> {
+    const { rows } = await this.record.pool.query<{ name: string }>(`SELECT table_name AS name FROM information_schema.tables WHERE table_schema IN ('public', 'bullmq')`)
+    const holding: string[] = []
+    for (const { name } of rows) {
+      const schema = await this.record.pool.query<{ s: string }>('SELECT table_schema AS s FROM information_schema.tables WHERE table_name = $1 LIMIT 1', [name])
+      const found = await this.record.pool.query(
+        `SELECT 1 FROM "${schema.rows[0]?.s}"."${name}" t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || encode($1::bytea, 'hex') || '%' LIMIT 1`,
+        [text],
+      )
+      if (found.rows.length > 0) holding.push(name)
+    }
+    return holding
+  }
+
+  /** The whole log of a stage. */
+  async log(run: number, stage: string): Promise<string> {
+    let text = ''
+    let after: string | undefined
+    for (let page = 0; page < 200; page++) {
+      const got = await this.client.ask<{ text: string; next: string; more: boolean }>('GET', `/runs/${run}/stages/${stage}/log${after === undefined ? '' : `?after=${encodeURIComponent(after)}`}`)
+      text += got.text
+      after = got.next
+      if (!got.more) return text
+    }
+    throw new Error('the log does not end')
+  }
+
+  /** Sends a delivery to the project's webhook by hand. */
+  async deliver(project: number, headers: Record<string, string>, body: string | Buffer): Promise<Response> {
+    const { hook } = await this.record.db.project.findUniqueOrThrow({ where: { id: project }, select: { hook: true } })
+    return fetch(`${this.web.url}/webhooks/${hook}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: body as string })
+  }
+
+  async close() {
+    await Promise.all([...this.workers].map((w) => w.stop()))
+    await this.web.close()
+    await this.record.close()
+    await this.forge.close()
+    await TARGETS.docker({ kind: 'docker' }).removeAll(this.instance)
+    await dockerEngine().removeAll(this.instance)
+    await this.database.drop()
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+/** Ends a process and waits until it is gone. */
+export function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill(signal)
+  })
+}
+
+/** A port on which nobody answers. */
+export async function deafPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
