@@ -25,11 +25,10 @@ if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
 
 const host = process.env.HOST || '127.0.0.1'
 const port = process.env.PORT === '0' ? await freePort(host) : Number(process.env.PORT || 8080)
-const env: NodeJS.ProcessEnv = {
-  ...process.env, DATABASE_URL: databaseUrl, SHIPLOCK_STATE: state, HOST: host, PORT: String(port),
+const env = {
+  ...process.env, ...(dev ? {} : { NODE_ENV: 'production' as const }), DATABASE_URL: databaseUrl, SHIPLOCK_STATE: state, HOST: host, PORT: String(port),
   PUBLIC_URL: process.env.PUBLIC_URL || `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
 }
-if (!dev) env.NODE_ENV = 'production'
 
 const children = new Map<string, ChildProcess>()
 let stopping = false

@@ -1,7 +1,7 @@
 // The demo's people at work: real git over HTTP against the demo forge.
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -36,6 +36,26 @@ export class Clone {
     return this.push(branch)
   }
 
+  /** Writes files (null removes one), commits and pushes; the branch is made from `from` where it is not there. @returns the commit */
+  async pushFiles(branch: string, from: string, files: Readonly<Record<string, string | null>>, message: string): Promise<string> {
+    await this.git(['fetch', '--quiet', 'origin'])
+    await this.git(['switch', '--quiet', '--force-create', branch, `origin/${from}`])
+    for (const [name, text] of Object.entries(files)) {
+      const file = join(this.dir, name)
+      if (text === null) rmSync(file)
+      else {
+        mkdirSync(dirname(file), { recursive: true })
+        writeFileSync(file, text)
+      }
+    }
+    await this.git(['add', '--all'])
+    await this.git(['commit', '--quiet', '--allow-empty', `--message=${message}`])
+    return this.push(branch)
+  }
+
+  /** Any other git command, as this person. */
+  command = (...args: string[]) => this.git(args)
+
   /** Merges a branch into another, as a project owner would, and pushes. @returns the merge commit */
   async mergeAndPush(branch: string, into: string): Promise<string> {
     await this.git(['fetch', '--quiet', 'origin'])
@@ -56,7 +76,7 @@ export class Clone {
       cwd,
       timeout: 60_000,
       env: {
-        PATH: process.env.PATH, HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0',
+        NODE_ENV: 'production', PATH: process.env.PATH, HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0',
         GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: `${username}@example.com`, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: `${username}@example.com`,
         GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'http.extraHeader',
         GIT_CONFIG_VALUE_0: `Authorization: Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,

@@ -85,6 +85,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
 async function work(context: Context, claimed: Claimed, label: WorkLabel, files: Files, log: StageLog, signal: AbortSignal): Promise<Outcome> {
   const { definition } = claimed
   if (claimed.attempts > 1) await log.say(`attempt ${claimed.attempts}`)
+  if (definition.kind === 'refused') return { ok: false, because: definition.because, exitCode: null }
   if (definition.kind === 'build') {
     return context.engine.build(
       {

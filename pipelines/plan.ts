@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { inMs, NOW, PLUS_ONE, record, transaction, type Tx } from '../prisma/record'
 import { admitNext } from './advance'
 import { asWorker, type Context } from './context'
-import { defaultService } from './defaults'
+import { defaultService, withBuild } from './defaults'
 import { canRetry, Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { type Commit, fetchCommit } from './git'
@@ -10,10 +10,11 @@ import { type BranchKind, FLOW } from './gitflow'
 import { LEASE_MS } from './lease'
 import { owe } from './owe'
 import { RUN, STAGE } from './run'
-import { MAX_SERVICE_FILE, parseServiceFile, type Problem, type ServiceFile } from './service-file'
+import { parseServiceFile, type Problem, SERVICE_FILE, type ServiceFile } from './service-file'
 import { planStages, type StagePlan } from './stage-plan'
 
-export const SERVICE_FILE = '.shiplock.yaml'
+/** What is read of a service file; the parser refuses what is near it. */
+const MAX_SERVICE_FILE = 256 * 1024
 
 /** What a run was planned to do; stored with it, so that what ran can be read for ever. */
 export interface Plan {
@@ -97,7 +98,7 @@ async function find(context: Context, run: Claimed, signal: AbortSignal): Promis
 
 async function plan(context: Context, run: Claimed, commit: Commit, projectName: string): Promise<Answer> {
   const read = await readService(context, commit, projectName)
-  if ('because' in read) return { kind: 'failed', ...read }
+  if (!read.ok) return { kind: 'failed', because: read.because, problems: read.problems }
   const { service, templated, notes } = read
   const buildKey = createHash('sha256').update(JSON.stringify(service.build)).digest('hex')
   const release = await knownRelease(context, run, commit.tree, buildKey)
@@ -105,24 +106,26 @@ async function plan(context: Context, run: Claimed, commit: Commit, projectName:
     kind: run.branchKind, service, image: `${service.service}:run-${run.id}`, bases: context.bases,
     ...(release === null ? {} : { knownRelease: release }),
   })
-  if (stages.length === 0) return { kind: 'failed', because: `${SERVICE_FILE} defines no stage that a ${run.branchKind} branch runs` }
   return { kind: 'plan', commit, plan: { service, templated, notes, buildKey }, stages, release }
 }
 
-async function readService(context: Context, commit: Commit, projectName: string) {
-  const bytes = await commit.readFile(SERVICE_FILE, MAX_SERVICE_FILE)
+type Read = { ok: true; service: ServiceFile; templated: boolean; notes: Problem[] } | { ok: false; because: string; problems: Problem[] }
+
+async function readService(context: Context, commit: Commit, projectName: string): Promise<Read> {
+  const [bytes, names] = await Promise.all([commit.readFile(SERVICE_FILE, MAX_SERVICE_FILE), commit.list()])
   if (bytes !== null) {
     const parsed = parseServiceFile(bytes.toString('utf8'))
-    if (parsed.ok) return { service: parsed.service, templated: false, notes: parsed.notes }
-    const first = parsed.problems[0]
+    if (parsed.ok) return { ok: true, service: withBuild(parsed.service, names), templated: false, notes: parsed.notes }
+    const [first] = parsed.problems
     const more = parsed.problems.length > 1 ? ` (and ${parsed.problems.length - 1} more)` : ''
-    return { because: `${SERVICE_FILE} is not valid: ${first?.line ? `line ${first.line}: ` : ''}${first?.message ?? ''}${more}`, problems: parsed.problems }
+    const where = first?.line == null ? '' : `line ${first.line}: `
+    const what = first?.path ? `${first.path}: ${first.message}` : first?.message
+    return { ok: false, because: `${SERVICE_FILE} is not valid: ${where}${what}${more}`, problems: parsed.problems }
   }
-  const names = await commit.list()
   const packageJson = names.includes('package.json') ? await commit.readFile('package.json', 1024 * 1024) : null
   const made = defaultService(projectName, names, packageJson?.toString('utf8'), context.bases)
-  if (!made.ok) return { because: `there is no ${SERVICE_FILE}, and ${made.because}` }
-  return { service: made.service, templated: true, notes: [] }
+  if (!made.ok) return { ok: false, because: `there is no ${SERVICE_FILE}, and ${made.because}`, problems: [] }
+  return { ok: true, service: made.service, templated: true, notes: [] }
 }
 
 /** A newer, unseen head is carried by a run of its own; its webhook, when it comes, finds the commit taken. */
