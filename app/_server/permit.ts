@@ -66,7 +66,8 @@ export const OPEN = [
 /** Is this one of the few that need no session? HEAD counts as GET. `path` without its query. */
 export function isOpen(method: string, path: string): boolean {
   // A path that decodes or normalises to another one is never open: `/login/../runs`, `//login`, `/_next/static/%2e%2e/x`.
-  if (!/^(\/[A-Za-z0-9_\-.~[\]()@+,]+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) return false
+  // Next's files may have brackets in their names; no other escape is let through.
+  if (!/^(\/([A-Za-z0-9_\-.~[\]()@+,]|%5[BDbd])+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) return false
   const asked = method === 'HEAD' ? 'GET' : method
   return OPEN.some((o) => o.method === asked && (o.path.endsWith('/*') ? path.startsWith(o.path.slice(0, -1)) : path === o.path))
 }

@@ -1,18 +1,17 @@
 // One Fastify in front of everything; Next sits behind it, for pages only.
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import { Fault } from '../../pipelines/fault'
 import type { StartingEnvironment } from '../../pipelines/connect'
 import type { RecordHandle } from '../../prisma/client'
-import type { WebConfig } from './config'
-import { version } from './config'
+import { version, type WebConfig } from './config'
 import { Doorbell } from './events'
 import { guard, stripInside } from './headers'
 import { mountPages, type Pages } from './pages'
 import { holdRecord } from './record'
 import { answerError } from './rest/answer'
-import { mountRest } from './rest/mount'
+import { mountRest, refuseUnlisted } from './rest/mount'
 import type { Door } from './rest/route'
 import { ROUTES } from './rest/routes'
 import { Streams } from './streams'
@@ -41,7 +40,9 @@ export interface Web {
 function makeApp(options: WebOptions): FastifyInstance {
   return fastify({
     logger: { level: options.logLevel, stream: process.stderr },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    // A path that cannot be decoded: no hook runs for it, and it is answered like everything else.
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply as FastifyReply),
     genReqId: () => randomUUID(),
     trustProxy: options.trustProxy,
     bodyLimit: 1024 * 1024,
@@ -81,6 +82,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const publicUrl = () => options.publicUrl ?? url
   const door: Door = { record: options.record, keys: options.keys, environments: options.environments, doorbell, streams, version: version(), publicUrl }
   holdRecord(options.record)
+  refuseUnlisted(app)
   guardEverything(app, () => publicUrl().startsWith('https:'))
   app.addHook('preClose', async () => streams.endAll())
   await app.register(async (scope) => mountRest(scope, ROUTES, door))

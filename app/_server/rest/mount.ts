@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Fault, isFault } from '../../../pipelines/fault'
-import { isOpen, may, type Viewer } from '../permit'
+import { isOpen, may, PERMITS, type Viewer } from '../permit'
 import { viewerFromBearer, viewerFromCookie } from '../session'
 import { answerError } from './answer'
 import type { Ask, Door, RestRoute } from './route'
@@ -96,6 +96,22 @@ function answerForm(error: unknown, request: FastifyRequest, reply: FastifyReply
   if (next !== '') back.searchParams.set('next', next)
   if (!isFault(error)) request.log.error(error, 'a form was not answered')
   return reply.code(303).header('location', `${back.pathname}${back.search}`).send()
+}
+
+/** What stands beside the table, and why it may: these ask for themselves. */
+const BESIDE: Record<string, string> = {
+  '/webhooks/:hook': 'asks for a signature',
+  '/api/*': 'answers 404',
+  '/*': 'pages: ask for a session, see pages.ts',
+}
+
+/** A route that is neither in the table nor known to ask for itself stops the start. Called before any route is made. */
+export function refuseUnlisted(app: FastifyInstance) {
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const { action } = (config ?? {}) as { action?: string | null }
+    const listed = action === null ? isOpen(String(method), url) : action !== undefined && Object.hasOwn(PERMITS, action)
+    if (!listed && !Object.hasOwn(BESIDE, url)) throw new Error(`${String(method)} ${url} is not in the route table: nothing says who may ask for it`)
+  })
 }
 
 const fastifyPath = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
