@@ -37,11 +37,15 @@ function start(name: string, script: string, arguments_: string[] = []): Promise
   const child = fork(join(ROOT, script), arguments_, { cwd: ROOT, env, execArgv: ['--import', 'tsx'], stdio: 'inherit' })
   children.set(name, child)
   return new Promise((resolve, reject) => {
-    child.once('message', () => resolve())
+    let ready = false
+    child.once('message', () => {
+      ready = true
+      resolve()
+    })
     child.once('exit', (code, signal) => {
       children.delete(name)
       reject(new Error(`${name} ended before it was ready (${signal ?? `exit ${code}`})`))
-      if (!stopping) diedUnasked(name, script, arguments_, code, signal)
+      if (ready && !stopping) diedUnasked(name, script, arguments_, code, signal)
     })
   })
 }
@@ -70,13 +74,15 @@ function diedUnasked(name: string, script: string, arguments_: string[], code: n
   if (dev && code === 0) return void start(name, script, arguments_).catch((error: Error) => console.error(error.message))
   const recent = [...(deaths.get(name) ?? []), Date.now()].filter((t) => t > Date.now() - DEATHS_WITHIN_MS)
   deaths.set(name, recent)
-  if (code === 2 || recent.length >= MOST_DEATHS) {
-    console.error(`${name} ended (${signal ?? `exit ${code}`})${code === 2 ? '' : ` ${recent.length} times within a minute`}; Shiplock stops.`)
+  if (recent.length >= MOST_DEATHS) {
+    console.error(`${name} ended ${recent.length} times within a minute (${signal ?? `exit ${code}`}); Shiplock stops.`)
     void stop(1)
     return
   }
   console.warn(`${name} ended unasked (${signal ?? `exit ${code}`}); starting it again`)
-  start(name, script, arguments_).catch((error: Error) => console.error(error.message))
+  start(name, script, arguments_).catch(() => {
+    if (!stopping) setTimeout(() => diedUnasked(name, script, arguments_, code, signal), 1_000)
+  })
 }
 
 async function stop(exitCode: number) {

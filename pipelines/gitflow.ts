@@ -20,10 +20,31 @@ interface FlowRow {
 
 export const FLOW: Record<BranchKind, FlowRow> = {
   feature: { match: ['feature/'], stages: ['static'], optional: ['unit'], goesTo: null, priority: 20, carried: true },
-  develop: { match: ['develop'], stages: ['static', 'build', 'unit', 'api', 'integration'], optional: [], goesTo: 'test', priority: 10, carried: true },
-  release: { match: ['release/'], stages: ['static', 'build', 'unit', 'component'], optional: [], goesTo: 'prerelease', priority: 10, carried: false },
+  develop: {
+    match: ['develop'],
+    stages: ['static', 'build', 'unit', 'api', 'integration'],
+    optional: [],
+    goesTo: 'test',
+    priority: 10,
+    carried: true,
+  },
+  release: {
+    match: ['release/'],
+    stages: ['static', 'build', 'unit', 'component'],
+    optional: [],
+    goesTo: 'prerelease',
+    priority: 10,
+    carried: false,
+  },
   master: { match: ['master', 'main'], stages: [], optional: [], goesTo: 'production', priority: 10, carried: false },
-  hotfix: { match: ['hotfix/'], stages: ['static', 'build', 'unit', 'component'], optional: [], goesTo: 'prerelease', priority: 0, carried: false },
+  hotfix: {
+    match: ['hotfix/'],
+    stages: ['static', 'build', 'unit', 'component'],
+    optional: [],
+    goesTo: 'prerelease',
+    priority: 0,
+    carried: false,
+  },
 }
 
 /** Longest branch name that is taken: the forges' own limit. */
@@ -48,7 +69,8 @@ export function badBranchName(branch: string): string | null {
   if (branch === '') return 'it is empty'
   if (Buffer.byteLength(branch) > MAX_BRANCH) return `it is longer than ${MAX_BRANCH} bytes`
   if (branch.startsWith('-')) return 'it starts with "-"'
-  if (/(^|\/)\.|\.\.|\.lock(\/|$)|\.$|\/\/|^\/|\/$|@\{/.test(branch)) return 'git does not allow it (dots, slashes or ".lock")'
+  if (/(^|\/)\.|\.\.|\.lock(\/|$)|\.$|\/\/|^\/|\/$|@\{/.test(branch))
+    return 'git does not allow it (dots, slashes or ".lock")'
   const bad = branch.match(/[^\p{L}\p{M}\p{N}._/@#+=,-]/u)
   if (bad) return `it contains ${JSON.stringify(bad[0])}; letters, digits and . _ / @ # + = , - are allowed`
   return null

@@ -100,13 +100,18 @@ async function plan(context: Context, run: Claimed, commit: Commit, projectName:
   const read = await readService(context, commit, projectName)
   if (!read.ok) return { kind: 'failed', because: read.because, problems: read.problems }
   const { service, templated, notes } = read
-  const buildKey = createHash('sha256').update(JSON.stringify(service.build)).digest('hex')
+  const order = { kind: run.branchKind, service, image: `${service.service}:run-${run.id}`, bases: context.bases }
+  const fresh = planStages(order)
+  const buildKey = buildKeyOf(fresh)
   const release = await knownRelease(context, run, commit.tree, buildKey)
-  const stages = planStages({
-    kind: run.branchKind, service, image: `${service.service}:run-${run.id}`, bases: context.bases,
-    ...(release === null ? {} : { knownRelease: release }),
-  })
+  const stages = release === null ? fresh : planStages({ ...order, knownRelease: release })
   return { kind: 'plan', commit, plan: { service, templated, notes, buildKey }, stages, release }
+}
+
+/** How the image is made, apart from the tree: another template or base image is another way of building. */
+function buildKeyOf(stages: readonly StagePlan[]): string {
+  const build = stages.map((s) => s.definition).find((d) => d.kind === 'build')
+  return createHash('sha256').update(JSON.stringify(build?.kind === 'build' ? build.dockerfile : null)).digest('hex')
 }
 
 type Read = { ok: true; service: ServiceFile; templated: boolean; notes: Problem[] } | { ok: false; because: string; problems: Problem[] }

@@ -70,6 +70,8 @@ export interface Engine {
   ensureReady(): Promise<{ version: string }>
   /** The image in the local store by name or digest: its digest and labels, or null. */
   image(reference: string): Promise<{ digest: string; labels: Record<string, string> } | null>
+  /** Gives an image in the store one more name; the same name again moves it. image.missing where there is no such image. */
+  tag(digest: string, name: string): Promise<void>
   /** Builds. `signal` aborts it: then the verdict is ok: false, "canceled". */
   build(order: BuildOrder, log: Log, signal: AbortSignal): Promise<BuildVerdict>
   /** Runs the commands in one container without privileges, and removes it. */
