@@ -1,6 +1,12 @@
 // The import arrows of the design. `npm run check` and test/unit/arrows.test.ts run them; what a rule's comment says is shown with
 // a violation.
 
+// dependency-cruiser asks swc for TypeScript without JSX, whatever the file is called. Without swc it guesses at what it cannot
+// parse, and is blind to type-only imports.
+const swc = require('@swc/core')
+const { parseFileSync } = swc
+swc.parseFileSync = (file, options) => parseFileSync(file, { ...options, tsx: file.endsWith('x') })
+
 /** Pure files: types, tables, decisions. A new one is added here when it is made. */
 const NOUNS = [
   '^pipelines/(machine|fault|run|project|gitflow|service-file|service-schema|service-problem|nearest|quantity|title|yaml-document)[.]ts$',

@@ -39,7 +39,8 @@ function planted(imports: Record<string, string[]>): string {
   onTestFinished(() => fs.rmSync(dir, { recursive: true, force: true }))
   for (const [file, targets] of Object.entries(imports)) {
     fs.mkdirSync(path.join(dir, path.dirname(file)), { recursive: true })
-    fs.writeFileSync(path.join(dir, file), targets.map((t) => `import '${t}'\n`).join('') || 'export {}\n')
+    const jsx = file.endsWith('x') ? 'export const Page = () => <a>read by its name</a>\n' : ''
+    fs.writeFileSync(path.join(dir, file), `${targets.map((t) => `import '${t}'\n`).join('')}export {}\n${jsx}`)
   }
   return dir
 }
@@ -118,7 +119,8 @@ describe('the tree', () => {
   })
 
   it(`has no file of more than ${MAX_LINES} lines`, () => {
-    const code = files.filter((file) => /\.([cm]?[jt]sx?|css)$/.test(file) && !file.startsWith('test/fixtures/'))
+    // Tests are lists of cases and are not read from top to bottom.
+    const code = files.filter((file) => /\.([cm]?[jt]sx?|css)$/.test(file) && !file.startsWith('test/'))
     expect(code.length).toBeGreaterThan(10)
     const lines = (file: string) => fs.readFileSync(path.join(root, file), 'utf8').split('\n').length
     expect(code.filter((file) => lines(file) > MAX_LINES)).toEqual([])
