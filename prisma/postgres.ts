@@ -259,7 +259,7 @@ function run(place: Place, program: string, args: string[], toDo: string): Promi
     // Relative paths with this folder as the current one: pg_ctl hands its arguments to a shell.
     cwd: place.dir,
     // An environment of its own: PGDATA, PGPORT and the like of whoever calls must not lead it elsewhere.
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV, LC_ALL: 'C', TZ: 'UTC' },
     timeout: START_TIMEOUT_MS + 10_000,
   }
   return new Promise((resolve, reject) => {

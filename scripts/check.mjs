@@ -9,7 +9,7 @@ const CHECKS = [
   ['unit tests and import arrows', [bin('vitest/vitest.mjs'), 'run', '--project', 'unit', '--reporter', 'dot']],
   ['types', [bin('typescript/bin/tsc'), '-p', '.', '--noEmit']],
   ['migrations lead to the schema', ['--import', 'tsx', 'scripts/migrate-dev.mjs', 'drift']],
-  ['nothing unused', [bin('knip/bin/knip.js'), '--no-progress']],
+  ['nothing unused', [bin('knip/bin/knip.js'), '--no-progress', '--no-config-hints']],
   ['lint and format', [bin('@biomejs/biome/bin/biome'), 'check', '--max-diagnostics=30']],
 ]
 const AT_ONCE = 2
