@@ -93,7 +93,7 @@ const isTimeout = (error: unknown) =>
 
 /** One call: its name for messages, and the address without the query. */
 function callOf(endpoint: string, options: RequestOptions) {
-  const url = new URL(`${options.prefixUrl}/${endpoint}`)
+  const url = new URL(`${options.prefixUrl?.replace(/\/+$/, '')}/${endpoint}`)
   // "." and ".." survive percent-encoding as they are, and would climb to another call.
   if (endpoint.split('/').some((segment) => segment === '.' || segment === '..')) {
     throw new Fault('input.invalid', `no call can be made of ${JSON.stringify(endpoint)}: a name in it is "." or ".."`)

@@ -1,116 +1,13 @@
+// What git brings: the exact files of a commit, and the cache they come from.
 import { execFileSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { isFault } from '../../pipelines/fault'
-import { type FetchOrder, fetchCommit } from '../../pipelines/git'
-import { type GitServer, startGitServer } from './git-server'
+import { describe, expect, it, vi } from 'vitest'
+import { fetchCommit } from '../../pipelines/git'
+import { bare, faultOf, git, giveRepository, order, push, root, there, unpack, work, write } from './given-repository'
 
-const root = mkdtempSync(join(tmpdir(), 'shiplock-git-'))
-const work = join(root, 'work')
-const bare = join(root, 'team', 'hello.git')
-const RIGHT = { username: 'oauth2', password: 'glpat-right-and-secret' }
-let server: GitServer
-let caches = 0
-let cache = ''
-
-/** The author's own git, with settings of its own only. */
-function git(...args: string[]): string {
-  const env = { PATH: process.env.PATH ?? '', HOME: root, GIT_CONFIG_NOSYSTEM: '1' } as unknown as NodeJS.ProcessEnv
-  const author = [
-    '-c',
-    'user.name=Mei',
-    '-c',
-    'user.email=mei@harbour.test',
-    '-c',
-    'core.autocrlf=false',
-    '-c',
-    'core.quotePath=false',
-  ]
-  return execFileSync('git', ['-C', work, ...author, ...args], {
-    encoding: 'utf8',
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  }).trim()
-}
-
-function write(files: Record<string, string | Buffer | { link: string }>): void {
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(work, name)
-    rmSync(path, { force: true, recursive: true })
-    mkdirSync(dirname(path), { recursive: true })
-    if (typeof content === 'object' && 'link' in content) symlinkSync(content.link, path)
-    else writeFileSync(path, content)
-  }
-}
-
-/** Commits, pushes to the server's repository, and returns the hash. */
-function push(message: string, branch = 'develop'): string {
-  // What add would change by .gitattributes (line ends, encodings) must be committed as it was written.
-  mkdirSync(join(work, '.git', 'info'), { recursive: true })
-  writeFileSync(join(work, '.git', 'info', 'attributes'), '* -text -ident -filter -working-tree-encoding\n')
-  git('add', '--all', '--force')
-  git('commit', '--quiet', '--allow-empty', '--message', message)
-  git('push', '--quiet', '--force', bare, `HEAD:refs/heads/${branch}`)
-  return git('rev-parse', 'HEAD')
-}
-
-const order = (commit: string, change: Partial<FetchOrder> = {}): FetchOrder => ({
-  dir: cache,
-  url: `${server.url}/team/hello.git`,
-  credentials: RIGHT,
-  commit,
-  deadlineMs: 20_000,
-  signal: new AbortController().signal,
-  ...change,
-})
-
-async function faultOf(work: Promise<unknown>): Promise<{ code: string; message: string }> {
-  const error = await work.then(
-    () => expect.fail('it went well'),
-    (caught: unknown) => caught,
-  )
-  if (!isFault(error)) throw error
-  return error
-}
-
-/** Unpacks a tar and tells names, modes and link targets as tar lists them. */
-async function unpack(files: NodeJS.ReadableStream) {
-  const dir = mkdtempSync(join(root, 'tar-'))
-  const tar = await buffer(files)
-  execFileSync('tar', ['-xf', '-', '-C', dir], { input: tar })
-  const listed = execFileSync('tar', ['-tvf', '-', '--quoting-style=literal'], { input: tar, encoding: 'utf8' })
-  return { dir, listed, read: (name: string) => readFileSync(join(dir, name)) }
-}
-
-beforeAll(async () => {
-  mkdirSync(work)
-  mkdirSync(dirname(bare))
-  execFileSync('git', ['init', '--quiet', '--bare', '--', bare])
-  git('init', '--quiet', '--initial-branch=develop')
-  server = await startGitServer(root, RIGHT.username, RIGHT.password)
-})
-beforeEach(() => {
-  cache = join(root, 'caches', String(++caches))
-  for (const name of readdirSync(work)) if (name !== '.git') rmSync(join(work, name), { recursive: true })
-  server.seen.length = 0
-  server.hold = null
-})
-afterAll(async () => {
-  await server.close()
-  rmSync(root, { recursive: true, force: true })
-})
+giveRepository()
 
 describe('the files of a commit', () => {
   it('come with its tree, its title, its names and its bytes', async () => {
@@ -251,10 +148,26 @@ describe('the files of a commit', () => {
     expect(one.equals(two)).toBe(true)
   })
 
+  it('of a repository with SHA-256 hashes are files like any other', async () => {
+    const source = join(root, 'sha256')
+    const at = (...args: string[]) =>
+      execFileSync('git', ['-C', source, '-c', 'user.name=M', '-c', 'user.email=m@x', ...args])
+    execFileSync('git', ['init', '--quiet', '--object-format=sha256', '--', source])
+    mkdirSync(join(source, 'folder'))
+    writeFileSync(join(source, 'folder', 'file'), 'new hashes')
+    at('add', '--all')
+    at('commit', '--quiet', '--message', 'longer')
+    const sha = at('rev-parse', 'HEAD').toString().trim()
+    expect(sha).toHaveLength(64)
+    const commit = await fetchCommit(order(sha, { url: `${there.server.url}/sha256/.git` }))
+    expect((await commit.readFile('folder/file', 100))?.toString()).toBe('new hashes')
+    expect((await unpack(commit.files())).read('folder/file').toString()).toBe('new hashes')
+  })
+
   it('a tar that git cannot finish ends with a fault, never as a smaller repository', async () => {
     write({ a: 'x' })
     const commit = await fetchCommit(order(push('gone')))
-    rmSync(join(cache, 'objects'), { recursive: true })
+    rmSync(join(there.cache, 'objects'), { recursive: true })
     expect(await faultOf(buffer(commit.files()))).toMatchObject({ code: 'git.failed' })
   })
 
@@ -274,9 +187,9 @@ describe('the cache', () => {
     write({ a: 'x' })
     const sha = push('once')
     await fetchCommit(order(sha))
-    const asked = server.seen.length
+    const asked = there.server.seen.length
     await fetchCommit(order(sha, { credentials: null }))
-    expect(server.seen.length).toBe(asked)
+    expect(there.server.seen.length).toBe(asked)
   })
 
   it('lets many callers of one process have many commits at once', async () => {
@@ -286,7 +199,7 @@ describe('the cache', () => {
     })
     const fetched = await Promise.all([...commits, ...commits].map((sha) => fetchCommit(order(sha))))
     expect(fetched.map((commit) => commit.title)).toEqual(['1', '2', '3', '4', '1', '2', '3', '4'])
-    expect(server.seen.filter((request) => request.path.endsWith('/git-upload-pack'))).toHaveLength(4)
+    expect(there.server.seen.filter((request) => request.path.endsWith('/git-upload-pack'))).toHaveLength(4)
   })
 
   it('waits for the lock of another process, and takes up one that a crash left', async () => {
@@ -294,12 +207,14 @@ describe('the cache', () => {
     await fetchCommit(order(push('first')))
     write({ a: 'y' })
     const sha = push('second')
-    const lock = join(cache, 'shallow.lock')
+    const lock = join(there.cache, 'shallow.lock')
     writeFileSync(lock, '')
     const fetching = fetchCommit(order(sha))
     await vi.waitFor(
       () =>
-        expect(server.seen.filter((request) => request.path.endsWith('/git-upload-pack')).length).toBeGreaterThan(2),
+        expect(there.server.seen.filter((request) => request.path.endsWith('/git-upload-pack')).length).toBeGreaterThan(
+          2,
+        ),
       15_000,
     )
     rmSync(lock)
@@ -317,166 +232,14 @@ describe('the cache', () => {
       write({ a: String(i) })
       await fetchCommit(order(push(String(i))))
     }
-    const packs = readdirSync(join(cache, 'objects', 'pack')).filter((name) => name.endsWith('.pack'))
+    const packs = readdirSync(join(there.cache, 'objects', 'pack')).filter((name) => name.endsWith('.pack'))
     expect(packs.length).toBeLessThan(50)
-    expect(readdirSync(join(cache, 'objects')).length).toBeLessThan(100)
+    expect(readdirSync(join(there.cache, 'objects')).length).toBeLessThan(100)
   })
 
   it('leaves nothing half-made where it cannot be made', async () => {
     writeFileSync(join(root, 'in-the-way'), '')
     const sha = push('nowhere')
     expect((await faultOf(fetchCommit(order(sha, { dir: join(root, 'in-the-way', 'cache') })))).code).toBe('git.failed')
-  })
-})
-
-describe('what goes wrong is said in the words of the design', () => {
-  const missing = 'f'.repeat(40)
-
-  it.each([
-    ['a wrong password', { credentials: { username: 'oauth2', password: 'glpat-wrong-and-secret' } }, 'forge.denied'],
-    ['no password', { credentials: null }, 'forge.denied'],
-    ['a commit that the forge has not', {}, 'forge.missing'],
-    ['a repository that is not there', { url: '/team/nothing.git' }, 'forge.missing'],
-    ['a redirect', { url: '/moved/team/hello.git' }, 'forge.refused'],
-  ])('%s', async (_what, change, code) => {
-    const url = 'url' in change ? { url: `${server.url}${change.url}` } : {}
-    const fault = await faultOf(fetchCommit(order(missing, { ...change, ...url })))
-    expect(fault).toMatchObject({ code })
-    expect(fault.message).not.toContain('and-secret')
-    expect(fault.message).not.toContain(Buffer.from('oauth2:glpat').toString('base64').slice(0, 12))
-  })
-
-  it('a redirect is not followed', async () => {
-    await faultOf(fetchCommit(order(missing, { url: `${server.url}/moved/team/hello.git` })))
-    expect(server.seen.every((request) => request.path.startsWith('/moved/'))).toBe(true)
-  })
-
-  it('nobody listens there', async () => {
-    expect(await faultOf(fetchCommit(order(missing, { url: 'http://127.0.0.1:9/x.git' })))).toMatchObject({
-      code: 'forge.unreachable',
-    })
-  })
-
-  it.each([
-    ['--upload-pack=touch /tmp/x', 'a'.repeat(40)],
-    ['file:///etc', 'a'.repeat(40)],
-    ['ext::sh -c id', 'a'.repeat(40)],
-    ['ssh://git@x/y', 'a'.repeat(40)],
-    ['/local/path', 'a'.repeat(40)],
-    ['http://user:password@x/y.git', 'a'.repeat(40)],
-    ['http://x/y.git?a=b', 'a'.repeat(40)],
-    ['', 'a'.repeat(40)],
-    ['http://x/y.git', 'HEAD'],
-    ['http://x/y.git', '--all'],
-    ['http://x/y.git', 'A'.repeat(40)],
-    ['http://x/y.git', 'a'.repeat(39)],
-    ['http://x/y.git', `${'a'.repeat(40)}\n`],
-  ])('%j at %j starts no process', async (url, commit) => {
-    expect(await faultOf(fetchCommit(order(commit, { url })))).toMatchObject({ code: 'input.invalid' })
-    expect(() => readdirSync(cache)).toThrow()
-  })
-
-  it('a tree that climbs out of its folder is refused', async () => {
-    const tree = (mode: string, name: string, id: string) =>
-      Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(id, 'hex')])
-    const store = (type: string, bytes: Buffer) =>
-      execFileSync('git', ['-C', bare, 'hash-object', '-t', type, '-w', '--stdin', '--literally'], {
-        input: bytes,
-        encoding: 'utf8',
-      }).trim()
-    const blob = store('blob', Buffer.from('evil'))
-    const climbing = store('tree', tree('40000', '..', store('tree', tree('100644', 'evil', blob))))
-    const who = 'Mei <mei@harbour.test> 1700000000 +0000'
-    const commit = store('commit', Buffer.from(`tree ${climbing}\nauthor ${who}\ncommitter ${who}\n\nclimb\n`))
-    execFileSync('git', ['-C', bare, 'update-ref', 'refs/heads/climb', commit])
-    expect(await faultOf(fetchCommit(order(commit)))).toMatchObject({ code: 'input.invalid' })
-  })
-
-  it('an old commit with crooked dates and names is let in', async () => {
-    const store = (type: string, text: string) =>
-      execFileSync('git', ['-C', bare, 'hash-object', '-t', type, '-w', '--stdin', '--literally'], {
-        input: text,
-        encoding: 'utf8',
-      }).trim()
-    const empty = store('tree', '')
-    const commit = store(
-      'commit',
-      `tree ${empty}\nauthor Mei 1700000000 +051800\ncommitter Mei <mei> 01700000000 +0000\n\nconverted from CVS\n`,
-    )
-    execFileSync('git', ['-C', bare, 'update-ref', 'refs/heads/crooked', commit])
-    expect(await fetchCommit(order(commit))).toMatchObject({ title: 'converted from CVS' })
-  })
-})
-
-describe('time', () => {
-  it('a call that is called off ends at once, and leaves no lock behind', async () => {
-    write({ a: 'x' })
-    const sha = push('held')
-    const hold = { release: () => undefined, waiting: 0 }
-    server.hold = hold
-    const abort = new AbortController()
-    const fetching = faultOf(fetchCommit(order(sha, { signal: abort.signal })))
-    await vi.waitFor(() => expect(hold.waiting).toBe(1), 10_000)
-    const since = performance.now()
-    abort.abort()
-    expect(await fetching).toMatchObject({ code: 'git.failed', message: expect.stringContaining('called off') })
-    expect(performance.now() - since).toBeLessThan(1500)
-    server.hold = null
-    expect(await fetchCommit(order(sha))).toMatchObject({ title: 'held' })
-  })
-
-  it('a call ends at its deadline, also while it waits for another', async () => {
-    write({ a: 'x' })
-    const sha = push('slow')
-    await fetchCommit(order(push('there')))
-    server.hold = { release: () => undefined, waiting: 0 }
-    const abort = new AbortController()
-    write({ a: 'y' })
-    const other = push('other')
-    const first = faultOf(fetchCommit(order(other, { signal: abort.signal })))
-    const second = faultOf(fetchCommit(order(other, { deadlineMs: 300 })))
-    expect(await second).toMatchObject({
-      code: 'git.failed',
-      message: expect.stringMatching(/no time was left|longer than it may/),
-    })
-    abort.abort()
-    await first
-    server.hold = null
-    expect(await fetchCommit(order(sha))).toMatchObject({ title: 'slow' })
-  })
-})
-
-describe('secrets', () => {
-  it('are sent in the header alone', async () => {
-    write({ a: 'x' })
-    await fetchCommit(order(push('quiet')))
-    const right = `Basic ${Buffer.from(`${RIGHT.username}:${RIGHT.password}`).toString('base64')}`
-    expect(server.seen.map((request) => request.authorization)).toEqual(server.seen.map(() => right))
-    expect(JSON.stringify(server.seen.map((request) => request.path))).not.toContain('secret')
-  })
-
-  it('are neither in the cache nor in the arguments of any process', async () => {
-    write({ a: 'x' })
-    const sha = push('look')
-    const hold = { release: () => undefined, waiting: 0 }
-    server.hold = hold
-    const abort = new AbortController()
-    const fetching = faultOf(fetchCommit(order(sha, { signal: abort.signal })))
-    await vi.waitFor(() => expect(hold.waiting).toBe(1), 10_000)
-    const shown = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    abort.abort()
-    await fetching
-    expect(shown).toContain(`${server.url}/team/hello.git`)
-    expect(shown).not.toContain(RIGHT.password)
-    expect(shown).not.toContain(Buffer.from(`${RIGHT.username}:${RIGHT.password}`).toString('base64'))
-    const found = execFileSync('sh', [
-      '-c',
-      'grep -rl -e "$1" -e "$2" -- "$3" || true',
-      'sh',
-      RIGHT.password,
-      Buffer.from(`${RIGHT.username}:${RIGHT.password}`).toString('base64'),
-      cache,
-    ])
-    expect(found.toString()).toBe('')
   })
 })
