@@ -18,12 +18,24 @@ export function onePage(ask: PageAsk) {
   const limit = Math.min(Math.max(Math.trunc(ask.limit ?? DEFAULT_LIMIT), 1), MAX_LIMIT)
   const after = ask.after === undefined ? null : Number(ask.after)
   if (after !== null && !(Number.isInteger(after) && after > 0 && after <= MAX_ID))
-    throw new Fault('input.invalid', `after: ${JSON.stringify(ask.after?.slice(0, 40))} is no cursor: pass the \`next\` of the page before`)
-  return { limit, take: limit + 1, orderBy: { id: 'desc' } as const, before: after === null ? {} : { id: { lt: after } } }
+    throw new Fault(
+      'input.invalid',
+      `after: ${JSON.stringify(ask.after?.slice(0, 40))} is no cursor: pass the \`next\` of the page before`,
+    )
+  return {
+    limit,
+    take: limit + 1,
+    orderBy: { id: 'desc' } as const,
+    before: after === null ? {} : { id: { lt: after } },
+  }
 }
 
 /** Cuts the extra row off again. */
-export function asPage<R extends { id: number }, T>(rows: readonly R[], limit: number, shape: (row: R) => T): PageOf<T> {
+export function asPage<R extends { id: number }, T>(
+  rows: readonly R[],
+  limit: number,
+  shape: (row: R) => T,
+): PageOf<T> {
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   return { items: shown.map(shape), next: rows.length > limit && last ? String(last.id) : null }

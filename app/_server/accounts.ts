@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { type Actor, SHIPLOCK, tell, transaction } from '../../prisma/record'
-import { Fault } from '../../pipelines/fault'
 import { hashPassword } from './password'
 import type { Role, Viewer } from './permit'
 
@@ -21,7 +21,11 @@ export async function createAccount(
   wanted: { name: string; password: string; role: Role },
   by: Actor = SHIPLOCK,
 ): Promise<{ id: number }> {
-  if (!NAME.test(wanted.name)) throw new Fault('input.invalid', `${JSON.stringify(wanted.name)} cannot be an account's name: 1 to 64 letters, digits and . _ @ -`)
+  if (!NAME.test(wanted.name))
+    throw new Fault(
+      'input.invalid',
+      `${JSON.stringify(wanted.name)} cannot be an account's name: 1 to 64 letters, digits and . _ @ -`,
+    )
   if (wanted.password.length < MIN_PASSWORD || wanted.password.length > MAX_PASSWORD)
     throw new Fault('input.invalid', `the password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
   const hash = await hashPassword(wanted.password)
@@ -47,7 +51,10 @@ export async function createAccount(
  * Where there is no account at all, makes `admin`, with the given password or a random one.
  * @returns the password, to be shown once by the caller; null where accounts exist already, or the password was given
  */
-export async function ensureFirstAdmin(record: RecordHandle, given?: string): Promise<{ name: string; password: string } | null> {
+export async function ensureFirstAdmin(
+  record: RecordHandle,
+  given?: string,
+): Promise<{ name: string; password: string } | null> {
   if ((await record.db.account.findFirst({ select: { id: true } })) !== null) return null
   const password = given ?? randomBytes(15).toString('base64url')
   try {

@@ -11,7 +11,9 @@ const httpUrl = z
   .refine((u) => !URL.canParse(u) || new URL(u).pathname === '/', 'must not have a path')
   .transform((u) => new URL(u).origin)
 
-const yes = z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).transform((v) => v === 'true' || v === '1')
+const yes = z
+  .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
+  .transform((v) => v === 'true' || v === '1')
 
 /** Everything the web process reads from its environment. README's table is made of these descriptions. */
 const Environment = z.object({
@@ -20,13 +22,39 @@ const Environment = z.object({
     .regex(/^postgres(ql)?:\/\//, 'must start with postgresql://')
     .describe('PostgreSQL connection string; `postgresql://user@/name?host=/dir` reaches a unix socket'),
   HOST: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all'),
-  PORT: z.coerce.number({ error: 'must be a number' }).int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 picks a free one'),
+  PORT: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe('Port to listen on; 0 picks a free one'),
   PUBLIC_URL: httpUrl.optional().describe('How browsers and the forge reach Shiplock; absent: http://HOST:PORT'),
-  SHIPLOCK_KEYS: z.string().min(1).optional().describe('Folder of the sealing keys; absent: `keys` in the folder of what must survive (SHIPLOCK_STATE)'),
-  SHIPLOCK_ADMIN_PASSWORD: z.string().min(10, 'must have at least 10 characters').max(512).optional().describe('Password of the first account, `admin`; absent: a random one is shown once'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info').describe('How much is written to stderr'),
-  TRUST_PROXY: yes.default(false).describe('true behind a reverse proxy that sets X-Forwarded-For and X-Forwarded-Proto; never without one'),
-  DATABASE_POOL: z.coerce.number({ error: 'must be a number' }).int().min(2).max(100).default(10).describe('Most connections to the database'),
+  SHIPLOCK_KEYS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of the sealing keys; absent: `keys` in the folder of what must survive (SHIPLOCK_STATE)'),
+  SHIPLOCK_ADMIN_PASSWORD: z
+    .string()
+    .min(10, 'must have at least 10 characters')
+    .max(512)
+    .optional()
+    .describe('Password of the first account, `admin`; absent: a random one is shown once'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
+    .default('info')
+    .describe('How much is written to stderr'),
+  TRUST_PROXY: yes
+    .default(false)
+    .describe('true behind a reverse proxy that sets X-Forwarded-For and X-Forwarded-Proto; never without one'),
+  DATABASE_POOL: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(2)
+    .max(100)
+    .default(10)
+    .describe('Most connections to the database'),
 })
 
 export interface WebConfig {
@@ -44,9 +72,13 @@ export interface WebConfig {
 }
 
 /** The configuration, or every problem of it at once, one sentence each. */
-export function readConfig(env: NodeJS.ProcessEnv): { config: WebConfig } | { problems: string[] } {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+): { config: WebConfig } | { problems: string[] } {
   // An empty variable is one that was not set: `PORT= npm start` means the default.
-  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in Environment.shape && value !== ''))
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in Environment.shape && value !== ''),
+  )
   const parsed = Environment.safeParse(given)
   if (!parsed.success) return { problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`) }
   const e = parsed.data
@@ -57,7 +89,7 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: WebConfig } | { pr
       host: e.HOST,
       port: e.PORT,
       publicUrl: e.PUBLIC_URL ?? null,
-      keys: e.SHIPLOCK_KEYS ?? path.join(stateDir(env), 'keys'),
+      keys: e.SHIPLOCK_KEYS ?? path.join(stateDir({ NODE_ENV: 'production', ...env }), 'keys'),
       adminPassword: e.SHIPLOCK_ADMIN_PASSWORD,
       logLevel: e.LOG_LEVEL,
       trustProxy: e.TRUST_PROXY,
@@ -68,7 +100,8 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: WebConfig } | { pr
 /** One row per variable, for README. */
 export function describeConfig(): { name: string; standard: string; what: string }[] {
   return Object.entries(Environment.shape).map(([name, field]) => {
-    const standard = field instanceof z.ZodDefault ? String(field.def.defaultValue) : field instanceof z.ZodOptional ? '' : 'required'
+    const standard =
+      field instanceof z.ZodDefault ? String(field.def.defaultValue) : field instanceof z.ZodOptional ? '' : 'required'
     return { name, standard, what: field.description ?? '' }
   })
 }

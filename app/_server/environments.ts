@@ -11,7 +11,10 @@ export function inOrder(policies: readonly EnvironmentPolicy[]): EnvironmentPoli
   while (left.length > 0) {
     const at = left.findIndex((p) => p.after === undefined || ordered.some((o) => o.name === p.after))
     const [policy] = at < 0 ? [] : left.splice(at, 1)
-    if (!policy) throw new Error(`environments: ${left.map((p) => `${p.name} comes after ${p.after}`).join(', ')}; one of these is not there, or they go round in a circle`)
+    if (!policy)
+      throw new Error(
+        `environments: ${left.map((p) => `${p.name} comes after ${p.after}`).join(', ')}; one of these is not there, or they go round in a circle`,
+      )
     ordered.push(policy)
   }
   return ordered
@@ -20,7 +23,9 @@ export function inOrder(policies: readonly EnvironmentPolicy[]): EnvironmentPoli
 /** What a new project starts with: `environments/*.yaml`. Throws with every problem of every file, one a line. */
 export function startingEnvironments(dir = path.join(ROOT, 'environments')): StartingEnvironment[] {
   const files = readdirSync(dir).filter((name) => name.endsWith('.yaml'))
-  const parsed = files.map((name) => parseEnvironment(readFileSync(path.join(dir, name), 'utf8'), `environments/${name}`))
+  const parsed = files.map((name) =>
+    parseEnvironment(readFileSync(path.join(dir, name), 'utf8'), `environments/${name}`),
+  )
   const problems = parsed.flatMap((p) => (p.ok ? [] : p.problems.map(problemInWords)))
   if (problems.length > 0) throw new Error(problems.join('\n'))
   return inOrder(parsed.flatMap((p) => (p.ok ? [p.policy] : []))).map((policy) => ({ name: policy.name, policy }))

@@ -62,7 +62,12 @@ export class Doorbell {
   /** Connects; when that fails it goes on trying in the background. */
   async start(): Promise<void> {
     if (this.#closed) return
-    const client = new pg.Client({ connectionString: this.record.url, application_name: 'shiplock web doorbell', keepAlive: true, connectionTimeoutMillis: 5_000 })
+    const client = new pg.Client({
+      connectionString: this.record.url,
+      application_name: 'shiplock web doorbell',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    })
     let gone = false
     const lost = (error?: Error) => {
       if (gone) return

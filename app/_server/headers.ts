@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
 // What steers Next from inside must never come from outside: six ways past its middleware were made of such headers.
-const INSIDE = /^(x-middleware-|x-nextjs-|x-next-|x-invoke-|x-matched-path$|x-action-|next-action$|x-nonce$|content-security-policy)/
+const INSIDE =
+  /^(x-middleware-|x-nextjs-|x-next-|x-invoke-|x-matched-path$|x-action-|next-action$|x-nonce$|content-security-policy)/
 
 export function stripInside(request: IncomingMessage) {
   for (const name of Object.keys(request.headers)) if (INSIDE.test(name)) delete request.headers[name]

@@ -24,25 +24,39 @@ async function askForSession(request: FastifyRequest, reply: FastifyReply, recor
 }
 
 /** Mounts Next behind everything else, for reading pages only: forms post to REST, so only GET and HEAD get there. */
-export async function mountPages(app: FastifyInstance, record: RecordHandle, where: { dev: boolean; host: string; port: number }): Promise<Pages> {
+export async function mountPages(
+  app: FastifyInstance,
+  record: RecordHandle,
+  where: { dev: boolean; host: string; port: number },
+): Promise<Pages> {
   const { default: next } = await import('next')
   const { dev } = where
   // In production Next gets a server that nobody listens on: on the real one it would answer upgrades past us.
-  const pages = next({ dev, dir: ROOT, hostname: where.host, port: where.port, httpServer: dev ? app.server : new Server() })
+  const pages = next({
+    dev,
+    dir: ROOT,
+    hostname: where.host,
+    port: where.port,
+    httpServer: dev ? app.server : new Server(),
+  })
   await pages.prepare()
   const render = pages.getRequestHandler()
-  app.get('/*', { onRequest: (request, reply) => askForSession(request, reply, record, dev) }, async (request, reply) => {
-    reply.hijack()
-    const nonce = randomBytes(16).toString('base64')
-    const policy = pagePolicy(nonce, dev)
-    request.raw.headers['content-security-policy'] = policy
-    request.raw.headers['x-nonce'] = nonce
-    for (const [name, value] of Object.entries(reply.getHeaders())) {
-      // Next decides about caching: scripts and styles for ever, pages never.
-      if (value !== undefined && name !== 'cache-control') reply.raw.setHeader(name, value)
-    }
-    reply.raw.setHeader('content-security-policy', policy)
-    await render(request.raw, reply.raw)
-  })
+  app.get(
+    '/*',
+    { onRequest: (request, reply) => askForSession(request, reply, record, dev) },
+    async (request, reply) => {
+      reply.hijack()
+      const nonce = randomBytes(16).toString('base64')
+      const policy = pagePolicy(nonce, dev)
+      request.raw.headers['content-security-policy'] = policy
+      request.raw.headers['x-nonce'] = nonce
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        // Next decides about caching: scripts and styles for ever, pages never.
+        if (value !== undefined && name !== 'cache-control') reply.raw.setHeader(name, value)
+      }
+      reply.raw.setHeader('content-security-policy', policy)
+      await render(request.raw, reply.raw)
+    },
+  )
   return { close: () => pages.close() }
 }

@@ -16,14 +16,16 @@ const line: (() => void)[] = []
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   if (running >= AT_ONCE) {
-    if (line.length >= IN_LINE) throw new Fault('too.many', 'too many people are signing in at this moment: try again in a minute')
+    if (line.length >= IN_LINE)
+      throw new Fault('too.many', 'too many people are signing in at this moment: try again in a minute')
     await new Promise<void>((resolve) => line.push(resolve))
   } else running++
   try {
     return await work()
   } finally {
     const following = line.shift()
-    if (following) following() // hands its place over: `running` stays
+    if (following)
+      following() // hands its place over: `running` stays
     else running--
   }
 }

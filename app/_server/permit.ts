@@ -69,5 +69,7 @@ export function isOpen(method: string, path: string): boolean {
   // Next's files may have brackets in their names; no other escape is let through.
   if (!/^(\/([A-Za-z0-9_\-.~[\]()@+,]|%5[BDbd])+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) return false
   const asked = method === 'HEAD' ? 'GET' : method
-  return OPEN.some((o) => o.method === asked && (o.path.endsWith('/*') ? path.startsWith(o.path.slice(0, -1)) : path === o.path))
+  return OPEN.some(
+    (o) => o.method === asked && (o.path.endsWith('/*') ? path.startsWith(o.path.slice(0, -1)) : path === o.path),
+  )
 }

@@ -12,6 +12,7 @@ export const holdRecord = (record: RecordHandle | undefined) => {
 /** The process-wide record, for pages. Throws where the page is rendered outside of Shiplock's own server. */
 export function theRecord(): RecordHandle {
   const record = held[KEY]
-  if (!record) throw new Error('no open record: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
+  if (!record)
+    throw new Error('no open record: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
   return record
 }

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify'
-import { Fault } from '../../pipelines/fault'
 import type { StartingEnvironment } from '../../pipelines/connect'
+import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { version, type WebConfig } from './config'
 import { Doorbell } from './events'
@@ -22,7 +22,8 @@ const REQUEST_MS = 30_000
 /** What is under way when the process is told to stop may take this long. */
 const DRAIN_MS = 10_000
 
-export interface WebOptions extends Pick<WebConfig, 'host' | 'port' | 'publicUrl' | 'keys' | 'logLevel' | 'trustProxy'> {
+export interface WebOptions
+  extends Pick<WebConfig, 'host' | 'port' | 'publicUrl' | 'keys' | 'logLevel' | 'trustProxy'> {
   record: RecordHandle
   environments: readonly StartingEnvironment[]
   /** false: REST and webhooks only, without Next */
@@ -42,7 +43,10 @@ function makeApp(options: WebOptions): FastifyInstance {
     logger: { level: options.logLevel, stream: process.stderr },
     logController: new LogController({ disableRequestLogging: true }),
     // A path that cannot be decoded: no hook runs for it, and it is answered like everything else.
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) => {
+      guard(reply as FastifyReply, false)
+      return answerError(error, request, reply as FastifyReply)
+    },
     genReqId: () => randomUUID(),
     trustProxy: options.trustProxy,
     bodyLimit: 1024 * 1024,
@@ -62,7 +66,12 @@ function guardEverything(app: FastifyInstance, https: () => boolean) {
   })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: { code: 'not.found', message: `there is no ${request.method} ${(request.raw.url ?? '').split('?')[0]?.slice(0, 200)}` } }),
+    reply.code(404).send({
+      error: {
+        code: 'not.found',
+        message: `there is no ${request.method} ${(request.raw.url ?? '').split('?')[0]?.slice(0, 200)}`,
+      },
+    }),
   )
   app.all('/api/*', (_request, reply) => reply.callNotFound())
 }
@@ -80,17 +89,36 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const doorbell = new Doorbell(options.record, (message) => app.log.warn(message))
   let url = ''
   const publicUrl = () => options.publicUrl ?? url
-  const door: Door = { record: options.record, keys: options.keys, environments: options.environments, doorbell, streams, version: version(), publicUrl }
+  const door: Door = {
+    record: options.record,
+    keys: options.keys,
+    environments: options.environments,
+    doorbell,
+    streams,
+    version: version(),
+    publicUrl,
+  }
   holdRecord(options.record)
   refuseUnlisted(app)
   guardEverything(app, () => publicUrl().startsWith('https:'))
   app.addHook('preClose', async () => streams.endAll())
   await app.register(async (scope) => mountRest(scope, ROUTES, door))
   // A scope of its own: its body parsers are nobody else's. The address is known only once it listens, hence the getter.
-  await app.register(async (scope) => webhooks(scope, { record: options.record, keys: options.keys, get publicUrl() { return publicUrl() } }))
+  await app.register(async (scope) =>
+    webhooks(scope, {
+      record: options.record,
+      keys: options.keys,
+      get publicUrl() {
+        return publicUrl()
+      },
+    }),
+  )
   let pages: Pages | undefined
-  if (options.pages) pages = await mountPages(app, options.record, { ...options.pages, host: options.host, port: options.port })
-  if (!options.pages || !options.pages.dev) app.server.on('upgrade', (_request, socket) => socket.destroy())
+  if (options.pages) {
+    pages = await mountPages(app, options.record, { ...options.pages, host: options.host, port: options.port })
+  }
+  const dev = options.pages !== false && options.pages.dev
+  if (!dev) app.server.on('upgrade', (_request, socket) => socket.destroy())
   await doorbell.start()
   await app.listen({ host: options.host, port: options.port })
   url = addressOf(app, options.host)

@@ -39,7 +39,10 @@ export function sessionValue(cookieHeader: string | undefined): string | null {
 }
 
 /** Who the Cookie header (the whole header) belongs to, or null. One query. */
-export async function viewerFromCookie(record: RecordHandle, cookieHeader: string | undefined | null): Promise<Viewer | null> {
+export async function viewerFromCookie(
+  record: RecordHandle,
+  cookieHeader: string | undefined | null,
+): Promise<Viewer | null> {
   const value = sessionValue(cookieHeader ?? undefined)
   if (!value) return null
   const { rows } = await record.pool.query<{ id: number; name: string; role: string }>(
@@ -56,9 +59,15 @@ export const viewerFromBearer = (record: RecordHandle, header: string | undefine
   viewerFromToken(record, header)
 
 function refuseWhenTooMany(name: string, address: string, now: number) {
-  const ms = Math.max(perPair.blockedFor(`${name} ${address}`, now), perName.blockedFor(name, now), perAddress.blockedFor(address, now))
+  const ms = Math.max(
+    perPair.blockedFor(`${name} ${address}`, now),
+    perName.blockedFor(name, now),
+    perAddress.blockedFor(address, now),
+  )
   if (ms > 0)
-    throw new Fault('too.many', `too many wrong passwords: try again in ${Math.ceil(ms / 60_000)} minutes`, { retryAfterMs: ms })
+    throw new Fault('too.many', `too many wrong passwords: try again in ${Math.ceil(ms / 60_000)} minutes`, {
+      retryAfterMs: ms,
+    })
 }
 
 /**
@@ -85,7 +94,13 @@ export async function signIn(
   perPair.forget(`${who.name} ${who.address}`)
   perName.uncount(who.name)
   perAddress.uncount(who.address)
-  const viewer: Viewer = { kind: 'account', id: account.id, accountId: account.id, name: account.name, role: asRole(account.role) }
+  const viewer: Viewer = {
+    kind: 'account',
+    id: account.id,
+    accountId: account.id,
+    name: account.name,
+    role: asRole(account.role),
+  }
   const value = randomBytes(32).toString('base64url')
   await transaction(record, async (tx) => {
     // What has ended goes on the way, and so does the oldest of too many: the table stays as small as its accounts are few.
@@ -98,7 +113,13 @@ export async function signIn(
       `INSERT INTO "Session" (hash, "accountId", "expiresAt") VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')`,
       [sha256(value), viewer.id, SESSION_MS],
     )
-    await tell(tx, { kind: 'session.open', subject: 'account', subjectId: viewer.id, by: actorOf(viewer), data: { address: who.address } })
+    await tell(tx, {
+      kind: 'session.open',
+      subject: 'account',
+      subjectId: viewer.id,
+      by: actorOf(viewer),
+      data: { address: who.address },
+    })
   })
   return { value, viewer }
 }
@@ -109,6 +130,7 @@ export async function signOut(record: RecordHandle, viewer: Viewer, cookieHeader
   if (!value) return
   await transaction(record, async (tx) => {
     const { rowCount } = await tx.query('DELETE FROM "Session" WHERE hash = $1', [sha256(value)])
-    if (rowCount) await tell(tx, { kind: 'session.end', subject: 'account', subjectId: viewer.accountId, by: actorOf(viewer) })
+    if (rowCount)
+      await tell(tx, { kind: 'session.end', subject: 'account', subjectId: viewer.accountId, by: actorOf(viewer) })
   })
 }

@@ -32,12 +32,19 @@ export class Streams {
   open(request: FastifyRequest, reply: FastifyReply, accountId: number): Stream {
     const mine = [...this.#open.values()].filter((account) => account === accountId).length
     if (this.#open.size >= MAX_STREAMS || mine >= MAX_EACH)
-      throw new Fault('too.many', 'too many streams are open: close some pages, or ask without `follow`', { retryAfterMs: 10_000 })
+      throw new Fault('too.many', 'too many streams are open: close some pages, or ask without `follow`', {
+        retryAfterMs: 10_000,
+      })
     const raw = reply.raw
     const ended = new AbortController()
     const stream: Stream = {
       ended: ended.signal,
-      send: (event, data, id) => this.#send(raw, ended.signal, `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
+      send: (event, data, id) =>
+        this.#send(
+          raw,
+          ended.signal,
+          `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
+        ),
       end: () => raw.end(),
     }
     const heartbeat = setInterval(() => raw.write(':\n\n'), HEARTBEAT_MS)

@@ -15,7 +15,14 @@ const hashOf = (token: string) => createHash('sha256').update(token).digest('hex
 export async function viewerFromToken(record: RecordHandle, header: string | undefined | null): Promise<Viewer | null> {
   const token = TOKEN.exec(header ?? '')?.[1]
   if (!token) return null
-  const { rows } = await record.pool.query<{ id: number; name: string; role: string; accountId: number; account: string; stale: boolean }>(
+  const { rows } = await record.pool.query<{
+    id: number
+    name: string
+    role: string
+    accountId: number
+    account: string
+    stale: boolean
+  }>(
     `SELECT t.id, t.name, a.role, a.id AS "accountId", a.name AS account,
             t."lastUsedAt" IS NULL OR t."lastUsedAt" < clock_timestamp() - interval '1 minute' AS stale
      FROM "ApiToken" t JOIN "Account" a ON a.id = t."accountId"
@@ -42,13 +49,19 @@ export interface TokenMade {
 }
 
 /** Makes a token for the viewer's own account. Its text is given once and never kept. Throws conflict where there are too many. */
-export async function createToken(record: RecordHandle, viewer: Viewer, wanted: { name: string; days?: number }): Promise<TokenMade> {
+export async function createToken(
+  record: RecordHandle,
+  viewer: Viewer,
+  wanted: { name: string; days?: number },
+): Promise<TokenMade> {
   const token = `slk_${randomBytes(32).toString('base64url')}`
   const days = wanted.days ?? TOKEN_DAYS
   return transaction(record, async (tx) => {
     // The account's row is the lock that makes the count below hold.
     await tx.query('SELECT 1 FROM "Account" WHERE id = $1 FOR UPDATE', [viewer.accountId])
-    await tx.query('DELETE FROM "ApiToken" WHERE "accountId" = $1 AND "expiresAt" <= clock_timestamp()', [viewer.accountId])
+    await tx.query('DELETE FROM "ApiToken" WHERE "accountId" = $1 AND "expiresAt" <= clock_timestamp()', [
+      viewer.accountId,
+    ])
     const { rows } = await tx.query<{ id: number; expiresAt: Date }>(
       `INSERT INTO "ApiToken" ("accountId", name, hash, "expiresAt")
        SELECT $1, $2, $3, clock_timestamp() + $4 * interval '1 day'
@@ -58,7 +71,13 @@ export async function createToken(record: RecordHandle, viewer: Viewer, wanted: 
     )
     const row = rows[0]
     if (!row) throw new Fault('conflict', `this account has ${MAX_TOKENS} tokens already: revoke one first`)
-    await tell(tx, { kind: 'token.create', subject: 'token', subjectId: row.id, by: actorOf(viewer), data: { name: wanted.name, days } })
+    await tell(tx, {
+      kind: 'token.create',
+      subject: 'token',
+      subjectId: row.id,
+      by: actorOf(viewer),
+      data: { name: wanted.name, days },
+    })
     return { id: row.id, token, expiresAt: row.expiresAt }
   })
 }
@@ -74,7 +93,10 @@ export const listTokens = (record: RecordHandle, viewer: Viewer) =>
 /** Ends one of the viewer's own tokens. Throws not.found for any other. */
 export async function revokeToken(record: RecordHandle, viewer: Viewer, id: number): Promise<void> {
   await transaction(record, async (tx) => {
-    const { rowCount } = await tx.query('DELETE FROM "ApiToken" WHERE id = $1 AND "accountId" = $2', [id, viewer.accountId])
+    const { rowCount } = await tx.query('DELETE FROM "ApiToken" WHERE id = $1 AND "accountId" = $2', [
+      id,
+      viewer.accountId,
+    ])
     if (!rowCount) throw new Fault('not.found', `you have no token ${id}`)
     await tell(tx, { kind: 'token.revoke', subject: 'token', subjectId: id, by: actorOf(viewer) })
   })

@@ -5,7 +5,13 @@ import { asPage, isId, onePage, type PageAsk } from '../paging'
 import type { DeliveryDetail, DeliveryShape, PageOf } from '../shapes'
 
 const COLUMNS = {
-  id: true, event: true, decision: true, because: true, runId: true, bytes: true, receivedAt: true,
+  id: true,
+  event: true,
+  decision: true,
+  because: true,
+  runId: true,
+  bytes: true,
+  receivedAt: true,
   project: { select: { id: true, path: true } },
 } as const satisfies Prisma.DeliverySelect
 
@@ -47,7 +53,10 @@ export async function readDelivery(record: RecordHandle, id: number): Promise<De
   const [row, { rows }] = await Promise.all([
     record.db.delivery.findUnique({ where: { id }, select: COLUMNS }),
     // substring() in the database: a body may have 25 MiB, and only its head is wanted here.
-    record.pool.query<{ head: Buffer }>('SELECT substring(body FOR $2) AS head FROM "Delivery" WHERE id = $1', [id, SHOWN_BYTES]),
+    record.pool.query<{ head: Buffer }>('SELECT substring(body FOR $2) AS head FROM "Delivery" WHERE id = $1', [
+      id,
+      SHOWN_BYTES,
+    ]),
   ])
   const head = rows[0]?.head
   if (!row || !head) throw new Fault('not.found', `there is no delivery ${id}`)

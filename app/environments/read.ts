@@ -7,8 +7,20 @@ import { type EnvironmentShape, PromotionShape } from '../shapes'
 
 /** The columns of a promotion that leave the record. */
 export const PROMOTION_COLUMNS = {
-  id: true, status: true, because: true, verdicts: true, requestedBy: true, runId: true, observed: true, url: true,
-  createdAt: true, startedAt: true, deployedAt: true, finishedAt: true, dueAt: true, attempts: true,
+  id: true,
+  status: true,
+  because: true,
+  verdicts: true,
+  requestedBy: true,
+  runId: true,
+  observed: true,
+  url: true,
+  createdAt: true,
+  startedAt: true,
+  deployedAt: true,
+  finishedAt: true,
+  dueAt: true,
+  attempts: true,
   environment: { select: { name: true } },
   release: { select: { id: true, service: true, tag: true, digest: true, version: true, commit: true } },
 } as const satisfies Prisma.PromotionSelect
@@ -82,7 +94,11 @@ LEFT JOIN LATERAL (
 WHERE ($1::text IS NULL OR e.name = $1) AND ($2::int IS NULL OR e."projectId" = $2)
 ORDER BY e.position, p.path, e.id LIMIT ${MAX_ENVIRONMENTS}`
 
-async function readPlaces(record: RecordHandle, name: string | null, project: number | null): Promise<EnvironmentShape[]> {
+async function readPlaces(
+  record: RecordHandle,
+  name: string | null,
+  project: number | null,
+): Promise<EnvironmentShape[]> {
   const [{ rows: places }, facts] = await Promise.all([
     record.pool.query<Place>(BOARD, [name, project]),
     whoIsAlive(record),
@@ -104,7 +120,12 @@ async function readPlaces(record: RecordHandle, name: string | null, project: nu
       service: running?.release.service ?? open.at(-1)?.release.service ?? failed?.release.service ?? null,
       start: Start.catch('by-hand').parse(place.start),
       running: running
-        ? { ...asPromotion(running, facts), by: running.run.pusherName, branch: running.run.branch, title: running.run.title }
+        ? {
+            ...asPromotion(running, facts),
+            by: running.run.pusherName,
+            branch: running.run.branch,
+            title: running.run.title,
+          }
         : null,
       open: open.map((row) => asPromotion(row, facts)),
       lastFailed: failed ? asPromotion(failed, facts) : null,

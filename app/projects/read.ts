@@ -1,12 +1,20 @@
+import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
-import { Fault } from '../../pipelines/fault'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { type PageOf, ProjectShape } from '../shapes'
 
 // Sealed secrets are not among them: a row never leaves whole.
 const COLUMNS = {
-  id: true, forge: true, forgeUrl: true, path: true, webUrl: true, status: true, because: true, checks: true, hookSigned: true,
+  id: true,
+  forge: true,
+  forgeUrl: true,
+  path: true,
+  webUrl: true,
+  status: true,
+  because: true,
+  checks: true,
+  hookSigned: true,
   createdAt: true,
   environments: { select: { name: true }, orderBy: { position: 'asc' } },
 } as const satisfies Prisma.ProjectSelect
@@ -30,7 +38,12 @@ function asProject(row: Prisma.ProjectGetPayload<{ select: typeof COLUMNS }>): P
 /** Connected repositories, newest first. */
 export async function listProjects(record: RecordHandle, ask: PageAsk = {}): Promise<PageOf<ProjectShape>> {
   const page = onePage(ask)
-  const rows = await record.db.project.findMany({ where: page.before, select: COLUMNS, orderBy: page.orderBy, take: page.take })
+  const rows = await record.db.project.findMany({
+    where: page.before,
+    select: COLUMNS,
+    orderBy: page.orderBy,
+    take: page.take,
+  })
   return asPage(rows, page.limit, asProject)
 }
 

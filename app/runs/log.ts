@@ -61,7 +61,12 @@ export function halfCharacter(bytes: Buffer): number {
  * Joins pieces to text, from `from` on. A jump between offsets, and a piece that cannot be unpacked, are gaps. Pure.
  * @param last true: nothing follows, so a halved character at the end is given as it is
  */
-export function joinPieces(pieces: readonly Piece[], from: { seq: number; offset: number }, maxBytes: number, last: boolean): Joined {
+export function joinPieces(
+  pieces: readonly Piece[],
+  from: { seq: number; offset: number },
+  maxBytes: number,
+  last: boolean,
+): Joined {
   const gaps: LogPage['gaps'] = []
   let text = ''
   let { seq, offset } = from
@@ -96,7 +101,13 @@ export function joinPieces(pieces: readonly Piece[], from: { seq: number; offset
   const half = last && room > 0 ? 0 : halfCharacter(rest)
   open = [rest.subarray(0, rest.length - half)]
   flush()
-  return { text, gaps, seq: half > 0 ? seqHolding(pieces, offset - half, seq) : seq, offset: offset - half, full: room <= 0 }
+  return {
+    text,
+    gaps,
+    seq: half > 0 ? seqHolding(pieces, offset - half, seq) : seq,
+    offset: offset - half,
+    full: room <= 0,
+  }
 }
 
 const seqHolding = (pieces: readonly Piece[], offset: number, otherwise: number) =>
@@ -152,14 +163,22 @@ export async function readLog(
 ): Promise<StageLog> {
   const asked = parseCursor(ask.after)
   const maxBytes = Math.min(Math.max(ask.maxBytes ?? DEFAULT_PAGE_BYTES, 4), MAX_PAGE_BYTES)
-  const { rows } = await record.pool.query<{ id: number; status: string; epoch: number | null }>(STAGE_NOW, [isId(runId) ? runId : 0, stage])
+  const { rows } = await record.pool.query<{ id: number; status: string; epoch: number | null }>(STAGE_NOW, [
+    isId(runId) ? runId : 0,
+    stage,
+  ])
   const row = rows[0]
   if (!row) throw new Fault('not.found', `there is no stage ${JSON.stringify(stage.slice(0, 40))} in run #${runId}`)
   const head = { stageId: row.id, status: row.status, attempt: row.epoch ?? 0 }
   if (row.epoch === null) return { ...head, text: '', next: '0.0.0', more: false, gaps: [] }
   const from = asked?.epoch === row.epoch ? asked : { seq: 0, offset: 0 }
   const found = await record.pool.query<PieceRow>(PIECES, [row.id, row.epoch, from.seq, from.offset, maxBytes])
-  const pieces = found.rows.map((p) => ({ seq: p.seq, offset: Number(p.offset), bytes: p.bytes, data: unpack(p.data, p.bytes) }))
+  const pieces = found.rows.map((p) => ({
+    seq: p.seq,
+    offset: Number(p.offset),
+    bytes: p.bytes,
+    data: unpack(p.data, p.bytes),
+  }))
   const last = found.rows.at(-1)
   const further = last !== undefined && last.seq < last.top
   const joined = joinPieces(pieces, from, maxBytes, isFinal(STAGE, row.status) && !further)

@@ -9,21 +9,47 @@ import { type PageOf, RunDetail, type RunSummary, type StageShape } from '../sha
 import { whyRunWaits } from './waiting'
 
 const SUMMARY = {
-  id: true, service: true, branch: true, branchKind: true, commit: true, title: true, pusherName: true, status: true, because: true,
-  createdAt: true, startedAt: true, finishedAt: true,
+  id: true,
+  service: true,
+  branch: true,
+  branchKind: true,
+  commit: true,
+  title: true,
+  pusherName: true,
+  status: true,
+  because: true,
+  createdAt: true,
+  startedAt: true,
+  finishedAt: true,
   project: { select: { id: true, path: true, webUrl: true } },
 } as const satisfies Prisma.RunSelect
 type SummaryRow = Prisma.RunGetPayload<{ select: typeof SUMMARY }>
 
-const STAGE_TIMES = { name: true, status: true, startedAt: true, finishedAt: true } as const satisfies Prisma.StageSelect
+const STAGE_TIMES = {
+  name: true,
+  status: true,
+  startedAt: true,
+  finishedAt: true,
+} as const satisfies Prisma.StageSelect
 
 const DETAIL = {
   ...SUMMARY,
-  before: true, tree: true, goesTo: true, dueAt: true, attempts: true, plan: true,
+  before: true,
+  tree: true,
+  goesTo: true,
+  dueAt: true,
+  attempts: true,
+  plan: true,
   stages: {
     select: {
       ...STAGE_TIMES,
-      because: true, exitCode: true, attempts: true, digest: true, definition: true, logBytes: true, dueAt: true,
+      because: true,
+      exitCode: true,
+      attempts: true,
+      digest: true,
+      definition: true,
+      logBytes: true,
+      dueAt: true,
     },
     orderBy: { position: 'asc' },
   },
@@ -93,7 +119,9 @@ export async function listRuns(record: RecordHandle, ask: RunFilter = {}): Promi
 }
 
 /** Of a stage's definition, what people look at. */
-const Definition = z.object({ image: z.string().nullable().catch(null), run: z.array(z.string()).catch([]) }).catch({ image: null, run: [] })
+const Definition = z
+  .object({ image: z.string().nullable().catch(null), run: z.array(z.string()).catch([]) })
+  .catch({ image: null, run: [] })
 
 const asStage = (row: DetailRow['stages'][number], now: Date): StageShape => {
   const definition = Definition.parse(row.definition)

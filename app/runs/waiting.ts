@@ -1,6 +1,7 @@
 // "Why is it waiting?", answered from rows alone.
-import { isFinal } from '../../pipelines/machine'
+
 import { PROMOTION } from '../../environments/promotion'
+import { isFinal } from '../../pipelines/machine'
 import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
@@ -45,7 +46,9 @@ function whyQueued(row: Due, born: Date, facts: Facts, what: string): Waiting {
 
 /** In a worker's hands: no wait, unless there is no worker left. */
 const whyHeld = (row: Due, born: Date, facts: Facts): Waiting | null =>
-  facts.workerAlive ? null : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
+  facts.workerAlive
+    ? null
+    : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
 
 function whyErrored(row: Due, born: Date, facts: Facts, name: string): Waiting {
   if (row.attempts < TRIED_BY_ITSELF) return whyQueued(row, born, facts, `another attempt of ${name}`)
@@ -57,14 +60,21 @@ export interface WaitingStage extends Due {
 }
 
 /** Why this run does not go on right now; null: it does, or it has ended. `stages` in the order they run. */
-export function whyRunWaits(run: Due & { createdAt: Date }, stages: readonly WaitingStage[], facts: Facts): Waiting | null {
+export function whyRunWaits(
+  run: Due & { createdAt: Date },
+  stages: readonly WaitingStage[],
+  facts: Facts,
+): Waiting | null {
   if (isFinal(RUN, run.status)) return null
   if (run.status === 'queued') return whyQueued(run, run.createdAt, facts, 'a free lane')
   if (run.status === 'planning') return whyHeld(run, run.createdAt, facts)
   const born = run.startedAt ?? run.createdAt
   const current = stages.find((s) => s.status === 'errored' || s.status === 'queued' || s.status === 'running')
   // A plan that errored has used all its attempts: errors that may pass put the run back into the queue instead.
-  if (!current) return run.status === 'errored' ? whyErrored({ ...run, attempts: TRIED_BY_ITSELF }, run.createdAt, facts, 'the plan') : null
+  if (!current)
+    return run.status === 'errored'
+      ? whyErrored({ ...run, attempts: TRIED_BY_ITSELF }, run.createdAt, facts, 'the plan')
+      : null
   if (current.status === 'running') return whyHeld(current, born, facts)
   if (current.status === 'errored') return whyErrored(current, born, facts, current.name)
   return whyQueued(current, born, facts, `a free lane for ${current.name}`)

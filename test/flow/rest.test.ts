@@ -26,7 +26,11 @@ let project = 0
 
 const PASSWORD = 'correct horse battery'
 const signIn = async (name: string, password = PASSWORD, headers: Record<string, string> = {}) =>
-  fetch(`${web.url}/api/v1/session`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ name, password }) })
+  fetch(`${web.url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ name, password }),
+  })
 
 beforeAll(async () => {
   database = await freshDatabase()
@@ -34,7 +38,14 @@ beforeAll(async () => {
   keys = mkdtempSync(path.join(tmpdir(), 'shiplock-rest-'))
   await ensureKeys(keys)
   web = await startWeb({
-    record, keys, host: '127.0.0.1', port: 0, publicUrl: null, trustProxy: false, logLevel: 'silent', pages: false,
+    record,
+    keys,
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: null,
+    trustProxy: false,
+    logLevel: 'silent',
+    pages: false,
     environments: [{ name: 'test', policy: { name: 'test', start: 'automatic' } }],
   })
   for (const role of ['admin', 'developer', 'viewer'] as const) {
@@ -56,8 +67,16 @@ afterAll(async () => {
 async function seed() {
   const { id } = await record.db.project.create({
     data: {
-      forge: 'gitlab', forgeUrl: 'https://gitlab.example.com', path: 'demo/hello', name: 'hello', webUrl: 'https://gitlab.example.com/demo/hello',
-      status: 'connected', tokenSealed: randomBytes(8), hook: 'hook-of-hello-0123456789', hookSealed: randomBytes(8), createdBy: 'shiplock',
+      forge: 'gitlab',
+      forgeUrl: 'https://gitlab.example.com',
+      path: 'demo/hello',
+      name: 'hello',
+      webUrl: 'https://gitlab.example.com/demo/hello',
+      status: 'connected',
+      tokenSealed: randomBytes(8),
+      hook: 'hook-of-hello-0123456789',
+      hookSealed: randomBytes(8),
+      createdBy: 'shiplock',
       checks: [{ name: 'token', ok: true, because: 'it is there' }],
       environments: { create: [{ name: 'test', position: 0, policy: { start: 'automatic' } }] },
     },
@@ -65,56 +84,127 @@ async function seed() {
   project = id
   await record.db.run.createMany({
     data: Array.from({ length: 60 }, (_, i) => ({
-      projectId: id, contentKey: `k${i}`, service: 'hello', branch: i % 2 ? 'develop' : 'feature/x', branchKind: i % 2 ? 'develop' : 'feature',
-      commit: 'a'.repeat(40), before: 'b'.repeat(40), status: i === 59 ? 'queued' : 'succeeded', title: `commit ${i}`, pusherName: 'Ann', goesTo: 'test',
+      projectId: id,
+      contentKey: `k${i}`,
+      service: 'hello',
+      branch: i % 2 ? 'develop' : 'feature/x',
+      branchKind: i % 2 ? 'develop' : 'feature',
+      commit: 'a'.repeat(40),
+      before: 'b'.repeat(40),
+      status: i === 59 ? 'queued' : 'succeeded',
+      title: `commit ${i}`,
+      pusherName: 'Ann',
+      goesTo: 'test',
     })),
   })
   const run = 58
   const stage = await record.db.stage.create({
     data: {
-      runId: run, name: 'unit', position: 0, status: 'succeeded', definition: { kind: 'step', image: null, run: ['npm test'] }, exitCode: 0,
-      startedAt: new Date(Date.now() - 5000), finishedAt: new Date(Date.now() - 2000), epoch: 1, attempts: 1,
+      runId: run,
+      name: 'unit',
+      position: 0,
+      status: 'succeeded',
+      definition: { kind: 'step', image: null, run: ['npm test'] },
+      exitCode: 0,
+      startedAt: new Date(Date.now() - 5000),
+      finishedAt: new Date(Date.now() - 2000),
+      epoch: 1,
+      attempts: 1,
     },
   })
   stageId = stage.id
   const release = await record.db.release.create({
-    data: { projectId: id, service: 'hello', tree: 't', buildKey: 'k', digest: 'sha256:1', image: 'hello:1', version: '1.0', tag: 'V1.0_202611210000', commit: 'a'.repeat(40), branch: 'develop', plan: {} },
+    data: {
+      projectId: id,
+      service: 'hello',
+      tree: 't',
+      buildKey: 'k',
+      digest: 'sha256:1',
+      image: 'hello:1',
+      version: '1.0',
+      tag: 'V1.0_202611210000',
+      commit: 'a'.repeat(40),
+      branch: 'develop',
+      plan: {},
+    },
   })
   const environment = await record.db.environment.findFirstOrThrow({ where: { projectId: id } })
   const common = { environmentId: environment.id, releaseId: release.id, requestedBy: 'Shiplock' }
-  await record.db.promotion.create({ data: { ...common, runId: 56, status: 'verified', observed: 'sha256:1', url: 'http://127.0.0.1:8085', deployedAt: new Date(), startedAt: new Date() } })
-  await record.db.promotion.create({ data: { ...common, runId: 58, status: 'failed', because: 'it did not become healthy' } })
   await record.db.promotion.create({
-    data: { ...common, runId: 60, status: 'waiting', verdicts: [{ gate: 'environment free', state: 'waiting', because: 'promotion #9 is being deployed to test' }] },
+    data: {
+      ...common,
+      runId: 56,
+      status: 'verified',
+      observed: 'sha256:1',
+      url: 'http://127.0.0.1:8085',
+      deployedAt: new Date(),
+      startedAt: new Date(),
+    },
   })
-  await record.db.delivery.create({ data: { projectId: id, key: 'd1', event: 'Push Hook', decision: 'accepted', because: 'a push to develop', runId: 58, bytes: 12, body: Buffer.from('{"a":"é"}') } })
+  await record.db.promotion.create({
+    data: { ...common, runId: 58, status: 'failed', because: 'it did not become healthy' },
+  })
+  await record.db.promotion.create({
+    data: {
+      ...common,
+      runId: 60,
+      status: 'waiting',
+      verdicts: [{ gate: 'environment free', state: 'waiting', because: 'promotion #9 is being deployed to test' }],
+    },
+  })
+  await record.db.delivery.create({
+    data: {
+      projectId: id,
+      key: 'd1',
+      event: 'Push Hook',
+      decision: 'accepted',
+      because: 'a push to develop',
+      runId: 58,
+      bytes: 12,
+      body: Buffer.from('{"a":"é"}'),
+    },
+  })
 }
 
 const get = (where: string, as: string | null = 'viewer', headers: Record<string, string> = {}) =>
   fetch(web.url + where, { headers: { ...(as ? { cookie: cookies[as] ?? '' } : {}), ...headers }, redirect: 'manual' })
 const post = (where: string, body: unknown, as: string | null = 'admin', headers: Record<string, string> = {}) =>
   fetch(web.url + where, {
-    method: 'POST', redirect: 'manual', body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json', origin: web.url, ...(as ? { cookie: cookies[as] ?? '' } : {}), ...headers },
+    method: 'POST',
+    redirect: 'manual',
+    body: JSON.stringify(body),
+    headers: {
+      'content-type': 'application/json',
+      origin: web.url,
+      ...(as ? { cookie: cookies[as] ?? '' } : {}),
+      ...headers,
+    },
   })
 const errorOf = async (answer: Response) => NAMED.Error.parse(await answer.json()).error
 
 describe('what REST answers', () => {
   const asked: Record<string, string> = {
-    '/api/v1/runs': '/api/v1/runs?limit=7&branch=develop', '/api/v1/runs/{id}': '/api/v1/runs/58', '/api/v1/runs/{id}/stages/{name}/log': '/api/v1/runs/58/stages/unit/log',
-    '/api/v1/environments/{name}': '/api/v1/environments/test', '/api/v1/deliveries/{id}': '/api/v1/deliveries/1', '/api/v1/projects/{id}': '/api/v1/projects/1',
+    '/api/v1/runs': '/api/v1/runs?limit=7&branch=develop',
+    '/api/v1/runs/{id}': '/api/v1/runs/58',
+    '/api/v1/runs/{id}/stages/{name}/log': '/api/v1/runs/58/stages/unit/log',
+    '/api/v1/environments/{name}': '/api/v1/environments/test',
+    '/api/v1/deliveries/{id}': '/api/v1/deliveries/1',
+    '/api/v1/projects/{id}': '/api/v1/projects/1',
   }
   const readable = ROUTES.filter((r) => r.method === 'GET' && r.reply !== null)
 
-  it.each(readable.map((r) => [r.path, r] as const))('%s has the shape that the document promises', async (where, line) => {
-    const answer = await get(asked[where] ?? where)
-    expect(answer.status).toBe(200)
-    const body = await answer.json()
-    const shape = line.reply ? NAMED[line.reply] : null
-    expect(shape?.parse(body)).toEqual(body) // equal: nothing that the shape does not name
-    expect(answer.headers.get('cache-control')).toBe('private, no-store')
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
-  })
+  it.each(readable.map((r) => [r.path, r] as const))(
+    '%s has the shape that the document promises',
+    async (where, line) => {
+      const answer = await get(asked[where] ?? where)
+      expect(answer.status).toBe(200)
+      const body = await answer.json()
+      const shape = line.reply ? NAMED[line.reply] : null
+      expect(shape?.parse(body)).toEqual(body) // equal: nothing that the shape does not name
+      expect(answer.headers.get('cache-control')).toBe('private, no-store')
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    },
+  )
 
   it('never holds a sealed secret or a hash', async () => {
     for (const where of ['/api/v1/projects', '/api/v1/projects/1', '/api/v1/tokens', '/api/v1/session']) {
@@ -145,31 +235,52 @@ describe('what REST answers', () => {
     const run = NAMED.RunDetail.parse(await (await get('/api/v1/runs/60')).json())
     expect(run.waiting?.what).toBe('a free lane')
     expect(run.promotions[0]?.waiting?.what).toBe('promotion #9 is being deployed to test')
-    expect(NAMED.Health.parse(await (await get('/api/health', null)).json())).toMatchObject({ status: 'ok', worker: true, database: true })
+    expect(NAMED.Health.parse(await (await get('/api/health', null)).json())).toMatchObject({
+      status: 'ok',
+      worker: true,
+      database: true,
+    })
     await record.db.worker.deleteMany()
   })
 
   it('the board shows what runs, what is on its way, and what failed since', async () => {
     const { items } = NAMED.EnvironmentList.parse(await (await get('/api/v1/environments')).json())
     expect(items).toHaveLength(1)
-    expect(items[0]).toMatchObject({ name: 'test', service: 'hello', start: 'automatic', running: { run: 56, by: 'Ann' }, lastFailed: { run: 58 } })
+    expect(items[0]).toMatchObject({
+      name: 'test',
+      service: 'hello',
+      start: 'automatic',
+      running: { run: 56, by: 'Ann' },
+      lastFailed: { run: 58 },
+    })
     expect(items[0]?.open.map((p) => p.run)).toEqual([60])
   })
 
   it('a delivery is shown with its body as text', async () => {
-    expect(await (await get('/api/v1/deliveries/1')).json()).toMatchObject({ body: '{"a":"é"}', run: 58, project: { path: 'demo/hello' } })
+    expect(await (await get('/api/v1/deliveries/1')).json()).toMatchObject({
+      body: '{"a":"é"}',
+      run: 58,
+      project: { path: 'demo/hello' },
+    })
   })
 })
 
 describe('what is wrong is told as JSON', () => {
-  it.each(['/api/v1/runs/999999', '/api/v1/runs/58/stages/build/log', '/api/v1/environments/nowhere', '/api/v1/deliveries/77', '/api/v1/projects/77', '/api/v1/nothing', '/api/nothing', '/nothing', '/webhooks/nothing'])(
-    '%s is not found',
-    async (where) => {
-      const answer = await get(where)
-      expect(answer.status).toBe(404)
-      expect((await errorOf(answer)).code).toBe('not.found')
-    },
-  )
+  it.each([
+    '/api/v1/runs/999999',
+    '/api/v1/runs/58/stages/build/log',
+    '/api/v1/environments/nowhere',
+    '/api/v1/deliveries/77',
+    '/api/v1/projects/77',
+    '/api/v1/nothing',
+    '/api/nothing',
+    '/nothing',
+    '/webhooks/nothing',
+  ])('%s is not found', async (where) => {
+    const answer = await get(where)
+    expect(answer.status).toBe(404)
+    expect((await errorOf(answer)).code).toBe('not.found')
+  })
 
   it('all problems of a question at once', async () => {
     const answer = await get('/api/v1/runs?limit=101&status=odd&colour=red&project=x')
@@ -180,7 +291,11 @@ describe('what is wrong is told as JSON', () => {
 
   it('a cursor that is none, a body that is no JSON, and one that is too large', async () => {
     expect((await get('/api/v1/runs?after=-1')).status).toBe(422)
-    const broken = await fetch(`${web.url}/api/v1/projects`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json', cookie: cookies.admin ?? '', origin: web.url } })
+    const broken = await fetch(`${web.url}/api/v1/projects`, {
+      method: 'POST',
+      body: '{',
+      headers: { 'content-type': 'application/json', cookie: cookies.admin ?? '', origin: web.url },
+    })
     expect(broken.status).toBe(400)
     await errorOf(broken)
     expect((await post('/api/v1/tokens', { name: 'x'.repeat(2 ** 21) })).status).toBe(413)
@@ -194,23 +309,45 @@ describe('what is wrong is told as JSON', () => {
 })
 
 describe('who is let in', () => {
-  const concrete = (where: string) => where.replace('{id}', '1').replace('{name}', where.includes('environments') ? 'test' : 'unit')
+  const concrete = (where: string) =>
+    where.replace('{id}', '1').replace('{name}', where.includes('environments') ? 'test' : 'unit')
   const guarded = ROUTES.filter((r) => r.action !== null)
 
-  it.each(guarded.map((r) => [`${r.method} ${r.path}`, r] as const))('%s answers 401 without a session', async (_, line) => {
-    for (const headers of [{}, { cookie: `shiplock_session=${'A'.repeat(43)}` }, { authorization: `Bearer slk_${'A'.repeat(43)}` }, { authorization: 'Basic YTpi' }]) {
-      const answer = await fetch(web.url + concrete(line.path), { method: line.method, headers })
-      expect(answer.status).toBe(401)
-      expect((await errorOf(answer)).code).toBe('not.signed.in')
-    }
-  })
+  it.each(guarded.map((r) => [`${r.method} ${r.path}`, r] as const))(
+    '%s answers 401 without a session',
+    async (_, line) => {
+      const strangers: Record<string, string>[] = [
+        {},
+        { cookie: `shiplock_session=${'A'.repeat(43)}` },
+        { authorization: `Bearer slk_${'A'.repeat(43)}` },
+        { authorization: 'Basic YTpi' },
+      ]
+      for (const headers of strangers) {
+        const answer = await fetch(web.url + concrete(line.path), { method: line.method, headers })
+        expect(answer.status).toBe(401)
+        expect((await errorOf(answer)).code).toBe('not.signed.in')
+      }
+    },
+  )
 
-  it.each(guarded.filter((r) => r.method !== 'GET').map((r) => [`${r.method} ${r.path}`, r] as const))('%s refuses a browser from another origin', async (_, line) => {
-    for (const origin of [undefined, 'null', 'https://evil.example', 'http://127.0.0.1:1', `${web.url}.evil.example`]) {
-      const answer = await fetch(web.url + concrete(line.path), { method: line.method, headers: { cookie: cookies.admin ?? '', ...(origin ? { origin } : {}) } })
-      expect(answer.status, String(origin)).toBe(403)
-    }
-  })
+  it.each(guarded.filter((r) => r.method !== 'GET').map((r) => [`${r.method} ${r.path}`, r] as const))(
+    '%s refuses a browser from another origin',
+    async (_, line) => {
+      for (const origin of [
+        undefined,
+        'null',
+        'https://evil.example',
+        'http://127.0.0.1:1',
+        `${web.url}.evil.example`,
+      ]) {
+        const answer = await fetch(web.url + concrete(line.path), {
+          method: line.method,
+          headers: { cookie: cookies.admin ?? '', ...(origin ? { origin } : {}) },
+        })
+        expect(answer.status, String(origin)).toBe(403)
+      }
+    },
+  )
 
   it('signing in is refused to another origin as well', async () => {
     expect((await signIn('admin', PASSWORD, { origin: 'https://evil.example' })).status).toBe(403)
@@ -226,21 +363,31 @@ describe('who is let in', () => {
   it('a route that is not in the table stops the start', () => {
     const app = fastify()
     refuseUnlisted(app)
-    const add = (config: object) => () => app.route({ method: 'GET', url: '/api/v1/secrets', config, handler: () => 'secret' })
-    for (const config of [{}, { action: 'no.such.action' }, { action: null }]) expect(add(config)).toThrow('is not in the route table')
+    const add = (config: object) => () =>
+      app.route({ method: 'GET', url: '/api/v1/secrets', config, handler: () => 'secret' })
+    for (const config of [{}, { action: 'no.such.action' }, { action: null }])
+      expect(add(config)).toThrow('is not in the route table')
     expect(add({ action: 'runs.read' })).not.toThrow()
   })
 
   it('an absolute-form target and an upgrade are turned away', async () => {
     const { port } = new URL(web.url)
     const status = await new Promise<number>((resolve, reject) => {
-      httpRequest({ host: '127.0.0.1', port, path: 'http://169.254.169.254/latest' }, (r) => resolve(r.resume().statusCode ?? 0)).on('error', reject).end()
+      httpRequest({ host: '127.0.0.1', port, path: 'http://169.254.169.254/latest' }, (r) =>
+        resolve(r.resume().statusCode ?? 0),
+      )
+        .on('error', reject)
+        .end()
     })
     expect(status).toBe(422)
     const answered = await new Promise<string>((resolve) => {
-      const socket = connect(Number(port), '127.0.0.1', () => socket.write('GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'))
+      const socket = connect(Number(port), '127.0.0.1', () =>
+        socket.write('GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+      )
       let text = ''
-      socket.on('data', (d) => { text += d })
+      socket.on('data', (d) => {
+        text += d
+      })
       socket.on('close', () => resolve(text))
     })
     expect(answered).toBe('')
@@ -254,20 +401,33 @@ describe('sessions and tokens', () => {
     expect(cookie).toMatch(/^shiplock_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=43200$/)
     const value = cookie.slice(17, 60)
     expect(await record.db.session.count({ where: { hash: value } })).toBe(0)
-    const out = await fetch(`${web.url}/api/v1/session`, { method: 'DELETE', headers: { cookie: `shiplock_session=${value}`, origin: web.url } })
+    const out = await fetch(`${web.url}/api/v1/session`, {
+      method: 'DELETE',
+      headers: { cookie: `shiplock_session=${value}`, origin: web.url },
+    })
     expect(out.status).toBe(204)
     expect((await get('/api/v1/session', null, { cookie: `shiplock_session=${value}` })).status).toBe(401)
   })
 
   it('a form is sent on to a path of our own, and back to the login page when the password is wrong', async () => {
     const form = (fields: Record<string, string>) =>
-      fetch(`${web.url}/api/v1/session`, { method: 'POST', redirect: 'manual', body: new URLSearchParams(fields), headers: { origin: web.url } })
+      fetch(`${web.url}/api/v1/session`, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams(fields),
+        headers: { origin: web.url },
+      })
     const right = await form({ name: 'viewer', password: PASSWORD, next: '/runs/12' })
     expect([right.status, right.headers.get('location')]).toEqual([303, '/runs/12'])
     expect(right.headers.get('set-cookie')).toContain('shiplock_session=')
-    expect((await form({ name: 'viewer', password: PASSWORD, next: '//evil.example' })).headers.get('location')).toBe('/')
+    expect((await form({ name: 'viewer', password: PASSWORD, next: '//evil.example' })).headers.get('location')).toBe(
+      '/',
+    )
     const wrong = await form({ name: 'viewer', password: 'wrong', next: '/runs/12' })
-    expect([wrong.status, wrong.headers.get('location')]).toEqual([303, '/login?problem=not.signed.in&next=%2Fruns%2F12'])
+    expect([wrong.status, wrong.headers.get('location')]).toEqual([
+      303,
+      '/login?problem=not.signed.in&next=%2Fruns%2F12',
+    ])
   })
 
   it('after ten wrong passwords even the right one has to wait', async () => {
@@ -280,16 +440,22 @@ describe('sessions and tokens', () => {
     expect((await signIn('viewer')).status).toBe(200)
   })
 
-  it('a token acts with its account\'s role, makes no tokens, and ends when it is revoked', async () => {
+  it("a token acts with its account's role, makes no tokens, and ends when it is revoked", async () => {
     const made = NAMED.TokenMade.parse(await (await post('/api/v1/tokens', { name: 'ci' }, 'developer')).json())
     const authorization = `Bearer ${made.token}`
     expect((await get('/api/v1/runs', null, { authorization })).status).toBe(200)
-    expect((await post('/api/v1/runs/58/cancel', {}, null, { authorization, origin: 'https://elsewhere.example' })).status).toBe(409)
+    expect(
+      (await post('/api/v1/runs/58/cancel', {}, null, { authorization, origin: 'https://elsewhere.example' })).status,
+    ).toBe(409)
     expect((await post('/api/v1/projects', {}, null, { authorization })).status).toBe(403)
     expect((await post('/api/v1/tokens', { name: 'more' }, null, { authorization })).status).toBe(403)
     const { items } = NAMED.TokenList.parse(await (await get('/api/v1/tokens', 'developer')).json())
     expect(items[0]).toMatchObject({ name: 'ci', lastUsedAt: expect.any(String) })
-    const revoke = (as: string) => fetch(`${web.url}/api/v1/tokens/${made.id}`, { method: 'DELETE', headers: { cookie: cookies[as] ?? '', origin: web.url } })
+    const revoke = (as: string) =>
+      fetch(`${web.url}/api/v1/tokens/${made.id}`, {
+        method: 'DELETE',
+        headers: { cookie: cookies[as] ?? '', origin: web.url },
+      })
     expect((await revoke('admin')).status).toBe(404) // somebody else's
     expect((await revoke('developer')).status).toBe(204)
     expect((await get('/api/v1/runs', null, { authorization })).status).toBe(401)
@@ -299,7 +465,9 @@ describe('sessions and tokens', () => {
 
   it('a session past its time is none', async () => {
     const value = ((await signIn('viewer')).headers.get('set-cookie') ?? '').slice(17, 60)
-    await record.pool.query(`UPDATE "Session" SET "expiresAt" = clock_timestamp() - interval '1 second' WHERE "createdAt" = (SELECT max("createdAt") FROM "Session")`)
+    await record.pool.query(
+      `UPDATE "Session" SET "expiresAt" = clock_timestamp() - interval '1 second' WHERE "createdAt" = (SELECT max("createdAt") FROM "Session")`,
+    )
     expect((await get('/api/v1/session', null, { cookie: `shiplock_session=${value}` })).status).toBe(401)
   })
 })
@@ -329,8 +497,11 @@ describe('changes', () => {
 
 describe('logs', () => {
   const piece = (seq: number, offset: number, data: Buffer, epoch = 1) =>
-    record.db.logChunk.create({ data: { stageId, epoch, seq, offset: BigInt(offset), bytes: data.length, data: gzipSync(data) } })
-  const page = async (query: string) => NAMED.LogPage.parse(await (await get(`/api/v1/runs/58/stages/unit/log?${query}`)).json())
+    record.db.logChunk.create({
+      data: { stageId, epoch, seq, offset: BigInt(offset), bytes: data.length, data: gzipSync(data) },
+    })
+  const page = async (query: string) =>
+    NAMED.LogPage.parse(await (await get(`/api/v1/runs/58/stages/unit/log?${query}`)).json())
 
   it('are paged without breaking a character, and say what was not kept', async () => {
     const text = 'ä€😀'.repeat(700)
@@ -387,12 +558,18 @@ describe('what changed', () => {
   it('is told once for many rings, with the run it belongs to, also after the connection was lost', async () => {
     const heard = hear(await get('/api/v1/events'))
     await vi.waitFor(() => expect(heard.text()).toContain('retry:'))
-    const ring = () => record.pool.query(`SELECT pg_notify('shiplock', 'stage:' || $1::text || ':running') FROM generate_series(1, 50)`, [stageId])
+    const ring = () =>
+      record.pool.query(
+        `SELECT pg_notify('shiplock', 'stage:' || $1::text || ':running') FROM generate_series(1, 50)`,
+        [stageId],
+      )
     await ring()
     const event = `event: change\ndata: {"subject":"stage","id":${stageId},"run":58}\n\n`
     await vi.waitFor(() => expect(heard.text()).toContain(event), 5000)
     expect(heard.text().split(event)).toHaveLength(2)
-    await record.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shiplock web doorbell' AND datname = current_database()`)
+    await record.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shiplock web doorbell' AND datname = current_database()`,
+    )
     await vi.waitFor(() => expect(heard.text()).toContain('{"subject":"all","id":0,"run":null}'), 5000)
     await ring()
     await vi.waitFor(() => expect(heard.text().split(event)).toHaveLength(3), 5000)

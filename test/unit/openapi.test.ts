@@ -16,11 +16,15 @@ const document = openApi(ROUTES, '0.0.0', 'http://127.0.0.1:1') as unknown as {
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, object> }
 }
-const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+)
 
 describe('the OpenAPI document', () => {
   it('describes every route of the table once', () => {
-    expect(operations.map((o) => `${o.method.toUpperCase()} ${o.path}`).sort()).toEqual(ROUTES.map((r) => `${r.method} ${r.path}`).sort())
+    expect(operations.map((o) => `${o.method.toUpperCase()} ${o.path}`).sort()).toEqual(
+      ROUTES.map((r) => `${r.method} ${r.path}`).sort(),
+    )
     const ids = operations.map((o) => o.operation.operationId)
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids.every((id) => /^[a-z][A-Za-z]+$/.test(id))).toBe(true)
@@ -34,7 +38,9 @@ describe('the OpenAPI document', () => {
   })
 
   it('refers only to shapes that it contains', () => {
-    const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map((m) => m[1] ?? '')
+    const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
+      (m) => m[1] ?? '',
+    )
     expect(refs.length).toBeGreaterThan(ROUTES.length)
     expect(refs.filter((name) => !(name in document.components.schemas))).toEqual([])
     expect(Object.keys(document.components.schemas).sort()).toEqual(Object.keys(NAMED).sort())
@@ -44,13 +50,17 @@ describe('the OpenAPI document', () => {
   it('says that all but signing in and health need a session or a token', () => {
     const open = operations.filter((o) => o.operation.security.length === 0).map((o) => `${o.method} ${o.path}`)
     expect(open.sort()).toEqual(['get /api/health', 'post /api/v1/session'])
-    for (const { operation } of operations) if (operation.security.length > 0) expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['401', '403']))
+    for (const { operation } of operations)
+      if (operation.security.length > 0)
+        expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['401', '403']))
   })
 
   it('holds JSON Schema that can be read back', () => {
     for (const [name, schema] of Object.entries(document.components.schemas)) {
       const whole = { ...schema, $defs: document.components.schemas }
-      const local = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as Parameters<typeof z.fromJSONSchema>[0]
+      const local = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as Parameters<
+        typeof z.fromJSONSchema
+      >[0]
       expect(() => z.fromJSONSchema(local), name).not.toThrow()
     }
   })

@@ -9,12 +9,17 @@ describe('who may do what', () => {
   })
 
   it('an action that the table does not name is refused, also to an admin', () => {
-    for (const action of ['', 'runs.delete', 'constructor', '__proto__', 'toString']) expect(may({ kind: 'account', role: 'admin' }, action)).toBe(false)
+    for (const action of ['', 'runs.delete', 'constructor', '__proto__', 'toString'])
+      expect(may({ kind: 'account', role: 'admin' }, action)).toBe(false)
   })
 
   it('a viewer changes nothing but their own tokens and session', () => {
     const allowed = Object.keys(PERMITS).filter((a) => may({ kind: 'account', role: 'viewer' }, a))
-    expect(allowed.filter((a) => !/\.read$/.test(a)).sort()).toEqual(['account.session', 'tokens.create', 'tokens.revoke'])
+    expect(allowed.filter((a) => !/\.read$/.test(a)).sort()).toEqual([
+      'account.session',
+      'tokens.create',
+      'tokens.revoke',
+    ])
   })
 
   it('only an admin connects a repository', () => {
@@ -22,7 +27,9 @@ describe('who may do what', () => {
   })
 
   it('a token makes no tokens and opens no session, whatever its role', () => {
-    for (const role of ROLES) for (const action of ['tokens.create', 'tokens.revoke', 'tokens.read', 'account.session']) expect(may({ kind: 'token', role }, action)).toBe(false)
+    for (const role of ROLES)
+      for (const action of ['tokens.create', 'tokens.revoke', 'tokens.read', 'account.session'])
+        expect(may({ kind: 'token', role }, action)).toBe(false)
   })
 
   it('a role can do no less than a lesser one', () => {
@@ -47,21 +54,44 @@ describe('what answers without a session', () => {
 
   it('is webhooks, health, signing in, and static files', () => {
     expect(OPEN.map((o) => `${o.method} ${o.path}`)).toEqual([
-      'POST /webhooks/*', 'GET /api/health', 'POST /api/v1/session', 'GET /login', 'GET /_next/static/*', 'GET /favicon.ico', 'GET /icon.svg',
+      'POST /webhooks/*',
+      'GET /api/health',
+      'POST /api/v1/session',
+      'GET /login',
+      'GET /_next/static/*',
+      'GET /favicon.ico',
+      'GET /icon.svg',
     ])
     expect(isOpen('GET', '/_next/static/chunks/%5Broot%5D__0a1b._.js')).toBe(true)
     expect(isOpen('HEAD', '/login')).toBe(true)
   })
 
   it.each([
-    '/', '/runs', '/login/', '/login/x', '//login', '/login/../runs', '/_next/static/../../runs', '/_next/static/%2e%2e/%2e%2e/runs',
-    '/_next/static/..%2fruns', '/_next/static//x', '/_next/image', '/_next/data/x.json', '/login;.jsp', '/login.rsc', '/en/login', '/api/healthz', '/login%00', '/login\\',
+    '/',
+    '/runs',
+    '/login/',
+    '/login/x',
+    '//login',
+    '/login/../runs',
+    '/_next/static/../../runs',
+    '/_next/static/%2e%2e/%2e%2e/runs',
+    '/_next/static/..%2fruns',
+    '/_next/static//x',
+    '/_next/image',
+    '/_next/data/x.json',
+    '/login;.jsp',
+    '/login.rsc',
+    '/en/login',
+    '/api/healthz',
+    '/login%00',
+    '/login\\',
   ])('%s asks for a session', (path) => {
     expect(isOpen('GET', path)).toBe(false)
   })
 
   it('another method on an open path asks for a session', () => {
-    for (const method of ['DELETE', 'PUT', 'PATCH', 'OPTIONS']) for (const o of OPEN) expect(isOpen(method, o.path.replace('*', 'x'))).toBe(false)
+    for (const method of ['DELETE', 'PUT', 'PATCH', 'OPTIONS'])
+      for (const o of OPEN) expect(isOpen(method, o.path.replace('*', 'x'))).toBe(false)
     expect(isOpen('GET', '/api/v1/session')).toBe(false)
   })
 })
@@ -71,10 +101,19 @@ describe('where a form goes next', () => {
     expect(localPath('/runs/12?after=3', '/')).toBe('/runs/12?after=3')
   })
 
-  it.each([undefined, 12, '', 'runs', '//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '/a\nb', '/\t/evil', `/${'a'.repeat(3000)}`])(
-    '%j is not followed',
-    (next) => {
-      expect(localPath(next, '/')).toBe('/')
-    },
-  )
+  it.each([
+    undefined,
+    12,
+    '',
+    'runs',
+    '//evil.example',
+    '/\\evil.example',
+    'https://evil.example',
+    'javascript:alert(1)',
+    '/a\nb',
+    '/\t/evil',
+    `/${'a'.repeat(3000)}`,
+  ])('%j is not followed', (next) => {
+    expect(localPath(next, '/')).toBe('/')
+  })
 })

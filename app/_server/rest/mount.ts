@@ -16,7 +16,8 @@ const SAFE = new Set(['GET', 'HEAD'])
 
 /** A path of our own, for redirects: no scheme, no host, nothing that a browser would read as one. */
 export function localPath(text: unknown, otherwise: string): string {
-  if (typeof text !== 'string' || text.length > 2000 || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text)) return otherwise
+  if (typeof text !== 'string' || text.length > 2000 || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text))
+    return otherwise
   const url = new URL(text, 'http://own.invalid')
   return url.host === 'own.invalid' ? `${url.pathname}${url.search}` : otherwise
 }
@@ -26,7 +27,11 @@ function refuseForeign(request: FastifyRequest, door: Door, mustHave: boolean) {
   const { origin } = request.headers
   if (origin === undefined && !mustHave) return
   const own = [door.publicUrl(), `${request.protocol}://${request.headers.host ?? ''}`]
-  if (origin === undefined || !own.includes(origin)) throw new Fault('not.permitted', 'this change was asked for from another origin: use the dashboard, or an API token')
+  if (origin === undefined || !own.includes(origin))
+    throw new Fault(
+      'not.permitted',
+      'this change was asked for from another origin: use the dashboard, or an API token',
+    )
 }
 
 /** Who is asking, before a byte of the body is read. Throws not.signed.in or not.permitted. */
@@ -37,11 +42,17 @@ async function admit(request: FastifyRequest, line: RestRoute, door: Door): Prom
     return
   }
   const { authorization, cookie } = request.headers
-  const viewer = authorization === undefined ? await viewerFromCookie(door.record, cookie) : await viewerFromBearer(door.record, authorization)
+  const viewer =
+    authorization === undefined
+      ? await viewerFromCookie(door.record, cookie)
+      : await viewerFromBearer(door.record, authorization)
   if (!viewer) throw new Fault('not.signed.in', 'sign in at /login, or send `Authorization: Bearer slk_…`')
   if (viewer.kind === 'account' && unsafe) refuseForeign(request, door, true)
   if (!may(viewer, line.action)) {
-    const who = viewer.kind === 'token' && may({ kind: 'account', role: viewer.role }, line.action) ? 'an API token' : `the role ${viewer.role}`
+    const who =
+      viewer.kind === 'token' && may({ kind: 'account', role: viewer.role }, line.action)
+        ? 'an API token'
+        : `the role ${viewer.role}`
     throw new Fault('not.permitted', `${who} may not do this (${line.action})`)
   }
   viewers.set(request, viewer)
@@ -74,15 +85,24 @@ function formFields(body: unknown): unknown {
   return fields
 }
 
-const formTarget = (request: FastifyRequest, name: 'next' | 'back') => ((request.body ?? {}) as Record<string, unknown>)[name]
+const formTarget = (request: FastifyRequest, name: 'next' | 'back') =>
+  ((request.body ?? {}) as Record<string, unknown>)[name]
 
 function handler(line: RestRoute, door: Door) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const ask = { door, viewer: viewers.get(request) ?? ANYBODY, request, reply, ...parse(line, request) } as Ask<unknown, unknown, unknown>
+    const ask = { door, viewer: viewers.get(request) ?? ANYBODY, request, reply, ...parse(line, request) } as Ask<
+      unknown,
+      unknown,
+      unknown
+    >
     reply.code(line.status)
     const answer = await line.do(ask)
     if (reply.sent) return reply // a stream has taken it over
-    if (isForm(request)) return reply.code(303).header('location', localPath(formTarget(request, 'next'), '/')).send()
+    if (isForm(request))
+      return reply
+        .code(303)
+        .header('location', localPath(formTarget(request, 'next'), '/'))
+        .send()
     return reply.send(answer)
   }
 }
@@ -109,8 +129,10 @@ const BESIDE: Record<string, string> = {
 export function refuseUnlisted(app: FastifyInstance) {
   app.addHook('onRoute', ({ method, url, config }) => {
     const { action } = (config ?? {}) as { action?: string | null }
-    const listed = action === null ? isOpen(String(method), url) : action !== undefined && Object.hasOwn(PERMITS, action)
-    if (!listed && !Object.hasOwn(BESIDE, url)) throw new Error(`${String(method)} ${url} is not in the route table: nothing says who may ask for it`)
+    const listed =
+      action === null ? isOpen(String(method), url) : action !== undefined && Object.hasOwn(PERMITS, action)
+    if (!listed && !Object.hasOwn(BESIDE, url))
+      throw new Error(`${String(method)} ${url} is not in the route table: nothing says who may ask for it`)
   })
 }
 
@@ -122,10 +144,13 @@ export function mountRest(app: FastifyInstance, routes: readonly RestRoute[], do
     done(null, Object.fromEntries(new URLSearchParams(String(body))))
   })
   app.setErrorHandler((error, request, reply) =>
-    isForm(request) && request.body !== undefined ? answerForm(error, request, reply) : answerError(error, request, reply),
+    isForm(request) && request.body !== undefined
+      ? answerForm(error, request, reply)
+      : answerError(error, request, reply),
   )
   for (const line of routes) {
-    if (line.action === null && !isOpen(line.method, line.path)) throw new Error(`${line.method} ${line.path} names no action, and is not among the open routes of permit.ts`)
+    if (line.action === null && !isOpen(line.method, line.path))
+      throw new Error(`${line.method} ${line.path} names no action, and is not among the open routes of permit.ts`)
     app.route({
       method: line.method,
       url: fastifyPath(line.path),

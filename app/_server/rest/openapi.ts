@@ -17,7 +17,10 @@ function bare(schema: object): Json {
 function components(): Json {
   const registry = z.registry<{ id: string }>()
   for (const [name, schema] of Object.entries(NAMED)) registry.add(schema, { id: name })
-  const { schemas } = z.toJSONSchema(registry, { target: 'draft-2020-12', uri: (name) => `#/components/schemas/${name}` })
+  const { schemas } = z.toJSONSchema(registry, {
+    target: 'draft-2020-12',
+    uri: (name) => `#/components/schemas/${name}`,
+  })
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, bare(schema)]))
 }
 
@@ -55,13 +58,19 @@ function answers(line: RestRoute): Json {
   if (line.params || line.query || line.body) add(422, 'input.invalid')
   if (line.body) add(413, 'the body is larger than 1 MiB')
   for (const code of line.faults) add(FAULTS[code].http, code)
-  if (line.path === '/api/health') found[503] = { description: 'the database does not answer', content: { 'application/json': { schema: ref('Health') } } }
+  if (line.path === '/api/health')
+    found[503] = {
+      description: 'the database does not answer',
+      content: { 'application/json': { schema: ref('Health') } },
+    }
   add(500, 'a fault of Shiplock itself; the message carries an id that stands in its log')
   return found
 }
 
 function operation(line: RestRoute): Json {
-  const required = line.body ? Object.values(line.body.shape).some((field) => !(field as z.ZodType).safeParse(undefined).success) : false
+  const required = line.body
+    ? Object.values(line.body.shape).some((field) => !(field as z.ZodType).safeParse(undefined).success)
+    : false
   const schema = line.body ? asked(line.body) : {}
   return {
     operationId: `${line.method.toLowerCase()}${line.path.replace(/^\/api(\/v1)?/, '').replace(/[^A-Za-z]+(\w?)/g, (_, c: string) => c.toUpperCase())}`,
@@ -71,7 +80,12 @@ function operation(line: RestRoute): Json {
     ...(line.action ? { 'x-action': line.action } : {}),
     parameters: [...parameters(line.params, 'path'), ...parameters(line.query, 'query')],
     ...(line.body
-      ? { requestBody: { required, content: { 'application/json': { schema }, 'application/x-www-form-urlencoded': { schema } } } }
+      ? {
+          requestBody: {
+            required,
+            content: { 'application/json': { schema }, 'application/x-www-form-urlencoded': { schema } },
+          },
+        }
       : {}),
     responses: answers(line),
   }
@@ -87,14 +101,23 @@ export function openApi(routes: readonly RestRoute[], version: string, server: s
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Shiplock', version, description: 'Runs, environments and projects of Shiplock. Times are ISO 8601 in UTC, durations milliseconds.' },
+    info: {
+      title: 'Shiplock',
+      version,
+      description: 'Runs, environments and projects of Shiplock. Times are ISO 8601 in UTC, durations milliseconds.',
+    },
     servers: [{ url: server }],
     paths,
     components: {
       schemas: components(),
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'An API token, slk_…' },
-        session: { type: 'apiKey', in: 'cookie', name: COOKIE, description: 'Changes also need the Origin header of this server' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: COOKIE,
+          description: 'Changes also need the Origin header of this server',
+        },
       },
     },
   }

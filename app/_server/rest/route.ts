@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { FaultCode } from '../../../pipelines/fault'
 import type { StartingEnvironment } from '../../../pipelines/connect'
+import type { FaultCode } from '../../../pipelines/fault'
 import type { RecordHandle } from '../../../prisma/client'
 import type { Doorbell } from '../events'
 import type { Action, Viewer } from '../permit'
@@ -58,13 +58,20 @@ export interface RestRoute extends Head {
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined
 
 /** One line of the route table; what `do` gets is what the three schemas let through. */
-export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, const R extends ReplyName | null>(
+export function route<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  B extends z.ZodObject,
+  const R extends ReplyName | null,
+>(
   line: Head & {
     params?: P
     query?: Q
     body?: B
     reply: R
-    do(ask: Ask<Parsed<P>, Parsed<Q>, Parsed<B>>): Promise<R extends ReplyName ? z.input<(typeof NAMED)[R]> | undefined : void>
+    do(
+      ask: Ask<Parsed<P>, Parsed<Q>, Parsed<B>>,
+    ): Promise<R extends ReplyName ? z.input<(typeof NAMED)[R]> | undefined : void>
   },
 ): RestRoute {
   // The table forgets which schema each `do` goes with; mount.ts parses with the same line's schemas before it calls.

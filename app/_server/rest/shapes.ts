@@ -1,11 +1,23 @@
 // What only REST answers; what pages show as well is in app/shapes.ts.
 import { z } from 'zod'
 import { RUN, STAGE_NAMES } from '../../../pipelines/run'
-import { DeliveryDetail, DeliveryShape, EnvironmentShape, ErrorShape, LogPage, Page, ProjectShape, RunDetail, RunSummary } from '../../shapes'
+import {
+  DeliveryDetail,
+  DeliveryShape,
+  EnvironmentShape,
+  ErrorShape,
+  LogPage,
+  Page,
+  ProjectShape,
+  RunDetail,
+  RunSummary,
+} from '../../shapes'
 import { ROLES } from '../permit'
 
 export const Health = z.object({
-  status: z.enum(['ok', 'degraded', 'down']).describe('degraded: it answers, and no worker is running. down: no database'),
+  status: z
+    .enum(['ok', 'degraded', 'down'])
+    .describe('degraded: it answers, and no worker is running. down: no database'),
   database: z.boolean(),
   worker: z.boolean(),
   version: z.string(),
@@ -23,7 +35,11 @@ export const TokenShape = z.object({
   expiresAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable().describe('To the minute'),
 })
-export const TokenMade = z.object({ id: z.number().int(), token: z.string().describe('Shown once'), expiresAt: z.iso.datetime() })
+export const TokenMade = z.object({
+  id: z.number().int(),
+  token: z.string().describe('Shown once'),
+  expiresAt: z.iso.datetime(),
+})
 
 /** Named shapes: components of the OpenAPI document. */
 export const NAMED = {
@@ -48,7 +64,11 @@ export const NAMED = {
 } as const satisfies Record<string, z.ZodType>
 
 const number = (what: string, min: number, max: number) =>
-  z.coerce.number({ error: `${what} must be a number` }).int(`${what} must be a whole number`).min(min).max(max)
+  z.coerce
+    .number({ error: `${what} must be a number` })
+    .int(`${what} must be a whole number`)
+    .min(min)
+    .max(max)
 export const id = number('an id', 1, 2 ** 31 - 1)
 const cursor = z.string().max(60).optional().describe('`next` of the page before')
 const limit = number('limit', 1, 100).optional().describe('1 to 100; 25 where it is absent')
@@ -56,7 +76,9 @@ const text = (max: number) => z.string().min(1).max(max)
 
 export const IdParams = z.strictObject({ id })
 export const StageParams = z.strictObject({ id, name: z.enum(STAGE_NAMES) })
-export const NameParams = z.strictObject({ name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'this cannot be the name of an environment') })
+export const NameParams = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'this cannot be the name of an environment'),
+})
 export const PageQuery = z.strictObject({ after: cursor, limit })
 export const RunQuery = PageQuery.extend({
   service: text(200).optional(),
@@ -66,8 +88,13 @@ export const RunQuery = PageQuery.extend({
 })
 export const LogQuery = z.strictObject({
   after: cursor,
-  max_bytes: number('max_bytes', 1024, 1024 * 1024).optional().describe('Bytes of output on a page; 262144 where it is absent'),
-  follow: z.enum(['1']).optional().describe('With `Accept: text/event-stream`: streams pages as events `log`, then one `end`'),
+  max_bytes: number('max_bytes', 1024, 1024 * 1024)
+    .optional()
+    .describe('Bytes of output on a page; 262144 where it is absent'),
+  follow: z
+    .enum(['1'])
+    .optional()
+    .describe('With `Accept: text/event-stream`: streams pages as events `log`, then one `end`'),
 })
 export const DeliveryQuery = PageQuery.extend({
   project: id.optional(),
@@ -81,7 +108,9 @@ export const ConnectBody = z.strictObject({
   forge: z.enum(['gitlab']).default('gitlab'),
   forgeUrl: text(500).describe('Address of the forge, such as https://gitlab.example.com'),
   path: text(500).describe('group/project'),
-  token: text(500).describe('Access token with the scope "api" and the role Maintainer; sealed at once, never shown again'),
+  token: text(500).describe(
+    'Access token with the scope "api" and the role Maintainer; sealed at once, never shown again',
+  ),
 })
 export const SignInBody = z.strictObject({ name: text(64), password: text(512) })
 export const TokenBody = z.strictObject({
