@@ -1,16 +1,17 @@
 // Brings what is missing. Each act says what it is, does it, and throws with the reason when it cannot.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { generateClient } from './generate.mjs'
+import { clientIsCurrent, generateClient } from './generate.mjs'
 import { buildDashboard } from './setup-build.mjs'
 import { startEngine } from './setup-engine.mjs'
 import { runLogged } from './setup-run.mjs'
 
-/** @type {Record<import('./setup-decide.mjs').Act, { says: (packages: string[]) => string, does: (packages: string[], note: (text: string) => void) => Promise<void> }>} */
+/** @type {Record<import('./setup-decide.mjs').Act, { says: (packages: string[]) => string, does: (packages: string[], note: (text: string) => void) => Promise<void>, needless?: () => boolean }>} */
 export const ACTS = {
   modules: { says: () => 'npm packages', does: (_, note) => installModules(note) },
   apt: { says: (names) => `Debian packages ${names.join(', ')}`, does: installPackages },
   engine: { says: () => 'Docker engine', does: startEngine },
-  client: { says: () => "Prisma's client", does: async () => generateClient() },
+  // An install makes it as well, unless install scripts are off.
+  client: { says: () => "Prisma's client", does: async () => generateClient(), needless: clientIsCurrent },
   build: { says: () => "the dashboard's production build", does: buildDashboard },
   optional: {
     says: (names) => `Debian package ${names.join(', ')} (optional)`,

@@ -29,6 +29,7 @@ async function bring({ acts, sentences }) {
   if (sentences.length > 0) return refuse(sentences)
   const { ACTS } = await import('./setup-acts.mjs')
   for (const { act, packages } of acts) {
+    if (ACTS[act].needless?.()) continue
     const begun = performance.now()
     const notes = []
     say(`${ACTS[act].says(packages)} … `)
