@@ -33,10 +33,11 @@ export function maskSecrets(text: string, secrets: readonly string[]): string {
   return secrets.reduce((masked, secret) => (secret.length < 4 ? masked : masked.replaceAll(secret, '***')), text)
 }
 
-/** Milliseconds, from Retry-After (seconds or a date) or GitLab's RateLimit-Reset (Unix seconds). */
-function retryAfterMs(headers: Headers, now: number): number | undefined {
+/** Milliseconds, from Retry-After (seconds or a date) or, with 429 alone, GitLab's RateLimit-Reset (Unix seconds). */
+function retryAfterMs({ headers, status }: Response, now: number): number | undefined {
   const after = headers.get('retry-after')
-  const reset = headers.get('ratelimit-reset')
+  // GitLab sends it with every answer: only with 429 does it say when to come back.
+  const reset = status === 429 ? headers.get('ratelimit-reset') : null
   let ms = Number.NaN
   if (after !== null) ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - now
   else if (reset !== null && /^\d+$/.test(reset)) ms = Number(reset) * 1000 - now
@@ -103,21 +104,28 @@ function callOf(endpoint: string, options: RequestOptions) {
   return { url, name }
 }
 
-async function ask(endpoint: string, options: RequestOptions, deadlineMs: number) {
-  const { url, name } = callOf(endpoint, options)
+type Blame = (
+  code: FaultCode,
+  what: string,
+  answer?: { status: number; words?: string; retryAfterMs?: number },
+) => GitlabFault
+
+/** Makes the Faults of one call: they begin with its name, and no header's secret is in them. */
+function blameOf(name: string, options: RequestOptions): Blame {
   const secrets = Object.entries(options.headers ?? {}).flatMap(([key, value]) =>
     /token|authorization/i.test(key) ? [value] : [],
   )
-  const fault = (code: FaultCode, what: string, answer: { status: number; words: string; retryAfterMs?: number }) =>
+  return (code, what, { status = 0, words = '', retryAfterMs: wait } = { status: 0 }) =>
     new GitlabFault(code, maskSecrets(`${name}: ${what}`, secrets), {
-      ...answer,
-      words: maskSecrets(answer.words, secrets),
+      status,
+      words: maskSecrets(words, secrets),
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
     })
+}
 
-  let response: Response
-  let body: string | null
+async function send(url: URL, options: RequestOptions, deadlineMs: number, blame: Blame) {
   try {
-    response = await fetch(url, {
+    const response = await fetch(url, {
       method: options.method ?? 'GET',
       headers: { accept: 'application/json', ...options.headers },
       body: options.body ?? null,
@@ -125,55 +133,47 @@ async function ask(endpoint: string, options: RequestOptions, deadlineMs: number
       redirect: 'manual',
       signal: options.signal ?? AbortSignal.timeout(deadlineMs),
     })
-    body = await readBounded(response)
+    return { response, body: await readBounded(response) }
   } catch (error) {
-    const why = isTimeout(error) ? `no answer within ${deadlineMs / 1000} s` : whyUnreachable(error)
-    throw fault('forge.unreachable', why, { status: 0, words: '' })
-  }
-
-  const { status } = response
-  if (body === null)
-    throw fault('forge.refused', `the answer is larger than ${MAX_ANSWER / 1024 ** 2} MiB`, { status, words: '' })
-  if (status >= 300 && status < 400) {
-    const location = response.headers.get('location') ?? ''
-    const to = URL.canParse(location, url.href) ? new URL(location, url.href) : null
-    throw fault(
-      'forge.refused',
-      `${status}, a redirect to ${to?.origin ?? 'nowhere'}: set the forge's address to its final one`,
-      { status, words: '' },
+    throw blame(
+      'forge.unreachable',
+      isTimeout(error) ? `no answer within ${deadlineMs / 1000} s` : whyUnreachable(error),
     )
+  }
+}
+
+/** The origin alone: the rest of a redirect's address may hold what a sign-in page wants to know. */
+function whereTo(response: Response, url: URL): string {
+  const location = response.headers.get('location') ?? ''
+  return URL.canParse(location, url.href) ? new URL(location, url.href).origin : 'nowhere'
+}
+
+async function ask(endpoint: string, options: RequestOptions, deadlineMs: number) {
+  const { url, name } = callOf(endpoint, options)
+  const blame = blameOf(name, options)
+  const { response, body } = await send(url, options, deadlineMs, blame)
+  const { status } = response
+  if (body === null) throw blame('forge.refused', `the answer is larger than ${MAX_ANSWER / 1024 ** 2} MiB`, { status })
+  if (status >= 300 && status < 400) {
+    const what = `${status}, a redirect to ${whereTo(response, url)}: set the forge's address to its final one`
+    throw blame('forge.refused', what, { status })
   }
   const type = response.headers.get('content-type') ?? ''
   if (!response.ok) {
     const words = wordsOf(body, type)
-    const wait = retryAfterMs(response.headers, Date.now())
-    throw fault(codeOf(status, words), `${status} ${words}`, {
+    const wait = retryAfterMs(response, Date.now())
+    throw blame(codeOf(status, words), `${status} ${words}`, {
       status,
       words,
       ...(wait === undefined ? {} : { retryAfterMs: wait }),
     })
   }
-  return {
-    status,
-    headers: Object.fromEntries(response.headers),
-    body:
-      status === 204
-        ? null
-        : parsed(body, () =>
-            fault(
-              'forge.unreachable',
-              `${status}, but no JSON (${firstLine(type, 60) || 'no content type'}): is this address GitLab, and is no sign-in page before it?`,
-              { status, words: '' },
-            ),
-          ),
-  }
-}
-
-function parsed(body: string, otherwise: () => Fault): unknown {
   try {
-    return JSON.parse(body)
+    return { status, headers: Object.fromEntries(response.headers), body: body === '' ? null : JSON.parse(body) }
   } catch {
-    throw otherwise() // a proxy's or sign-in page's 200
+    // A proxy's or a sign-in page's 200.
+    const what = `${status}, but no JSON (${firstLine(type, 60) || 'no content type'})`
+    throw blame('forge.unreachable', `${what}: is this address GitLab, and is no sign-in page before it?`, { status })
   }
 }
 
