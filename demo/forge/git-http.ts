@@ -1,0 +1,71 @@
+import { execFileSync, spawn } from 'node:child_process'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GIT_ENV } from './repositories'
+
+const BACKEND = `${execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()}/git-http-backend`
+const DEADLINE_MS = 120_000
+const MAX_HEAD = 64 * 1024
+
+export interface GitRequest {
+  /** Folder that holds the bare repositories. */
+  root: string
+  /** `/group/name.git/…` below the root. */
+  path: string
+  query: string
+  username: string
+}
+
+/** Hands a request to git's own `git http-backend` and its answer back, as it streams. Resolves when the process has ended. */
+export function serveGit(request: IncomingMessage, response: ServerResponse, ask: GitRequest): Promise<void> {
+  const backend = spawn(BACKEND, [], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    timeout: DEADLINE_MS,
+    env: {
+      ...GIT_ENV, GIT_PROJECT_ROOT: ask.root, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: ask.path, QUERY_STRING: ask.query, REMOTE_USER: ask.username, REMOTE_ADDR: '127.0.0.1',
+      REQUEST_METHOD: request.method ?? 'GET', CONTENT_TYPE: request.headers['content-type'] ?? '',
+      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '', GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+    },
+  })
+  backend.stdin.on('error', () => {}) // it may answer before it has read everything
+  request.pipe(backend.stdin)
+  response.on('close', () => {
+    if (!response.writableFinished) backend.kill()
+  })
+  return new Promise((resolve) => {
+    let head: Buffer | null = Buffer.alloc(0)
+    backend.stdout.on('data', (chunk: Buffer) => {
+      if (head === null) {
+        if (!response.write(chunk)) {
+          backend.stdout.pause()
+          response.once('drain', () => backend.stdout.resume())
+        }
+        return
+      }
+      head = Buffer.concat([head, chunk])
+      const end = head.indexOf('\r\n\r\n')
+      if (end < 0) {
+        if (head.length > MAX_HEAD) backend.kill()
+        return
+      }
+      writeHead(response, head.toString('latin1', 0, end))
+      response.write(head.subarray(end + 4))
+      head = null
+    })
+    backend.once('close', () => {
+      if (head !== null && !response.headersSent) response.writeHead(500)
+      response.end()
+      resolve()
+    })
+    backend.once('error', () => {
+      if (!response.headersSent) response.writeHead(500)
+      response.end()
+      resolve()
+    })
+  })
+}
+
+function writeHead(response: ServerResponse, head: string) {
+  const lines = head.split('\r\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()])
+  const status = lines.find(([name]) => name.toLowerCase() === 'status')?.[1] ?? '200'
+  response.writeHead(Number.parseInt(status, 10), Object.fromEntries(lines.filter(([name]) => name.toLowerCase() !== 'status')))
+}
