@@ -58,7 +58,11 @@ function modulesAreCurrent(withDev) {
     if (name === '' || entry.optional || entry.devOptional || entry.peer || (entry.dev && !withDev)) continue
     if (there[name]?.version !== entry.version) return false
   }
-  fs.writeFileSync(marker, id)
+  try {
+    fs.writeFileSync(marker, id)
+  } catch {
+    // Somebody else's folder: without the marker the same is found out the longer way the next time.
+  }
   return true
 }
 
