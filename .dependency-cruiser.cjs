@@ -95,12 +95,6 @@ module.exports = {
         pathNot: NOUNS,
       },
     ),
-    never(
-      'no-circle',
-      'two files that need each other are one file, or want a third',
-      {},
-      { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
-    ),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
