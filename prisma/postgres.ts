@@ -45,7 +45,7 @@ export interface Postgres {
 }
 
 /** Where Shiplock keeps what must survive: SHIPLOCK_STATE, else the system's usual place. */
-export function stateDir(env: NodeJS.ProcessEnv = process.env): string {
+export function stateDir(env: Record<string, string | undefined> = process.env): string {
   if (env.SHIPLOCK_STATE) return path.resolve(env.SHIPLOCK_STATE)
   if (process.getuid?.() === 0) return '/var/lib/shiplock'
   return path.join(env.XDG_STATE_HOME || path.join(os.homedir(), '.local', 'state'), 'shiplock')
