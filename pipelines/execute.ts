@@ -49,9 +49,11 @@ export async function executeStage(context: Context, stageId: number): Promise<v
       })
       const outcome = await work(context, claimed, label, () => commit.files(), log, signal)
       await log.end()
-      if (!signal.aborted) await settle(context, claimed, outcome)
-    } catch (error) {
       if (lost.aborted) return // somebody else decides now
+      if (context.stopping.aborted) await giveBack(context, claimed)
+      else await settle(context, claimed, outcome)
+    } catch (error) {
+      if (lost.aborted) return
       if (context.stopping.aborted) return giveBack(context, claimed)
       await log.say(`could not find out: ${(error as Error).message}`)
       await log.end()

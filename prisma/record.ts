@@ -5,7 +5,7 @@ import type { RecordHandle } from './client'
 /** A transaction's connection. */
 export type Tx = Pick<pg.PoolClient, 'query'>
 
-/** The channel that every change is rung on; the payload is `<subject>:<id>:<status>`. */
+/** The channel that every change is rung on; the payload is `<subject>:<id>:<status>:<epoch>`. */
 export const CHANNEL = 'shiplock'
 
 /** Who did it, as the trail names them. `actor` is a stable id: account:3, forge:17, worker:w1, shiplock. */
@@ -91,7 +91,7 @@ export async function record<const M extends Machine, F extends keyof M & string
        SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}
        FROM changed c
      )
-     SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status) AS rung FROM changed c`,
+     SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch) AS rung FROM changed c`,
     parameters,
   )
   return (rows[0] as Row | undefined) ?? null

@@ -86,7 +86,7 @@ export class Shiplock {
     readonly record: RecordHandle,
     readonly web: Web,
     readonly client: Client,
-    private readonly options: Options,
+    private options: Options,
   ) {}
 
   static async start(options: Options = {}): Promise<Shiplock> {
@@ -108,6 +108,18 @@ export class Shiplock {
 
   get instance() {
     return instanceId(join(this.dir, 'keys'))
+  }
+
+  /** From now on workers are processes of their own, which can be killed. */
+  useWorkersApart() {
+    this.options = { ...this.options, worker: 'apart' }
+  }
+
+  /** Time passes for the dead: what a killed worker held lapses now, not in fifteen seconds. */
+  async letLeasesLapse() {
+    for (const table of ['Run', 'Stage', 'Promotion', 'Project', 'Report']) {
+      await this.record.pool.query(`UPDATE "${table}" SET "leaseUntil" = clock_timestamp() - interval '1 second' WHERE "leaseUntil" IS NOT NULL`)
+    }
   }
 
   async startWorker(): Promise<Worker & { process?: ChildProcess }> {

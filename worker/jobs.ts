@@ -13,7 +13,7 @@ export type Lane = 'quick' | 'stages' | 'deploys' | 'forge'
 
 interface Job {
   lane: Lane
-  /** Ids of the rows that are due, most urgent first. Each has an index of its own. */
+  /** Id and epoch of the rows that are due, most urgent first. Each has an index of its own. */
   due: string
   /** What is rung when a row becomes due: `<subject>:<status>`. */
   rung: readonly string[]
@@ -25,59 +25,59 @@ export const MAX_ATTEMPTS = 5
 export const JOBS = {
   connect: {
     lane: 'forge', rung: ['project:connecting'], do: connectProject,
-    due: `SELECT id FROM "Project" WHERE status = 'connecting' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+    due: `SELECT id, epoch FROM "Project" WHERE status = 'connecting' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
   },
   plan: {
     lane: 'quick', rung: ['run:queued'], do: planRun,
-    due: `SELECT id FROM "Run" WHERE status = 'queued' AND "dueAt" <= clock_timestamp() ORDER BY priority, id`,
+    due: `SELECT id, epoch FROM "Run" WHERE status = 'queued' AND "dueAt" <= clock_timestamp() ORDER BY priority, id`,
   },
   execute: {
     lane: 'stages', rung: ['stage:queued'], do: executeStage,
-    due: `SELECT id FROM "Stage" WHERE status = 'queued' ORDER BY priority, id`,
+    due: `SELECT id, epoch FROM "Stage" WHERE status = 'queued' ORDER BY priority, id`,
   },
   retryStage: {
     lane: 'quick', rung: [], do: retryErrored,
-    due: `SELECT id FROM "Stage" WHERE status = 'errored' AND attempts < ${MAX_ATTEMPTS} AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+    due: `SELECT id, epoch FROM "Stage" WHERE status = 'errored' AND attempts < ${MAX_ATTEMPTS} AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
   },
   cut: {
     lane: 'quick', rung: ['run:succeeded'], do: cutRelease,
-    due: `SELECT id FROM "Run" WHERE status = 'succeeded' AND "goesTo" IS NOT NULL AND "releaseId" IS NULL ORDER BY id`,
+    due: `SELECT id, epoch FROM "Run" WHERE status = 'succeeded' AND "goesTo" IS NOT NULL AND "releaseId" IS NULL ORDER BY id`,
   },
   onward: {
     lane: 'quick', rung: ['run:succeeded', 'onward:due'], do: promoteOnward,
-    due: `SELECT id FROM "Run" WHERE status = 'succeeded' AND "releaseId" IS NOT NULL AND "movedOnAt" IS NULL AND "goesTo" IS NOT NULL ORDER BY id`,
+    due: `SELECT id, epoch FROM "Run" WHERE status = 'succeeded' AND "releaseId" IS NOT NULL AND "movedOnAt" IS NULL AND "goesTo" IS NOT NULL ORDER BY id`,
   },
   review: {
     lane: 'quick', rung: ['promotion:waiting'], do: reviewPromotion,
-    due: `SELECT id FROM "Promotion" WHERE status = 'waiting' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'waiting' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
   },
   deploy: {
     lane: 'deploys', rung: ['promotion:queued'], do: deployPromotion,
-    due: `SELECT id FROM "Promotion" WHERE status = 'queued' ORDER BY id`,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'queued' ORDER BY id`,
   },
   retryPromotion: {
     lane: 'quick', rung: [], do: retryPromotion,
-    due: `SELECT id FROM "Promotion" WHERE status = 'errored' AND attempts < ${MAX_ATTEMPTS} AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'errored' AND attempts < ${MAX_ATTEMPTS} AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
   },
   report: {
     lane: 'forge', rung: ['report:due'], do: report,
-    due: `SELECT id FROM "Report" WHERE "dueAt" <= clock_timestamp() AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp()) ORDER BY "dueAt"`,
+    due: `SELECT id, epoch FROM "Report" WHERE "dueAt" <= clock_timestamp() AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp()) ORDER BY "dueAt"`,
   },
   losePlan: {
     lane: 'quick', rung: [], do: losePlan,
-    due: `SELECT id FROM "Run" WHERE status = 'planning' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Run" WHERE status = 'planning' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
   loseStage: {
     lane: 'quick', rung: [], do: loseStage,
-    due: `SELECT id FROM "Stage" WHERE status = 'running' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Stage" WHERE status = 'running' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
   losePromotion: {
     lane: 'quick', rung: [], do: losePromotion,
-    due: `SELECT id FROM "Promotion" WHERE status = 'deploying' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'deploying' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
   loseProject: {
     lane: 'quick', rung: [], do: loseProject,
-    due: `SELECT id FROM "Project" WHERE status = 'checking' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Project" WHERE status = 'checking' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
 } as const satisfies Record<string, Job>
 
@@ -88,7 +88,7 @@ export const JOB_NAMES = Object.keys(JOBS) as JobName[]
 const SWEPT_AT_ONCE = 50
 
 /** Everything that is due, in one statement. */
-export const DUE = JOB_NAMES.map((name) => `(SELECT '${name}' AS job, id FROM (${JOBS[name].due} LIMIT ${SWEPT_AT_ONCE}) d)`).join('\nUNION ALL\n')
+export const DUE = JOB_NAMES.map((name) => `(SELECT '${name}' AS job, id, epoch FROM (${JOBS[name].due} LIMIT ${SWEPT_AT_ONCE}) d)`).join('\nUNION ALL\n')
 
 const BY_RING = new Map<string, JobName[]>()
 for (const name of JOB_NAMES) for (const rung of JOBS[name].rung) BY_RING.set(rung, [...(BY_RING.get(rung) ?? []), name])

@@ -3,7 +3,8 @@ import type { JobName, Lane } from './jobs'
 
 /** A doorbell with lanes. Losing all of it loses nothing: the sweep rings again for whatever the record says is due. */
 export interface Doorbell {
-  ring(lane: Lane, job: JobName, id: number): Promise<void>
+  /** `epoch`: the row's. A ring that died with its worker does not stand in the way of the next attempt's. */
+  ring(lane: Lane, job: JobName, id: number, epoch: number): Promise<void>
   /** Starts taking work: `concurrency` rings of a lane are answered at once. */
   answer(lane: Lane, concurrency: number, work: (job: JobName, id: number) => Promise<void>): void
   /** Takes no more; waits for the work in hand. */
@@ -39,9 +40,9 @@ export function openDoorbell(options: DoorbellOptions): Doorbell {
   }
 
   return {
-    async ring(lane, job, id) {
+    async ring(lane, job, id, epoch) {
       // The same ring twice is one: the id is the queue's own until the work is done.
-      await queueOf(lane).add(job, { id }, { jobId: `${job}-${id}`, removeOnComplete: true, removeOnFail: true })
+      await queueOf(lane).add(job, { id }, { jobId: `${job}-${id}-${epoch}`, removeOnComplete: true, removeOnFail: true })
     },
     answer(lane, concurrency, work) {
       const worker = new Worker(

@@ -29,19 +29,19 @@ export async function startWorker(context: Context, doorbell: Doorbell, lanes: R
       console.error(`${job} ${id}${quarantine.threw(key) ? ' is put aside for five minutes' : ''}:`, error)
     }
   }
-  const ring = (job: JobName, id: number) =>
-    doorbell.ring(JOBS[job].lane, job, id).catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
+  const ring = (job: JobName, id: number, epoch: number) =>
+    doorbell.ring(JOBS[job].lane, job, id, epoch).catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
   const ringDue = async (statement: string) => {
-    const { rows } = await pool.query<{ job: JobName; id: number }>(statement)
-    await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id)))
+    const { rows } = await pool.query<{ job: JobName; id: number; epoch: number }>(statement)
+    await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id, r.epoch)))
   }
 
   let reportsSoon: NodeJS.Timeout | undefined
-  const reports = `SELECT 'report' AS job, id FROM (${JOBS.report.due} LIMIT 50) d`
+  const reports = `SELECT 'report' AS job, id, epoch FROM (${JOBS.report.due} LIMIT 50) d`
   const heard = (payload: string) => {
-    const [subject = '', id = '', status = ''] = payload.split(':')
+    const [subject = '', id = '', status = '', epoch = '0'] = payload.split(':')
     context.leases.heard(subject, Number(id), status)
-    for (const job of rungBy(subject, status)) void ring(job, Number(id))
+    for (const job of rungBy(subject, status)) void ring(job, Number(id), Number(epoch))
     if (subject === 'stage' || subject === 'run') {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import { inProject, no, page } from './api'
-import type { World } from './forge'
+import { inProject, no, page } from './asker'
 import { MAINTAINER } from './people'
 import type { Hook } from './webhooks'
+import type { World } from './world'
 
 type Body = Record<string, unknown>
 

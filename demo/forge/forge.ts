@@ -2,33 +2,19 @@
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
-import { api, no, userOf } from './api'
+import { api } from './api'
+import { no, userOf } from './asker'
 import { serveGit } from './git-http'
 import { Mischief, type Orders } from './mischief'
 import { commitPage, projectPage, projectsPage } from './page'
 import { DEVELOPER, People } from './people'
 import { changesOf, tellOfPush } from './pushes'
 import { makeRepository, type Project, readRefs, resolve } from './repositories'
-import type { CommitStatus } from './statuses'
-import { type Hook, Sender, type Sent } from './webhooks'
+import { Sender, type Sent } from './webhooks'
+import type { World } from './world'
 
 const MAX_BODY = 1024 * 1024
 const CLOSE_MS = 5_000
-
-/** Everything a forge knows. Nothing is global: several forges live in one process. */
-export interface World {
-  url: string
-  people: People
-  projects: Project[]
-  hooks: Map<number, Hook[]>
-  /** by project */
-  statuses: Map<number, CommitStatus[]>
-  sender: Sender
-  mischief: Mischief
-  /** false: signing tokens are ignored in silence, as before GitLab 19 */
-  signing: boolean
-  nextId: () => number
-}
 
 export interface DemoForge {
   url: string
