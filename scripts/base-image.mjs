@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, readFile, realpath, stat } from 'node:fs/promises'
+import { access, realpath, stat } from 'node:fs/promises'
 import http from 'node:http'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
@@ -20,11 +20,12 @@ const IMPORT_MS = 120_000
 /**
  * Makes `shiplock-demo/node:<major>` (the running node, /bin/sh, user `node`) unless it is there already.
  * Throws an Error that says what to do when there is no engine or no static busybox.
+ * @param {{ dockerHost?: string | undefined }} [options] as DOCKER_HOST; absent: that, else the local socket
  * @returns {Promise<{ image: string, made: boolean, ms: number }>}
  */
-export async function ensureNodeBase() {
+export async function ensureNodeBase({ dockerHost = process.env.DOCKER_HOST } = {}) {
   const image = `shiplock-demo/node:${process.versions.node.split('.')[0]}`
-  return ensure(image, `node-${process.version}-${process.arch}`, async () => {
+  return ensure(dockerHost, image, `node-${process.version}-${process.arch}`, async () => {
     const node = await realpath(process.execPath)
     return [...(await linkedFiles(node)), { path: 'usr/local/bin/node', from: node, mode: 0o755 }]
   })
@@ -32,22 +33,24 @@ export async function ensureNodeBase() {
 
 /**
  * Makes `shiplock-demo/busybox:latest` unless it is there already.
+ * @param {{ dockerHost?: string | undefined }} [options] as DOCKER_HOST; absent: that, else the local socket
  * @returns {Promise<{ image: string, made: boolean, ms: number }>}
  */
-export async function ensureBusyboxBase() {
-  return ensure('shiplock-demo/busybox:latest', 'busybox', async () => [])
+export async function ensureBusyboxBase({ dockerHost = process.env.DOCKER_HOST } = {}) {
+  return ensure(dockerHost, 'shiplock-demo/busybox:latest', 'busybox', async () => [])
 }
 
-async function ensure(image, recipe, extraFiles) {
+async function ensure(dockerHost, image, recipe, extraFiles) {
   const started = performance.now()
   const ms = () => Math.round(performance.now() - started)
   const busybox = await staticBusybox()
   const { size, mtimeMs } = await stat(busybox)
   const key = createHash('sha256').update(`2 ${recipe} ${size} ${mtimeMs}`).digest('hex').slice(0, 16)
-  const known = await engine('GET', `/images/${encodeURIComponent(image)}/json`)
-  if (known.status === 200 && JSON.parse(known.text).Config?.Labels?.[LABEL] === key) return { image, made: false, ms: ms() }
+  const known = await engine(dockerHost, 'GET', `/images/${encodeURIComponent(image)}/json`)
+  if (known.status === 200 && JSON.parse(known.text).Config?.Labels?.[LABEL] === key)
+    return { image, made: false, ms: ms() }
   const entries = [...(await baseEntries(busybox)), ...(await extraFiles())]
-  await importImage(image, key, entries)
+  await importImage(dockerHost, image, key, entries)
   return { image, made: true, ms: ms() }
 }
 
@@ -92,7 +95,8 @@ async function linkedFiles(binary) {
     if (/not a dynamic executable/.test(`${error.stdout}${error.stderr}`)) return { stdout: '' }
     throw new Error(`ldd ${binary} failed: ${error.message}`)
   })
-  if (/not found/.test(stdout)) throw new Error(`${binary} lacks a library: ${stdout.match(/^.*not found.*$/m)?.[0].trim()}`)
+  if (/not found/.test(stdout))
+    throw new Error(`${binary} lacks a library: ${stdout.match(/^.*not found.*$/m)?.[0].trim()}`)
   const paths = [...stdout.matchAll(/(?:=>\s+)?(\/\S+)\s+\(0x/g)].map((match) => match[1])
   return Promise.all(
     [...new Set(paths)].map(async (path) => ({ path: path.slice(1), from: await realpath(path), mode: 0o755 })),
@@ -148,32 +152,36 @@ function tarHeader({ path, directory, link, mode = 0o777, uid = 0 }, size) {
 
 // ——— the engine's HTTP API ———
 
-async function importImage(image, key, entries) {
+async function importImage(dockerHost, image, key, entries) {
   const query = new URLSearchParams({ fromSrc: '-', repo: image.split(':')[0], tag: image.split(':')[1] })
   for (const change of [`ENV PATH=${PATH}`, 'WORKDIR /', 'CMD ["/bin/sh"]', `LABEL ${LABEL}=${key}`]) {
     query.append('changes', change)
   }
-  const answer = await engine('POST', `/images/create?${query}`, Readable.from(tar(entries)), IMPORT_MS)
+  const answer = await engine(dockerHost, 'POST', `/images/create?${query}`, Readable.from(tar(entries)), IMPORT_MS)
   const refused = answer.text.split('\n').find((line) => line.includes('"error"'))
   if (answer.status !== 200 || refused) throw new Error(`the engine did not take ${image}: ${refused ?? answer.text}`)
 }
 
-function engine(method, path, body, deadlineMs = CALL_MS) {
-  const address = engineAddress()
+function engine(dockerHost, method, path, body, deadlineMs = CALL_MS) {
+  const address = engineAddress(dockerHost)
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(deadlineMs)
     const headers = body ? { 'Content-Type': 'application/x-tar' } : {}
-    const fail = (error) => reject(new Error(`Docker does not answer at ${address.where}: ${error.message}`, { cause: error }))
-    const request = http.request({ ...address.options, method, path, headers, signal, agent: false }, async (response) => {
-      try {
-        response.setEncoding('utf8')
-        let text = ''
-        for await (const chunk of response) text = (text + chunk).slice(-1_000_000)
-        resolve({ status: response.statusCode, text })
-      } catch (error) {
-        fail(error)
-      }
-    })
+    const fail = (error) =>
+      reject(new Error(`Docker does not answer at ${address.where}: ${error.message}`, { cause: error }))
+    const request = http.request(
+      { ...address.options, method, path, headers, signal, agent: false },
+      async (response) => {
+        try {
+          response.setEncoding('utf8')
+          let text = ''
+          for await (const chunk of response) text = (text + chunk).slice(-1_000_000)
+          resolve({ status: response.statusCode, text })
+        } catch (error) {
+          fail(error)
+        }
+      },
+    )
     request.on('error', fail)
     if (!body) return request.end()
     body.on('error', (error) => {
@@ -184,14 +192,16 @@ function engine(method, path, body, deadlineMs = CALL_MS) {
   })
 }
 
-function engineAddress() {
-  const where = process.env.DOCKER_HOST || 'unix:///var/run/docker.sock'
+function engineAddress(dockerHost) {
+  const where = dockerHost || 'unix:///var/run/docker.sock'
   if (where.startsWith('unix://')) return { where, options: { socketPath: where.slice(7) || '/var/run/docker.sock' } }
   const url = new URL(where)
   if (url.protocol === 'tcp:' && process.env.DOCKER_TLS_VERIFY !== '1') {
     return { where, options: { host: url.hostname, port: url.port || 2375 } }
   }
-  throw new Error(`base-image.mjs speaks to unix:// and plain tcp:// engines; DOCKER_HOST is ${basename(url.protocol)}…`)
+  throw new Error(
+    `base-image.mjs speaks to unix:// and plain tcp:// engines; DOCKER_HOST is ${basename(url.protocol)}…`,
+  )
 }
 
 if (process.argv[1] && (await realpath(process.argv[1])) === fileURLToPath(import.meta.url)) {

@@ -1,0 +1,104 @@
+import { Fault } from '../fault'
+import { type DockerApi, hasStatus, isLost, Refusal } from './docker-api'
+import { lineCutter } from './docker-lines'
+import { orAborted } from './docker-until'
+import type { Log } from './engine'
+
+export interface StoredImage {
+  digest: string
+  labels: Record<string, string>
+  /** The user its containers run as; empty: root. */
+  user: string
+}
+
+interface ImageInspect {
+  Id: string
+  Config: { Labels?: Record<string, string> | null; User?: string } | null
+}
+
+/** The image in the local store, by name or digest; null where it is not. */
+export async function findImage(api: DockerApi, reference: string): Promise<StoredImage | null> {
+  const found = await api.find<ImageInspect>({ method: 'GET', path: `/images/${encodeURI(reference)}/json` })
+  return found && { digest: found.Id, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
+}
+
+/** The image, pulled where it is absent. A pull that fails is a verdict; an absent digest cannot be pulled: a Fault. */
+export async function obtainImage(
+  api: DockerApi,
+  reference: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<StoredImage | { because: string }> {
+  const found = await findImage(api, reference)
+  if (found) return found
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(reference)) {
+    throw new Fault('image.missing', `The image ${reference} is no longer in the store: build it again`)
+  }
+  await log(Buffer.from(`Pulling ${reference}\n`))
+  const because = await pull(api, reference, log, signal)
+  if (because !== null) return { because: `the image ${reference} cannot be pulled: ${because}` }
+  const pulled = await findImage(api, reference)
+  return pulled ?? { because: `the image ${reference} cannot be pulled: the engine has none after the pull` }
+}
+
+/** Null, or why not. */
+async function pull(api: DockerApi, reference: string, log: Log, signal: AbortSignal): Promise<string | null> {
+  try {
+    const { fromImage, tag } = nameAndTag(reference)
+    const ask = {
+      method: 'POST' as const,
+      path: '/images/create',
+      query: { fromImage, tag },
+      signal,
+      deadlineMs: 120_000,
+    }
+    const answer = await api.open(ask)
+    return await readPull(answer as AsyncIterable<Buffer>, log, signal)
+  } catch (error) {
+    if (error instanceof Refusal && !hasStatus(error, 503)) return error.message
+    throw !signal.aborted && isLost(error) ? api.unreachable(error) : error
+  }
+}
+
+interface PullEvent {
+  id?: string
+  status?: string
+  error?: string
+}
+
+async function readPull(answer: AsyncIterable<Buffer>, log: Log, signal: AbortSignal): Promise<string | null> {
+  const lines = lineCutter(64 * 1024)
+  let because: string | null = null
+  for await (const chunk of answer) {
+    for (const line of lines.push(chunk)) {
+      if (line.length < 2) continue
+      const event = JSON.parse(String(line)) as PullEvent
+      because = event.error ?? because
+      // A line for each change of a layer, not one for each megabyte of it.
+      if (!event.status || /^(Downloading|Extracting|Waiting|Verifying)/.test(event.status)) continue
+      const text = `${event.id ? `${event.id}: ` : ''}${event.status}\n`
+      await orAborted(signal, Promise.resolve(log(Buffer.from(text))))
+    }
+  }
+  return because
+}
+
+/** Gives a stored image one more name; moves the name where it has one. */
+export async function tagImage(api: DockerApi, digest: string, name: string): Promise<void> {
+  const { fromImage: repo, tag } = nameAndTag(name)
+  const path = `/images/${encodeURI(digest)}/tag`
+  await api.text({ method: 'POST', path, query: { repo, tag } }).catch((error: unknown) => {
+    if (!hasStatus(error, 404)) throw error
+    throw new Fault('image.missing', `There is no image ${digest} in the store to be named ${name}`, { cause: error })
+  })
+}
+
+/** Without a tag the engine would pull every tag of the repository. */
+export function nameAndTag(reference: string): { fromImage: string; tag: string } {
+  const at = reference.indexOf('@')
+  if (at > 0) return { fromImage: reference.slice(0, at).replace(/:[^:/]+$/, ''), tag: reference.slice(at + 1) }
+  const colon = reference.indexOf(':', reference.lastIndexOf('/') + 1)
+  return colon < 0
+    ? { fromImage: reference, tag: 'latest' }
+    : { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+}

@@ -1,0 +1,50 @@
+import { type DockerOptions, dockerApi } from './docker-api'
+import { buildImage } from './docker-build'
+import { findImage, tagImage } from './docker-image'
+import { stepNetworks } from './docker-network'
+import { runStep } from './docker-step'
+import { findSteps, removeAllOf, removeInstance, removeStep } from './docker-sweep'
+import type { Engine } from './engine'
+
+const READY_MS = 10_000
+
+/** A Docker engine, 20.10 or later, as engine.ts describes. Without options it is the one that DOCKER_HOST names. */
+export function dockerEngine(options: DockerOptions = {}): Engine {
+  const api = dockerApi(options)
+  const networks = stepNetworks(api)
+  let info: Promise<number> | null = null
+  const cpus = () => {
+    info ??= api.json<{ NCPU: number }>({ method: 'GET', path: '/info', deadlineMs: READY_MS }).then(({ NCPU }) => NCPU)
+    info.catch(() => {
+      info = null
+    })
+    return info
+  }
+  return {
+    async ensureReady() {
+      const { Version } = await api.json<{ Version: string }>({ method: 'GET', path: '/version', deadlineMs: READY_MS })
+      await cpus()
+      return { version: Version }
+    },
+    async image(reference) {
+      const found = await findImage(api, reference)
+      return found && { digest: found.digest, labels: found.labels }
+    },
+    tag: (digest, name) => tagImage(api, digest, name),
+    build: (order, log, signal) => buildImage(api, order, log, signal),
+    run: (order, log, signal) => runStep({ api, networks, cpus }, order, log, signal),
+    async cleanUp({ instance, run, stage, upToEpoch = Number.POSITIVE_INFINITY }) {
+      const found = await findSteps(api, instance, run, stage)
+      await removeAllOf(
+        api,
+        found.filter((step) => step.epoch <= upToEpoch),
+      )
+    },
+    list: (instance) => findSteps(api, instance),
+    remove: (id) => removeStep(api, id),
+    async removeAll(instance) {
+      networks.forget(instance)
+      await removeInstance(api, instance)
+    },
+  }
+}

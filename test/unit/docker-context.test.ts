@@ -1,0 +1,124 @@
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { buildContext, foreignFrontend } from '../../pipelines/engines/docker-context'
+import { ignoredBy } from '../../pipelines/engines/docker-ignore'
+import { readTar, TAR_END, tarEntry, withOwner } from '../../pipelines/engines/docker-tar'
+
+const entries = (contents: [string, string][]) =>
+  contents.map(([name, text]) => tarEntry({ name, body: Buffer.from(text), mode: 0o644 }))
+const files = (contents: [string, string][]) => () => Readable.from([...entries(contents), TAR_END])
+
+async function names(archive: Buffer, cut = archive.length) {
+  const pieces = Array.from({ length: Math.ceil(archive.length / cut) }, (_, i) =>
+    archive.subarray(i * cut, (i + 1) * cut),
+  )
+  const found: string[] = []
+  for await (const part of readTar(Readable.from(pieces))) if (part.raw) found.push(part.header.name)
+  return found
+}
+
+describe('the context of a build', () => {
+  it.each([
+    ['# syntax=evil/frontend\nFROM x', 'evil/frontend'],
+    ['\uFEFF#SYNTAX = evil/x:1\nFROM x', 'evil/x:1'],
+    ['#!/usr/bin/env x\r\n# escape=`\r\n# syntax=docker/dockerfile.evil\r\nFROM x', 'docker/dockerfile.evil'],
+    ['// syntax=evil/x\nFROM x', 'evil/x'],
+    ['\n\n# syntax=docker.io.evil/docker/dockerfile:1\nFROM x', 'docker.io.evil'],
+    ['{"syntax": "evil/x"}', 'JSON'],
+  ])('a foreign builder is seen in %j', (text, named) => {
+    expect(foreignFrontend(text)).toContain(named)
+  })
+
+  it.each([
+    'FROM x\n# syntax=evil/x',
+    '# syntax=docker/dockerfile:1\nFROM x',
+    `# syntax=docker.io/docker/dockerfile:1.7@sha256:${'a'.repeat(64)}\nFROM x`,
+    'FROM x',
+  ])('Docker’s own builder, or none, is let through: %j', (text) => {
+    expect(foreignFrontend(text)).toBeNull()
+  })
+
+  it('holds the text of a template under a name of its own, at the end', async () => {
+    const context = await buildContext({ dockerfile: { text: 'FROM x' }, files: files([['Dockerfile', 'FROM y']]) })
+    if ('because' in context) throw new Error(context.because)
+    expect(context.dockerfile).toMatch(/^\.shiplock-[0-9a-f]{16}\.Dockerfile$/)
+    expect(await names(await buffer(context.stream()))).toEqual(['Dockerfile', context.dockerfile])
+  })
+
+  it('with two Dockerfiles of one name is not sent: the second was not checked', async () => {
+    const twice = files([
+      ['Dockerfile', 'FROM x'],
+      ['a', ''],
+      ['./Dockerfile', 'FROM y'],
+    ])
+    const context = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: twice })
+    if ('because' in context) throw new Error(context.because)
+    await expect(buffer(context.stream())).rejects.toThrow('twice')
+  })
+
+  it('is refused when the Dockerfile is a link or is not there', async () => {
+    const link = tarEntry({ name: 'Dockerfile', body: Buffer.alloc(0), mode: 0o644 })
+    link.write('2', 156)
+    const linked = await buildContext({
+      dockerfile: { path: 'Dockerfile' },
+      files: () => Readable.from([withOwner(link, 0, 0), TAR_END]),
+    })
+    expect(linked).toEqual({ because: 'Dockerfile is not a plain file, and must be one' })
+    const absent = await buildContext({ dockerfile: { path: 'docker/Dockerfile' }, files: files([['a', '']]) })
+    expect(absent).toEqual({ because: 'The commit has no file docker/Dockerfile to build from' })
+  })
+})
+
+describe('an archive', () => {
+  it('reads the same however it is cut', async () => {
+    const archive = Buffer.concat([
+      ...entries([
+        ['a', 'x'.repeat(700)],
+        ['b/c', ''],
+        ['d', 'y'.repeat(512)],
+      ]),
+      TAR_END,
+    ])
+    for (const cut of [1, 7, 511, 512, 513, 1024, 5000]) expect(await names(archive, cut)).toEqual(['a', 'b/c', 'd'])
+  })
+
+  it('gives the long name that a pax header carries', async () => {
+    const long = `${'deep/'.repeat(40)}file`
+    const record = (length: number) => `${length} path=${long}\n`
+    const pax = tarEntry({ name: 'pax', body: Buffer.from(record(record(100).length)), mode: 0o644 })
+    pax.write('x', 156)
+    const archive = Buffer.concat([
+      withOwner(pax, 0, 0),
+      ...entries([
+        ['short', 'body'],
+        ['next', ''],
+      ]),
+      TAR_END,
+    ])
+    expect(await names(archive, 100)).toEqual([long, 'next'])
+  })
+
+  it('that ends in the middle of a file is an error', async () => {
+    const archive = Buffer.concat(entries([['a', 'x'.repeat(700)]]))
+    await expect(names(archive.subarray(0, 900))).rejects.toThrow('ends in the middle')
+  })
+})
+
+describe('.dockerignore', () => {
+  it.each([
+    ['node_modules', ['node_modules', 'node_modules/a/b'], ['a/node_modules', 'node_modules2']],
+    ['*.md\n!README.md', ['a.md'], ['README.md', 'docs/a.md']],
+    ['**/*.log', ['a.log', 'x/y/a.log'], ['a.logs']],
+    ['/dist/', ['dist', 'dist/x'], ['a/dist']],
+    ['docs/**\n!docs/keep', ['docs/a', 'docs/a/b'], ['docs/keep', 'doc']],
+    ['a?c\n[x-z]1', ['abc', 'y1'], ['a/c', 'w1']],
+    ['# a comment\n\n  spaced  ', ['spaced'], ['# a comment']],
+    ['*\n!src', ['a', 'b/c'], ['src', 'src/deep/x']],
+    ['a.b+(c)', ['a.b+(c)'], ['aXb+(c)', 'a.bb(c)']],
+  ])('%j leaves out %j and keeps %j', (text, out, kept) => {
+    const ignored = ignoredBy(text)
+    expect(out.filter((path) => !ignored(path))).toEqual([])
+    expect(kept.filter(ignored)).toEqual([])
+  })
+})
