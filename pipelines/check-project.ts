@@ -13,7 +13,7 @@ const MAX_ATTEMPTS = 10
 export async function connectProject(context: Context, id: number): Promise<void> {
   const by = asWorker(context)
   const row = await transaction(context.record, (tx) =>
-    record(tx, 'project', PROJECT, { id, from: 'connecting', event: 'claim', set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker }, by }),
+    record(tx, 'project', PROJECT, { id, from: 'connecting', event: 'claim', ifDue: true, set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker }, by }),
   )
   if (row === null) return
   const { epoch, attempts } = row as unknown as { epoch: number; attempts: number }

@@ -71,7 +71,7 @@ export async function planRun(context: Context, runId: number): Promise<void> {
 async function claim(context: Context, id: number): Promise<Claimed | null> {
   return transaction(context.record, async (tx) => {
     const row = await record(tx, 'run', RUN, {
-      id, from: 'queued', event: 'claim', by: asWorker(context),
+      id, from: 'queued', event: 'claim', ifDue: true, by: asWorker(context),
       set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker },
     })
     return row === null ? null : (row as unknown as Claimed)

@@ -37,6 +37,8 @@ export interface Change<M extends Machine, F extends keyof M & string> {
   event: EventFrom<M, F>
   /** The claim this writer holds. A write with an older one is refused. */
   epoch?: number
+  /** Only where its time has come: a ring may be early. */
+  ifDue?: boolean
   because?: string
   /** Further columns of the row. */
   set?: Record<string, Value>
@@ -79,13 +81,14 @@ export async function record<const M extends Machine, F extends keyof M & string
   const sets = [`status = $3`, `because = $4`]
   for (const [column, value] of Object.entries(change.set ?? {})) sets.push(setClause(column, value, parameters))
   const epoch = change.epoch === undefined ? '' : ` AND epoch = $${parameters.push(change.epoch)}`
+  const due = change.ifDue ? ' AND "dueAt" <= clock_timestamp()' : ''
   const kind = `$${parameters.push(`${subject}.${change.event}`)}`
   const actor = `$${parameters.push(change.by.actor)}`
   const actorName = `$${parameters.push(change.by.actorName)}`
   const data = `$${parameters.push(JSON.stringify(change.data ?? {}))}::jsonb`
   const { rows } = await tx.query(
     `WITH changed AS (
-       UPDATE "${TABLE[subject]}" SET ${sets.join(', ')} WHERE id = $1 AND status = $2${epoch} RETURNING *
+       UPDATE "${TABLE[subject]}" SET ${sets.join(', ')} WHERE id = $1 AND status = $2${epoch}${due} RETURNING *
      ), entry AS (
        INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", before, after, because, data)
        SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}
