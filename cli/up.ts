@@ -120,7 +120,7 @@ process.on('SIGINT', () => void stop(0))
 process.on('disconnect', () => void stop(0))
 
 try {
-  await Promise.all([start('web', 'app/_server/main.ts', dev ? ['--dev'] : []), start('worker', 'worker/main.ts')])
+  await Promise.all([start('web', 'app/_server/main.ts', process.argv.slice(2).filter((a) => a === '--dev' || a === '--no-pages')), start('worker', 'worker/main.ts')])
   console.log(`Shiplock is up: ${env.PUBLIC_URL}`)
   process.send?.({ ready: env.PUBLIC_URL })
   if (dev) reloadOnChange()

@@ -1,0 +1,98 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from '../../demo/client'
+import { type DemoForge, startForge } from '../../demo/forge/forge'
+import { Clone } from '../../demo/story'
+import { dockerEngine } from '../../pipelines/engines/docker'
+import { instanceId } from '../../prisma/seal'
+import { endOf, eventually, SERVICE, serviceFile } from '../given'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PASSWORD = 'correct horse battery staple'
+const mia = { username: 'mia', name: 'Mia Chen', password: PASSWORD }
+
+/** Process ids of what this process started whose command line holds a text. */
+const childrenOf = (pid: number | undefined, text: string) =>
+  execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .filter((m) => m !== null && Number(m[2]) === pid && m[3]?.includes(text))
+    .map((m) => Number(m?.[1]))
+
+describe('Shiplock in one command, with nothing configured', () => {
+  let dir: string
+  let up: ChildProcess
+  let url: string
+  let forge: DemoForge
+  let client: Client
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'shiplock-up-'))
+    chmodSync(dir, 0o755)
+    forge = await startForge({ dir: join(dir, 'forge') })
+    await forge.addUser(mia)
+    up = fork(join(ROOT, 'cli/up.ts'), ['--no-pages'], {
+      cwd: ROOT, execArgv: ['--import', 'tsx'], detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, DATABASE_URL: '', REDIS_URL: '', SHIPLOCK_STATE: join(dir, 'state'), PORT: '0', PUBLIC_URL: '', SHIPLOCK_ADMIN_PASSWORD: PASSWORD, DRAIN_SECONDS: '2', LOG_LEVEL: 'warn' },
+    })
+    url = await new Promise((resolve, reject) => {
+      up.once('message', (m: { ready: string }) => resolve(m.ready))
+      up.once('exit', (code) => reject(new Error(`it ended with ${code}`)))
+    })
+    client = await Client.signIn(url, 'admin', PASSWORD)
+  })
+  afterAll(async () => {
+    await endOf(up, 'SIGTERM')
+    await forge?.close()
+    await dockerEngine().removeAll(instanceId(join(dir, 'state', 'keys')))
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const push = async (branch: string, files: Record<string, string>) => (await clone).pushFiles(branch, 'develop', files, 'Change')
+  let clone: Promise<Clone>
+  const ended = (commit: string) =>
+    eventually('the run ends', async () => {
+      const found = (await client.runs({}).catch(() => null))?.items.find((r) => r.commit === commit) // web may be away at this moment
+      return found?.finishedAt != null && found
+    })
+
+  it('its own database, web and worker carry a push', async () => {
+    const bot = await forge.addUser({ username: 'bot', name: 'Bot', password: PASSWORD })
+    await forge.addProject({ path: 'team/hello', members: { mia: 40, bot: 40 } })
+    clone = Clone.of(`${forge.url}/team/hello.git`, join(dir, 'clone'), mia)
+    const mine = await clone
+    await mine.command('commit', '--quiet', '--allow-empty', '--message=Begin')
+    await mine.command('push', '--quiet', 'origin', 'HEAD:refs/heads/master')
+    await mine.pushFiles('develop', 'master', SERVICE, 'A service')
+    const { id } = await client.connect({ forge: 'gitlab', forgeUrl: forge.url, path: 'team/hello', token: bot.token })
+    await eventually('it is connected', async () => (await client.project(id)).status === 'connected')
+    expect((await ended(await push('feature/one', { 'www/index.html': 'one\n' }))).status).toBe('succeeded')
+  })
+
+  it.each([
+    ['web', 'app/_server/main.ts'],
+    ['worker', 'worker/main.ts'],
+  ])('%s is killed in mid-run: it comes back by itself, and the run ends right', async (name, script) => {
+    const commit = await push(`feature/${name}`, { '.shiplock.yaml': serviceFile({ static: 'sleep 3' }) })
+    await eventually('it runs', async () => (await client.runs({})).items.some((r) => r.commit === commit && r.stages.some((s) => s.status === 'running')))
+    const [victim] = childrenOf(up.pid, script)
+    process.kill(Number(victim), 'SIGKILL')
+    await eventually(`${name} is back`, async () => childrenOf(up.pid, script).some((pid) => pid !== victim))
+    expect((await ended(commit)).status).toBe('succeeded')
+    const again = await push(`feature/${name}-again`, { 'www/index.html': `${name}\n` })
+    expect((await ended(again)).status).toBe('succeeded')
+  })
+
+  it('told to stop, it leaves no process behind', async () => {
+    const pids = [...childrenOf(up.pid, 'main.ts'), up.pid]
+    const state = join(dir, 'state')
+    await endOf(up, 'SIGTERM')
+    expect(up.exitCode).toBe(0)
+    const left = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n').filter((line) => pids.includes(Number.parseInt(line, 10)) || line.includes(state))
+    expect(left).toEqual([])
+  })
+})
