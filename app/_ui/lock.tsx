@@ -1,0 +1,169 @@
+import { AppWindow, CircleX, History, PackageCheck, ShieldCheck, TriangleAlert } from 'lucide-react'
+import Link from 'next/link'
+import { useTranslations } from 'next-intl'
+import type { EnvironmentShape, PromotionShape } from '../shapes'
+import { button } from './button'
+import { cn } from './classes'
+import { shortDigest } from './duration'
+import { environmentName, startWords } from './names'
+import { Branch, Commit, Digest, isWeb } from './refs'
+import { StatusBadge, StatusDisc, toneOf } from './status'
+import { Time } from './time'
+import { WhyWaiting } from './waiting'
+
+type Running = NonNullable<EnvironmentShape['running']>
+
+/** One environment as a lock: what lies in it, what waits before it, and what did not get in. */
+export function Lock({ environment }: { environment: EnvironmentShape }) {
+  const t = useTranslations()
+  const { running, open, lastFailed, start } = environment
+  const name = environmentName(t, environment.name)
+  const below = open.length > 0 || lastFailed !== null
+  return (
+    <article aria-label={`${environment.project.path}: ${name}`} className="card @container relative overflow-hidden">
+      <span aria-hidden="true" className={cn('absolute inset-y-0 left-0 w-1', running ? toneOf(running.status).fill : 'bg-line-strong')} />
+      <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line py-3 pr-4 pl-5">
+        <h3 className="text-[15px] font-semibold">{name}</h3>
+        <span className="text-xs text-faint">{startWords(t, start)}</span>
+        {running && <StatusBadge status={running.status} className="ml-auto" />}
+      </header>
+      <div className={cn('grid grid-cols-[minmax(0,1fr)]', below && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]')}>
+        {running ? <Holds running={running} alone={!below} /> : <Nothing name={name} />}
+        {below && (
+          <div className="space-y-5 border-t border-line py-4 pr-4 pl-5 @3xl:border-t-0 @3xl:border-l @3xl:pl-4">
+            {open.length > 0 && <OnItsWay open={open} />}
+            {lastFailed && <LastFailed promotion={lastFailed} />}
+          </div>
+        )}
+      </div>
+    </article>
+  )
+}
+
+function Nothing({ name }: { name: string }) {
+  const t = useTranslations('board')
+  return (
+    <div className="py-6 pr-4 pl-5">
+      <p className="font-medium text-soft">{t('nothingRuns')}</p>
+      <p className="mt-0.5 text-[13px] text-faint">{t('nothingRunsHelp', { environment: name })}</p>
+    </div>
+  )
+}
+
+/** @param alone nothing stands beside it: where there is room, the facts do */
+function Holds({ running, alone }: { running: Running; alone: boolean }) {
+  const t = useTranslations()
+  const { release } = running
+  return (
+    <div className={cn('grid min-w-0 grid-cols-[minmax(0,1fr)] content-start gap-4 py-4 pr-4 pl-5', alone && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)] @3xl:gap-x-9')}>
+      <div>
+        <Link href={`/runs/${running.run}`} className="link text-base leading-snug font-medium wrap-anywhere">
+          {running.title || t('runs.noTitle')}
+        </Link>
+        <p className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px] text-soft">
+          <Branch name={running.branch} />
+          <span>{t('word.pushedBy', { name: running.by })}</span>
+          {running.deployedAt && <Time at={running.deployedAt} />}
+        </p>
+      </div>
+      <dl className={cn('grid grid-cols-[auto_minmax(0,1fr)] content-start items-baseline gap-x-4 gap-y-1.5 text-[13px]', alone && '@3xl:row-span-2')}>
+        <dt className="text-faint">{t('word.tag')}</dt>
+        <dd className="font-medium wrap-anywhere">{release.tag}</dd>
+        <dt className="text-faint">{t('word.digest')}</dt>
+        <dd className="flex flex-wrap items-center gap-x-3 gap-y-1">
+          <Digest digest={release.digest} />
+          <Observed built={release.digest} observed={running.observed} />
+        </dd>
+        <dt className="text-faint">{t('word.commit')}</dt>
+        <dd>
+          <Commit commit={release.commit} />
+        </dd>
+      </dl>
+      <div className="flex flex-wrap gap-2">
+        {running.url && isWeb(running.url) && (
+          <a href={running.url} target="_blank" rel="noreferrer noopener" className={button({ size: 'small' })}>
+            <AppWindow aria-hidden="true" className="size-4 text-accent" />
+            {t('board.open')}
+            <span className="sr-only">{t('word.opensNew')}</span>
+          </a>
+        )}
+        <Link href={`/runs/${running.run}`} className={button({ size: 'small', kind: 'quiet' })}>
+          <History aria-hidden="true" className="size-4" />
+          {t('board.run', { id: running.run })}
+        </Link>
+      </div>
+    </div>
+  )
+}
+
+/** Truth last: the image that was seen running, against the one that was built. */
+export function Observed({ built, observed }: { built: string; observed: string | null }) {
+  const t = useTranslations('board')
+  if (observed === null) return <span className="text-xs text-faint">{t('notObserved')}</span>
+  if (observed === built) {
+    return (
+      <span className="inline-flex items-center gap-1 text-xs font-medium text-ok">
+        <ShieldCheck aria-hidden="true" className="size-3.5" />
+        {t('observed')}
+      </span>
+    )
+  }
+  return (
+    <span className="inline-flex items-center gap-1 text-xs font-medium text-fail" title={t('observedOtherHelp', { observed: shortDigest(observed), built: shortDigest(built) })}>
+      <TriangleAlert aria-hidden="true" className="size-3.5" />
+      {t('observedOther')}: <span className="font-mono">{shortDigest(observed)}</span>
+    </span>
+  )
+}
+
+function OnItsWay({ open }: { open: readonly PromotionShape[] }) {
+  const t = useTranslations()
+  return (
+    <section aria-label={t('board.onItsWay')}>
+      <h4 className="eyebrow mb-2 flex items-center gap-1.5">
+        <PackageCheck aria-hidden="true" className="size-3.5" />
+        {t('board.onItsWay')}
+      </h4>
+      <ul className="space-y-3">
+        {open.map((promotion) => (
+          <li key={promotion.id}>
+            <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+              <StatusBadge status={promotion.status} />
+              <Link href={`/runs/${promotion.run}`} className="link text-[13px] font-medium wrap-anywhere">
+                {promotion.release.tag}
+              </Link>
+              <span className="ml-auto text-xs text-faint">
+                <Time at={promotion.createdAt} />
+              </span>
+            </div>
+            {promotion.waiting && <WhyWaiting waiting={promotion.waiting} className="mt-2" />}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function LastFailed({ promotion }: { promotion: PromotionShape }) {
+  const t = useTranslations()
+  return (
+    <section aria-label={t('board.lastFailed')}>
+      <h4 className="eyebrow mb-2 flex items-center gap-1.5">
+        <CircleX aria-hidden="true" className="size-3.5" />
+        {t('board.lastFailed')}
+      </h4>
+      <div className="flex gap-3">
+        <StatusDisc status={promotion.status} />
+        <div className="min-w-0">
+          <p className="wrap-anywhere">{promotion.because}</p>
+          <p className="mt-1 flex flex-wrap gap-x-3 text-[13px] text-soft">
+            <Link href={`/runs/${promotion.run}`} className="link font-medium wrap-anywhere">
+              {promotion.release.tag}
+            </Link>
+            <Time at={promotion.startedAt ?? promotion.createdAt} />
+          </p>
+        </div>
+      </div>
+    </section>
+  )
+}

@@ -1,0 +1,11 @@
+import type { NextConfig } from 'next'
+import createNextIntlPlugin from 'next-intl/plugin'
+
+const config: NextConfig = {
+  poweredByHeader: false,
+  images: { unoptimized: true },
+  // Native code and .proto files that a bundler cannot place; pages reach none of dockerode and bullmq, and must not begin to.
+  serverExternalPackages: ['dockerode', 'pg', '@prisma/client', 'bullmq'],
+}
+
+export default createNextIntlPlugin('./app/_i18n/request.ts')(config)
