@@ -12,7 +12,7 @@ import { ensureNodeBase } from '../scripts/base-image.mjs'
 import { Client } from './client'
 import { type DemoForge, startForge } from './forge/forge'
 import { cleanLeftovers, cleanUp, makeFolder } from './leftovers'
-import { Clone, type Person } from './story'
+import { Clone } from './story'
 import { bad, faint, good, heading, say, seconds, sign, table, until, who } from './tell'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -24,7 +24,9 @@ const noor = { username: 'noor', name: 'Noor Haddad', password: secret() }
 const bot = { username: 'shiplock-bot', name: 'Shiplock', password: secret() }
 const adminPassword = secret()
 
-const { values: options } = parseArgs({ options: { exit: { type: 'boolean', default: false }, json: { type: 'string' } } })
+const { values: options } = parseArgs({
+  options: { exit: { type: 'boolean', default: false }, json: { type: 'string' } },
+})
 
 interface World {
   dir: string
@@ -37,7 +39,11 @@ async function main(world: World) {
   const cleaned = await cleanLeftovers()
   if (cleaned > 0) say(`cleaned up after ${cleaned} demo(s) that ended unasked`)
   const base = await ensureNodeBase()
-  say(base.made ? `made the base image ${base.image} from this machine's Node.js (${seconds(base.ms)})` : `the base image ${base.image} is there`)
+  say(
+    base.made
+      ? `made the base image ${base.image} from this machine's Node.js (${seconds(base.ms)})`
+      : `the base image ${base.image} is there`,
+  )
   const forge = await startForge({ dir: join(world.dir, 'forge') })
   world.forge = forge
   const token = await makePeople(forge)
@@ -46,11 +52,14 @@ async function main(world: World) {
   const client = await Client.signIn(url, 'admin', adminPassword)
   say(`Shiplock is up: web, worker, embedded PostgreSQL`)
 
-  table(['', 'address', 'name', 'password'], [
-    ['dashboard', url, 'admin', adminPassword],
-    ['demo forge', forge.url, mia.username, mia.password],
-    ['', '', noor.username, noor.password],
-  ])
+  table(
+    ['', 'address', 'name', 'password'],
+    [
+      ['dashboard', url, 'admin', adminPassword],
+      ['demo forge', forge.url, mia.username, mia.password],
+      ['', '', noor.username, noor.password],
+    ],
+  )
 
   heading('Connecting team/hello')
   await connect(client, forge, token)
@@ -64,17 +73,31 @@ async function makePeople(forge: DemoForge): Promise<string> {
   await forge.addUser(mia)
   await forge.addUser(noor)
   const made = await forge.addUser(bot)
-  await forge.addProject({ path: 'team/hello', members: { mia: 30, noor: 40, 'shiplock-bot': 40 }, seed: join(ROOT, 'demo/hello') })
+  await forge.addProject({
+    path: 'team/hello',
+    members: { mia: 30, noor: 40, 'shiplock-bot': 40 },
+    seed: join(ROOT, 'demo/hello'),
+  })
   return made.token
 }
 
 /** In a process group of its own: Ctrl-C reaches this process alone, which then stops everything in order. */
 function startShiplock(world: World): Promise<string> {
   const child = fork(join(ROOT, 'cli/up.ts'), [], {
-    cwd: ROOT, execArgv: ['--import', 'tsx'], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    cwd: ROOT,
+    execArgv: ['--import', 'tsx'],
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
-      ...process.env, SHIPLOCK_STATE: join(world.dir, 'state'), HOST: '127.0.0.1', PORT: '0', PUBLIC_URL: '', LOG_LEVEL: 'warn', DRAIN_SECONDS: '5',
-      SHIPLOCK_ADMIN_PASSWORD: adminPassword, SHIPLOCK_BASE_IMAGES: 'node=shiplock-demo/node:20',
+      ...process.env,
+      SHIPLOCK_STATE: join(world.dir, 'state'),
+      HOST: '127.0.0.1',
+      PORT: '0',
+      PUBLIC_URL: '',
+      LOG_LEVEL: 'warn',
+      DRAIN_SECONDS: '5',
+      SHIPLOCK_ADMIN_PASSWORD: adminPassword,
+      SHIPLOCK_BASE_IMAGES: 'node=shiplock-demo/node:20',
     },
   })
   world.shiplock = child
@@ -102,7 +125,8 @@ async function connect(client: Client, forge: DemoForge, token: string) {
     async () => {
       const now = await client.project(asked.id)
       for (const check of now.checks) {
-        if (!told.has(check.name)) say(`${check.ok ? sign('succeeded') : sign('failed')} ${check.name}: ${check.because}`)
+        if (!told.has(check.name))
+          say(`${check.ok ? sign('succeeded') : sign('failed')} ${check.name}: ${check.because}`)
         told.add(check.name)
       }
       return now.status === 'connected' || now.status === 'broken' ? now : null
@@ -116,7 +140,12 @@ async function tellStory(world: World, client: Client, forge: DemoForge): Promis
   const url = `${forge.url}/team/hello.git`
   heading(`${who(mia.name)} pushes feature/warm-welcome`)
   const hers = await Clone.of(url, join(world.dir, 'mia'), mia)
-  const feature = await hers.pushFeature('feature/warm-welcome', 'develop', { file: 'greeting.js', replace: 'Hello', by: 'Welcome aboard' }, 'Greet visitors warmly')
+  const feature = await hers.pushFeature(
+    'feature/warm-welcome',
+    'develop',
+    { file: 'greeting.js', replace: 'Hello', by: 'Welcome aboard' },
+    'Greet visitors warmly',
+  )
   const first = await watchRun(client, 'feature/warm-welcome', feature)
 
   heading(`${who(noor.name)} merges it to develop`)
@@ -146,7 +175,9 @@ async function watchRun(client: Client, branch: string, commit: string): Promise
       for (const stage of now.stages) {
         if (['succeeded', 'failed', 'skipped', 'canceled'].includes(stage.status) && !told.has(stage.name)) {
           told.add(stage.name)
-          say(`  ${sign(stage.status)} ${stage.name.padEnd(12)} ${stage.ms === null ? '' : seconds(stage.ms).padStart(8)}  ${faint(stage.because)}`)
+          say(
+            `  ${sign(stage.status)} ${stage.name.padEnd(12)} ${stage.ms === null ? '' : seconds(stage.ms).padStart(8)}  ${faint(stage.because)}`,
+          )
         }
       }
       const running = now.stages.find((s) => s.status === 'running')
@@ -166,7 +197,8 @@ async function watchDeployment(client: Client, commit: string) {
     async () => {
       const [place] = (await client.environments('test')).items
       if (place === undefined) throw new Error('there is no test environment')
-      if (place.lastFailed?.release.commit === commit) throw new Error(`the deployment failed: ${place.lastFailed.because}`)
+      if (place.lastFailed?.release.commit === commit)
+        throw new Error(`the deployment failed: ${place.lastFailed.because}`)
       const open = place.open.at(-1)
       if (open !== undefined) doing = open.waiting?.what ?? `promotion #${open.id} is ${open.status}`
       if (place.running?.release.commit !== commit) return null
@@ -177,7 +209,9 @@ async function watchDeployment(client: Client, commit: string) {
   )
 }
 
-async function runningEnvironment(client: Client): Promise<EnvironmentShape & { running: NonNullable<EnvironmentShape['running']> }> {
+async function runningEnvironment(
+  client: Client,
+): Promise<EnvironmentShape & { running: NonNullable<EnvironmentShape['running']> }> {
   const [place] = (await client.environments('test')).items
   if (place?.running == null) throw new Error('nothing runs in the test environment')
   return { ...place, running: place.running }
@@ -186,33 +220,65 @@ async function runningEnvironment(client: Client): Promise<EnvironmentShape & { 
 async function answerOf(environment: Awaited<ReturnType<typeof runningEnvironment>>): Promise<string> {
   const { url, release } = environment.running
   const answer = await (await fetch(`${url}/version`, { signal: AbortSignal.timeout(10_000) })).text()
-  if (!answer.includes(release.commit)) throw new Error(`${url} does not answer with the commit ${release.commit}: ${answer.slice(0, 500)}`)
+  if (!answer.includes(release.commit))
+    throw new Error(`${url} does not answer with the commit ${release.commit}: ${answer.slice(0, 500)}`)
   say(`${sign('succeeded')} ${url} answers: ${faint(answer.trim())}`)
   return answer
 }
 
-async function sum(client: Client, forge: DemoForge, runs: RunDetail[], environment: Awaited<ReturnType<typeof runningEnvironment>>, answer: string) {
+async function sum(
+  client: Client,
+  forge: DemoForge,
+  runs: RunDetail[],
+  environment: Awaited<ReturnType<typeof runningEnvironment>>,
+  answer: string,
+) {
   const { running } = environment
   table(
     ['run', 'branch', 'commit', 'status', 'stages', 'waited'],
     runs.map((r) => [
-      `#${r.id}`, r.branch, r.commit.slice(0, 8), good(r.status), r.stages.map((s) => `${s.name} ${s.ms === null ? s.status : seconds(s.ms)}`).join(', '),
+      `#${r.id}`,
+      r.branch,
+      r.commit.slice(0, 8),
+      good(r.status),
+      r.stages.map((s) => `${s.name} ${s.ms === null ? s.status : seconds(s.ms)}`).join(', '),
       r.waited_ms === null ? '' : seconds(r.waited_ms),
     ]),
   )
-  table(['environment', 'release', 'digest', 'observed', 'address'], [
-    ['test', running.release.tag, running.release.digest.slice(0, 19), running.observed === running.release.digest ? good('the same') : bad(String(running.observed)), running.url ?? ''],
-  ])
+  table(
+    ['environment', 'release', 'digest', 'observed', 'address'],
+    [
+      [
+        'test',
+        running.release.tag,
+        running.release.digest.slice(0, 19),
+        running.observed === running.release.digest ? good('the same') : bad(String(running.observed)),
+        running.url ?? '',
+      ],
+    ],
+  )
   if (options.json === undefined) return
   const json = {
     web: client.url,
     forge: forge.url,
     token: client.token,
     runs: runs.map((r) => ({
-      id: r.id, branch: r.branch, commit: r.commit, status: r.status,
-      stages: r.stages.map((s) => ({ name: s.name, status: s.status, ms: s.ms })), waited_ms: r.waited_ms,
+      id: r.id,
+      branch: r.branch,
+      commit: r.commit,
+      status: r.status,
+      stages: r.stages.map((s) => ({ name: s.name, status: s.status, ms: s.ms })),
+      waited_ms: r.waited_ms,
     })),
-    environments: { test: { release: running.release.tag, digest: running.release.digest, observed: running.observed, url: running.url, answer } },
+    environments: {
+      test: {
+        release: running.release.tag,
+        digest: running.release.digest,
+        observed: running.observed,
+        url: running.url,
+        answer,
+      },
+    },
   }
   writeFileSync(resolve(options.json), `${JSON.stringify(json, null, 2)}\n`, { mode: 0o600 })
 }

@@ -1,5 +1,5 @@
 // How the demo talks: one line per thing that happened, and one line that moves while something takes long.
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
 const paint = (style: Parameters<typeof styleText>[0], text: string) => (colour ? styleText(style, text) : text)
@@ -22,7 +22,16 @@ export const good = (text: string) => paint('green', text)
 export const bad = (text: string) => paint('red', text)
 export const faint = (text: string) => paint('dim', text)
 
-const SIGN: Record<string, string> = { succeeded: good('✓'), deployed: good('✓'), failed: bad('✗'), errored: bad('!'), skipped: faint('–'), canceled: faint('×'), running: '…', refused: bad('⊘') }
+const SIGN: Record<string, string> = {
+  succeeded: good('✓'),
+  deployed: good('✓'),
+  failed: bad('✗'),
+  errored: bad('!'),
+  skipped: faint('–'),
+  canceled: faint('×'),
+  running: '…',
+  refused: bad('⊘'),
+}
 export const sign = (status: string) => SIGN[status] ?? '·'
 
 let moving = false
@@ -60,9 +69,13 @@ export async function until<T>(what: () => string, ask: () => Promise<T | null>,
 
 /** A table with columns as wide as they need to be. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]) {
-  const plain = (s: string) => s.replace(/\u001b\[\d+m/g, '')
+  const plain = stripVTControlCharacters
   const wide = head.map((h, i) => Math.max(h.length, ...rows.map((r) => plain(r[i] ?? '').length)))
-  const line = (cells: readonly string[]) => cells.map((c, i) => c + ' '.repeat(Math.max(0, (wide[i] ?? 0) - plain(c).length))).join('   ').trimEnd()
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((c, i) => c + ' '.repeat(Math.max(0, (wide[i] ?? 0) - plain(c).length)))
+      .join('   ')
+      .trimEnd()
   wipe()
   console.log(`\n  ${paint('bold', line(head))}`)
   for (const row of rows) console.log(`  ${line(row)}`)

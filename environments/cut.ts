@@ -1,7 +1,7 @@
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
-import type { Plan } from '../pipelines/plan'
-import { ring, tell, transaction, type Tx } from '../prisma/record'
+import type { Plan } from '../pipelines/planned'
+import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { releaseTag } from './release'
 
 interface Built {
@@ -61,14 +61,28 @@ async function freeze(tx: Tx, built: Built, context: Context) {
       `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb) ON CONFLICT DO NOTHING RETURNING id`,
       [
-        built.projectId, built.service, built.tree, built.plan.buildKey, built.digest, built.image, version, tag, built.commit,
-        built.branch, JSON.stringify({ deploy: built.plan.service.deploy, config: built.plan.service.config }),
+        built.projectId,
+        built.service,
+        built.tree,
+        built.plan.buildKey,
+        built.digest,
+        built.image,
+        version,
+        tag,
+        built.commit,
+        built.branch,
+        JSON.stringify({ deploy: built.plan.service.deploy, config: built.plan.service.config }),
       ],
     )
     const release = rows[0]
     if (release === undefined) continue
     await tell(tx, {
-      kind: 'release.cut', subject: 'release', subjectId: release.id, by: asWorker(context), projectId: built.projectId, runId: built.id,
+      kind: 'release.cut',
+      subject: 'release',
+      subjectId: release.id,
+      by: asWorker(context),
+      projectId: built.projectId,
+      runId: built.id,
       data: { digest: built.digest, tree: built.tree, tag },
     })
     return { id: release.id, tag }

@@ -1,17 +1,15 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { canRetry, Fault, isFault } from '../pipelines/fault'
+import { Fault, isFault } from '../pipelines/fault'
 import { LEASE_MS } from '../pipelines/lease'
-import { inMs, NOW, PLUS_ONE, record, transaction, type Tx } from '../prisma/record'
-import { deploymentOf, type DeploymentRow } from './deployment'
+import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
+import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
+import { type DeploymentRow, deploymentOf } from './deployment'
 import { readFacts } from './facts'
 import { judge } from './gate'
 import { ringEnvironment } from './promote'
 import { PROMOTION } from './promotion'
-import type { Deployment, Observation, Target } from './targets/target'
 import { TARGETS } from './targets/index'
-
-const MAX_ATTEMPTS = 5
-const RETRY_MS = [2_000, 5_000, 15_000, 60_000]
+import type { Deployment, Observation, Target } from './targets/target'
 
 type Claimed = DeploymentRow & { attempts: number }
 
@@ -22,7 +20,7 @@ export async function deployPromotion(context: Context, id: number): Promise<voi
   await context.leases.hold('promotion', id, claimed.epoch, async (lost) => {
     const signal = AbortSignal.any([lost, context.stopping])
     try {
-      const outcome = await carry(context, deploymentOf(claimed, context.instance), targetOf(claimed), signal)
+      const outcome = await carry(deploymentOf(claimed, context.instance), targetOf(claimed), signal)
       if (!signal.aborted) await settle(context, claimed, outcome)
       else if (!lost.aborted) await giveBack(context, claimed)
     } catch (error) {
@@ -36,18 +34,38 @@ export async function deployPromotion(context: Context, id: number): Promise<voi
 /** The gates are judged in the very transaction that claims the environment, so nothing comes between. */
 async function claim(context: Context, id: number): Promise<Claimed | null> {
   return transaction(context.record, async (tx) => {
-    await tx.query(`SELECT 1 FROM "Environment" WHERE id = (SELECT "environmentId" FROM "Promotion" WHERE id = $1) FOR UPDATE`, [id])
+    await tx.query(
+      `SELECT 1 FROM "Environment" WHERE id = (SELECT "environmentId" FROM "Promotion" WHERE id = $1) FOR UPDATE`,
+      [id],
+    )
     const facts = await readFacts(tx, id)
     if (facts === null) return null
     const { state, because, verdicts } = judge(facts, new Date())
     const by = asWorker(context)
     if (state !== 'open') {
-      await record(tx, 'promotion', PROMOTION, { id, from: 'queued', event: 'hold', because, set: { verdicts: { json: verdicts }, dueAt: NOW }, by })
+      await record(tx, 'promotion', PROMOTION, {
+        id,
+        from: 'queued',
+        event: 'hold',
+        because,
+        set: { verdicts: { json: verdicts }, dueAt: NOW },
+        by,
+      })
       return null
     }
     const promotion = await record(tx, 'promotion', PROMOTION, {
-      id, from: 'queued', event: 'claim', by,
-      set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker, startedAt: NOW, verdicts: { json: verdicts } },
+      id,
+      from: 'queued',
+      event: 'claim',
+      by,
+      set: {
+        epoch: PLUS_ONE,
+        attempts: PLUS_ONE,
+        leaseUntil: inMs(LEASE_MS),
+        worker: context.worker,
+        startedAt: NOW,
+        verdicts: { json: verdicts },
+      },
     })
     return promotion === null ? null : readClaimed(tx, id)
   })
@@ -65,52 +83,78 @@ async function readClaimed(tx: Tx, id: number): Promise<Claimed | null> {
 
 function targetOf(claimed: Claimed): Target {
   const make = TARGETS[claimed.policy.target.kind]
-  if (make === undefined) throw new Fault('input.invalid', `${claimed.environment} names the target kind ${claimed.policy.target.kind}, which does not exist`)
+  if (make === undefined)
+    throw new Fault(
+      'input.invalid',
+      `${claimed.environment} names the target kind ${claimed.policy.target.kind}, which does not exist`,
+    )
   return make(claimed.policy.target)
 }
 
-type Outcome = { ok: true; observation: Observation } | { ok: false; because: string; observation: Observation | null }
-
-/** Success is what was observed, never what was asked. */
-async function carry(context: Context, deployment: Deployment, target: Target, signal: AbortSignal): Promise<Outcome> {
-  const applied = await target.apply(deployment, () => {}, signal)
-  if (!applied.ok) return { ok: false, because: applied.because, observation: null }
-  const observation = await target.observe(deployment)
-  if (observation.digest !== deployment.digest) {
-    return { ok: false, because: `asked for ${deployment.digest}, and observed ${observation.digest ?? 'no single digest'}: ${observation.because}`, observation }
-  }
-  if (observation.health !== 'healthy') return { ok: false, because: `the release runs and is ${observation.health}: ${observation.because}`, observation }
-  return { ok: true, observation }
+interface Outcome {
+  ok: boolean
+  because: string
+  observation: Observation | null
+  /** What the target said on the way; for the trail. */
+  progress: string[]
 }
 
-async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
-  const by = asWorker(context)
+const MOST_PROGRESS = 200
+
+/** Success is what was observed, never what was asked. */
+async function carry(deployment: Deployment, target: Target, signal: AbortSignal): Promise<Outcome> {
+  const progress: string[] = []
+  const note = (line: string) => {
+    if (progress.length < MOST_PROGRESS) progress.push(line.slice(0, 500))
+  }
+  const applied = await target.apply(deployment, note, signal)
+  if (!applied.ok) return { ok: false, because: applied.because, observation: null, progress }
+  const observation = await target.observe(deployment)
+  const wrong = whatIsWrong(deployment, observation)
+  return { ok: wrong === null, because: wrong ?? observation.because, observation, progress }
+}
+
+function whatIsWrong(asked: Deployment, { digest, health, because }: Observation): string | null {
+  if (digest !== asked.digest)
+    return `asked for ${asked.digest}, and observed ${digest ?? 'no single digest'}: ${because}`
+  return health === 'healthy' ? null : `the release runs and is ${health}: ${because}`
+}
+
+async function settle(context: Context, claimed: Claimed, { ok, because, observation, progress }: Outcome) {
+  const { id, epoch } = claimed
+  const set = {
+    observed: observation?.digest ?? null,
+    url: observation?.url ?? null,
+    leaseUntil: null,
+    finishedAt: NOW,
+  }
+  const change = { id, from: 'deploying', epoch, because, data: { progress }, by: asWorker(context) } as const
   await transaction(context.record, async (tx) => {
-    const { id, epoch } = claimed
-    const observed = { observed: outcome.observation?.digest ?? null, url: outcome.observation?.url ?? null, leaseUntil: null, finishedAt: NOW }
-    if (outcome.ok) {
-      await record(tx, 'promotion', PROMOTION, {
-        id, from: 'deploying', event: 'observe', epoch, because: outcome.observation.because, set: { ...observed, deployedAt: NOW }, by,
-        data: { digest: outcome.observation.digest, replicas: outcome.observation.replicas.map((r) => r.name) },
-      })
-    } else {
-      await record(tx, 'promotion', PROMOTION, { id, from: 'deploying', event: 'fail', epoch, because: outcome.because, set: observed, by })
-    }
+    if (ok) await record(tx, 'promotion', PROMOTION, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
+    else await record(tx, 'promotion', PROMOTION, { ...change, event: 'fail', set })
     await ringEnvironment(tx, claimed.environmentId)
   })
 }
 
 async function errored(context: Context, claimed: Claimed, error: unknown) {
-  const again = canRetry(error) && claimed.attempts < MAX_ATTEMPTS
-  const waitMs = RETRY_MS[claimed.attempts - 1] ?? 60_000
+  const { again, waitMs, because, data } = retryAfter(error, claimed.attempts)
   if (!isFault(error)) console.error(`a bug while deploying promotion ${claimed.id}:`, error)
-  const because = isFault(error) ? error.message : `a fault of Shiplock itself: ${(error as Error).message}`
+  const set = {
+    leaseUntil: null,
+    dueAt: inMs(waitMs),
+    ...(again ? {} : { attempts: MAX_ATTEMPTS, finishedAt: NOW }),
+  }
+  const { id, epoch } = claimed
   await transaction(context.record, async (tx) => {
     await record(tx, 'promotion', PROMOTION, {
-      id: claimed.id, from: 'deploying', event: 'err', epoch: claimed.epoch, by: asWorker(context),
-      because: again ? `${because}; tried again in ${Math.ceil(waitMs / 1000)} s (attempt ${claimed.attempts} of ${MAX_ATTEMPTS})` : because,
-      set: { leaseUntil: null, dueAt: inMs(waitMs), ...(again ? {} : { attempts: MAX_ATTEMPTS, finishedAt: NOW }) },
-      data: isFault(error) ? { code: error.code } : { stack: String((error as Error).stack).slice(0, 4000) },
+      id,
+      from: 'deploying',
+      event: 'err',
+      epoch,
+      because,
+      set,
+      data,
+      by: asWorker(context),
     })
     await ringEnvironment(tx, claimed.environmentId)
   })
@@ -119,7 +163,12 @@ async function errored(context: Context, claimed: Claimed, error: unknown) {
 async function giveBack(context: Context, claimed: Claimed) {
   await transaction(context.record, (tx) =>
     record(tx, 'promotion', PROMOTION, {
-      id: claimed.id, from: 'deploying', event: 'lose', epoch: claimed.epoch, because: 'its worker was stopped', by: asWorker(context),
+      id: claimed.id,
+      from: 'deploying',
+      event: 'lose',
+      epoch: claimed.epoch,
+      because: 'its worker was stopped',
+      by: asWorker(context),
       set: { leaseUntil: null, attempts: Math.max(0, claimed.attempts - 1) },
     }),
   )
@@ -134,13 +183,27 @@ export async function losePromotion(context: Context, id: number): Promise<void>
     )
     const lapsed = rows[0]
     if (lapsed === undefined) return
-    const change = { id, from: 'deploying', epoch: lapsed.epoch, set: { leaseUntil: null }, by: asWorker(context) } as const
-    if (lapsed.attempts >= MAX_ATTEMPTS) await record(tx, 'promotion', PROMOTION, { ...change, event: 'err', because: `its worker died ${MAX_ATTEMPTS} times` })
-    else await record(tx, 'promotion', PROMOTION, { ...change, event: 'lose', because: 'its worker gave no sign of life' })
+    const change = {
+      id,
+      from: 'deploying',
+      epoch: lapsed.epoch,
+      set: { leaseUntil: null },
+      by: asWorker(context),
+    } as const
+    if (lapsed.attempts >= MAX_ATTEMPTS)
+      await record(tx, 'promotion', PROMOTION, {
+        ...change,
+        event: 'err',
+        because: `its worker died ${MAX_ATTEMPTS} times`,
+      })
+    else
+      await record(tx, 'promotion', PROMOTION, { ...change, event: 'lose', because: 'its worker gave no sign of life' })
   })
 }
 
 /** An errored promotion whose time has come is queued again, and passes the gates again. */
 export async function retryPromotion(context: Context, id: number): Promise<void> {
-  await transaction(context.record, (tx) => record(tx, 'promotion', PROMOTION, { id, from: 'errored', event: 'retry', by: asWorker(context) }))
+  await transaction(context.record, (tx) =>
+    record(tx, 'promotion', PROMOTION, { id, from: 'errored', event: 'retry', by: asWorker(context) }),
+  )
 }

@@ -21,15 +21,34 @@ export interface DeploymentRow {
 export function deploymentOf(row: DeploymentRow, instance: string): Deployment {
   const { deploy, config } = row.plan
   const { replicas, limits } = row.policy
-  const defaults = Object.entries(config ?? {}).flatMap(([name, c]) => (c.default === undefined ? [] : [[name, String(c.default)] as const]))
+  const defaults = Object.entries(config ?? {}).flatMap(([name, c]) =>
+    c.default === undefined ? [] : [[name, String(c.default)] as const],
+  )
   return {
-    instance, project: row.projectId, environment: row.environment, service: row.service, release: row.releaseId, promotion: row.id,
-    epoch: row.epoch, digest: row.digest, commit: row.commit, version: row.version,
-    replicas: replicas ?? deploy.replicas, ports: deploy.ports, healthcheck: deploy.healthcheck,
+    instance,
+    project: row.projectId,
+    environment: row.environment,
+    service: row.service,
+    release: row.releaseId,
+    promotion: row.id,
+    epoch: row.epoch,
+    digest: row.digest,
+    commit: row.commit,
+    version: row.version,
+    replicas: replicas ?? deploy.replicas,
+    ports: deploy.ports,
+    healthcheck: deploy.healthcheck,
     env: {
       ...Object.fromEntries(defaults),
-      SHIPLOCK_SERVICE: row.service, SHIPLOCK_ENVIRONMENT: row.environment, SHIPLOCK_VERSION: row.version, SHIPLOCK_COMMIT: row.commit,
+      SHIPLOCK_SERVICE: row.service,
+      SHIPLOCK_ENVIRONMENT: row.environment,
+      SHIPLOCK_VERSION: row.version,
+      SHIPLOCK_COMMIT: row.commit,
     },
-    limits: { memoryBytes: limits?.memory ?? deploy.memoryBytes, cpus: limits?.cpus ?? deploy.cpus, pids: limits?.pids ?? 512 },
+    limits: {
+      memoryBytes: limits?.memory ?? deploy.memoryBytes,
+      cpus: limits?.cpus ?? deploy.cpus,
+      pids: limits?.pids ?? 512,
+    },
   }
 }

@@ -1,5 +1,5 @@
-import type { Tx } from '../prisma/record'
 import type { BranchKind } from '../pipelines/gitflow'
+import type { Tx } from '../prisma/record'
 import type { Facts } from './gate'
 
 interface FactsRow {

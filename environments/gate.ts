@@ -31,7 +31,11 @@ export const GATES = {
     const goesTo = run.branchKind === 'other' ? null : FLOW[run.branchKind].goesTo
     return goesTo === environment.name
       ? open(`a ${run.branchKind} branch may go to ${environment.name}`)
-      : shut(goesTo === null ? `a ${run.branchKind} branch goes nowhere` : `a ${run.branchKind} branch goes to ${goesTo}, not to ${environment.name}`)
+      : shut(
+          goesTo === null
+            ? `a ${run.branchKind} branch goes nowhere`
+            : `a ${run.branchKind} branch goes to ${goesTo}, not to ${environment.name}`,
+        )
   },
   'service file': ({ run, environment }: Facts) => {
     if (!run.templated) return open('there is a valid .shiplock.yaml')
@@ -42,13 +46,19 @@ export const GATES = {
   configuration: ({ missingConfig, environment }: Facts) =>
     missingConfig.length === 0
       ? open('nothing required is missing')
-      : shut(`${environment.name} has no value for ${missingConfig.join(', ')}: give a default in .shiplock.yaml; values per environment are not carried by this version`),
+      : shut(
+          `${environment.name} has no value for ${missingConfig.join(', ')}: give a default in .shiplock.yaml; values per environment are not carried by this version`,
+        ),
   start: ({ environment }: Facts) =>
-    environment.start === 'automatic' ? open('it starts by itself') : shut(`${environment.name} starts ${environment.start}, which this version does not carry`),
+    environment.start === 'automatic'
+      ? open('it starts by itself')
+      : shut(`${environment.name} starts ${environment.start}, which this version does not carry`),
   order: ({ newer }: Facts) =>
     newer === null ? open('nothing newer is there') : shut(`promotion #${newer.id} of run #${newer.run} is newer`),
   'environment free': ({ busy, environment }: Facts) =>
-    busy === null ? open('nothing else is being deployed there') : waiting(`promotion #${busy.id} is being deployed to ${environment.name}; one at a time`),
+    busy === null
+      ? open('nothing else is being deployed there')
+      : waiting(`promotion #${busy.id} is being deployed to ${environment.name}; one at a time`),
 } as const satisfies Record<string, (facts: Facts, now: Date) => Judgement>
 
 export type GateName = keyof typeof GATES

@@ -1,5 +1,5 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { NOW, record, ring, tell, transaction, type Tx } from '../prisma/record'
+import { NOW, record, ring, type Tx, tell, transaction } from '../prisma/record'
 import { readFacts } from './facts'
 import { judge } from './gate'
 import { PROMOTION } from './promotion'
@@ -10,7 +10,13 @@ const REVIEW_MS = 5_000
 /** Requests the environment that a succeeded run's branch goes to by itself; once per run. */
 export async function promoteOnward(context: Context, runId: number): Promise<void> {
   await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<{ projectId: number; releaseId: number; goesTo: string; environmentId: number | null; pusherName: string }>(
+    const { rows } = await tx.query<{
+      projectId: number
+      releaseId: number
+      goesTo: string
+      environmentId: number | null
+      pusherName: string
+    }>(
       `SELECT r."projectId", r."releaseId", r."goesTo", r."pusherName", e.id AS "environmentId" FROM "Run" r
        LEFT JOIN "Environment" e ON e."projectId" = r."projectId" AND e.name = r."goesTo"
        WHERE r.id = $1 AND r.status = 'succeeded' AND r."releaseId" IS NOT NULL AND r."goesTo" IS NOT NULL AND r."movedOnAt" IS NULL
@@ -21,7 +27,15 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
     if (run === undefined) return
     await tx.query('UPDATE "Run" SET "movedOnAt" = clock_timestamp() WHERE id = $1', [runId])
     if (run.environmentId === null) {
-      await tell(tx, { kind: 'promotion.impossible', subject: 'run', subjectId: runId, runId, projectId: run.projectId, by: asWorker(context), because: `the project has no environment called ${run.goesTo}` })
+      await tell(tx, {
+        kind: 'promotion.impossible',
+        subject: 'run',
+        subjectId: runId,
+        runId,
+        projectId: run.projectId,
+        by: asWorker(context),
+        because: `the project has no environment called ${run.goesTo}`,
+      })
       return
     }
     const made = await tx.query<{ id: number }>(
@@ -31,7 +45,15 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
     )
     const id = made.rows[0]?.id
     if (id === undefined) return
-    await tell(tx, { kind: 'promotion.request', subject: 'promotion', subjectId: id, runId, projectId: run.projectId, by: asWorker(context), because: `${run.goesTo} follows by itself` })
+    await tell(tx, {
+      kind: 'promotion.request',
+      subject: 'promotion',
+      subjectId: id,
+      runId,
+      projectId: run.projectId,
+      by: asWorker(context),
+      because: `${run.goesTo} follows by itself`,
+    })
     await supersedeOlder(tx, context, { id, runId, environmentId: run.environmentId })
     await ring(tx, `promotion:${id}:waiting`)
   })
@@ -45,7 +67,12 @@ async function supersedeOlder(tx: Tx, context: Context, newer: { id: number; run
   )
   for (const old of rows) {
     await record(tx, 'promotion', PROMOTION, {
-      id: old.id, from: old.status, event: 'supersede', because: `promotion #${newer.id} of run #${newer.runId} is newer`, set: { finishedAt: NOW }, by: asWorker(context),
+      id: old.id,
+      from: old.status,
+      event: 'supersede',
+      because: `promotion #${newer.id} of run #${newer.runId} is newer`,
+      set: { finishedAt: NOW },
+      by: asWorker(context),
     })
   }
 }
@@ -58,7 +85,8 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
     const { state, because, verdicts } = judge(facts, new Date())
     const by = asWorker(context)
     const set = { verdicts: { json: verdicts } }
-    if (state === 'open') await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
+    if (state === 'open')
+      await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
     else if (state === 'shut') await endShut(tx, id, because, set, by, facts.newer !== null)
     else {
       await tx.query(
@@ -69,7 +97,14 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
   })
 }
 
-function endShut(tx: Tx, id: number, because: string, set: { verdicts: { json: unknown } }, by: ReturnType<typeof asWorker>, isOlder: boolean) {
+function endShut(
+  tx: Tx,
+  id: number,
+  because: string,
+  set: { verdicts: { json: unknown } },
+  by: ReturnType<typeof asWorker>,
+  isOlder: boolean,
+) {
   const change = { id, from: 'waiting', because, set: { ...set, finishedAt: NOW }, by } as const
   return isOlder
     ? record(tx, 'promotion', PROMOTION, { ...change, event: 'supersede' })
@@ -84,4 +119,3 @@ export async function ringEnvironment(tx: Tx, environmentId: number) {
   )
   for (const { id } of rows) await ring(tx, `promotion:${id}:waiting`)
 }
-

@@ -1,4 +1,4 @@
-import { type Status, machine } from '../pipelines/machine'
+import { machine, type Status } from '../pipelines/machine'
 
 /** A promotion: judged by the gates, queued, applied to the target, and observed there. */
 export const PROMOTION = machine({
@@ -7,6 +7,10 @@ export const PROMOTION = machine({
   deploying: { observe: 'deployed', fail: 'failed', err: 'errored', lose: 'queued', hold: 'waiting' },
   deployed: { pass: 'verified', fail: 'failed', err: 'errored' },
   errored: { retry: 'queued', supersede: 'superseded', cancel: 'canceled' },
-  verified: {}, failed: {}, refused: {}, superseded: {}, canceled: {},
+  verified: {},
+  failed: {},
+  refused: {},
+  superseded: {},
+  canceled: {},
 })
 export type PromotionStatus = Status<typeof PROMOTION>

@@ -26,16 +26,23 @@ const ZEROS = /^0+$/
 export function decide(event: ForgeEvent, owner: HookOwner): Decision {
   if (event.kind === 'ignored') return { decision: 'ignored', because: event.because }
   if (owner.forgeProjectId !== null && event.forgeProjectId !== owner.forgeProjectId) {
-    return { decision: 'ignored', because: `the payload is of the forge's project ${event.forgeProjectId}, this webhook belongs to project ${owner.forgeProjectId}` }
+    return {
+      decision: 'ignored',
+      because: `the payload is of the forge's project ${event.forgeProjectId}, this webhook belongs to project ${owner.forgeProjectId}`,
+    }
   }
-  if (!SHA.test(event.after) || !SHA.test(event.before)) return { decision: 'ignored', because: 'the payload names no commit' }
-  if (ZEROS.test(event.after)) return { decision: 'ignored', because: 'the branch was deleted', cancelBranch: event.branch }
+  if (!SHA.test(event.after) || !SHA.test(event.before))
+    return { decision: 'ignored', because: 'the payload names no commit' }
+  if (ZEROS.test(event.after))
+    return { decision: 'ignored', because: 'the branch was deleted', cancelBranch: event.branch }
   if (event.skip) return { decision: 'ignored', because: 'the push asked for no run (ci.skip)' }
   const bad = badBranchName(event.branch)
   if (bad !== null) return { decision: 'refused', because: `the branch name cannot be used: ${bad}`, push: event }
   const kind = branchKind(event.branch)
-  if (kind === null) return { decision: 'refused', because: `the branch has no place in the flow: ${FLOW_IN_WORDS}`, push: event }
-  if (!FLOW[kind].carried) return { decision: 'ignored', because: `${kind} branches are not carried by this version of Shiplock` }
+  if (kind === null)
+    return { decision: 'refused', because: `the branch has no place in the flow: ${FLOW_IN_WORDS}`, push: event }
+  if (!FLOW[kind].carried)
+    return { decision: 'ignored', because: `${kind} branches are not carried by this version of Shiplock` }
   return { decision: 'accepted', because: `a push to ${event.branch}`, push: event, kind }
 }
 
@@ -56,7 +63,10 @@ export interface Accepted {
 }
 
 /** The same push through a second webhook, or resent without its key, is the same content. */
-const contentKey = (p: PushEvent) => createHash('sha256').update(JSON.stringify(['push', p.branch, p.before, p.after])).digest('hex')
+const contentKey = (p: PushEvent) =>
+  createHash('sha256')
+    .update(JSON.stringify(['push', p.branch, p.before, p.after]))
+    .digest('hex')
 
 /**
  * Stores a verified delivery, what was decided, and the run it makes, in one statement; answers only after the commit.
@@ -68,18 +78,34 @@ export async function acceptDelivery(record: RecordHandle, delivery: Delivery): 
   const push = 'push' in decided ? decided.push : null
   const status = decided.decision === 'accepted' ? 'queued' : 'refused'
   const values = [
-    delivery.owner.id, key, delivery.event.slice(0, 100), decided.decision, decided.because, delivery.body.length, delivery.body,
+    delivery.owner.id,
+    key,
+    delivery.event.slice(0, 100),
+    decided.decision,
+    decided.because,
+    delivery.body.length,
+    delivery.body,
     push ? contentKey(push) : null,
-    delivery.owner.name, push?.branch.slice(0, 1024) ?? '', decided.decision === 'accepted' ? decided.kind : 'other',
-    push?.after ?? '', push?.before ?? '', push?.title ?? '', push?.pusherId ?? '', push?.pusherName ?? '', status,
+    delivery.owner.name,
+    push?.branch.slice(0, 1024) ?? '',
+    decided.decision === 'accepted' ? decided.kind : 'other',
+    push?.after ?? '',
+    push?.before ?? '',
+    push?.title ?? '',
+    push?.pusherId ?? '',
+    push?.pusherName ?? '',
+    status,
     decided.decision === 'accepted' ? FLOW[decided.kind].priority : 10,
-    push ? `forge:${push.pusherId}` : SHIPLOCK.actor, push?.pusherName ?? SHIPLOCK.actorName,
+    push ? `forge:${push.pusherId}` : SHIPLOCK.actor,
+    push?.pusherName ?? SHIPLOCK.actorName,
   ]
   const { rows } = await record.pool.query<Accepted>({ name: 'accept-delivery', text: ACCEPT, values })
   const stored = rows[0] ?? (await earlier(record, delivery.owner.id, key))
-  const accepted = stored.run === null && push ? await linkTwin(record, stored, delivery.owner.id, contentKey(push)) : stored
+  const accepted =
+    stored.run === null && push ? await linkTwin(record, stored, delivery.owner.id, contentKey(push)) : stored
   if (accepted.decision === 'accepted' || accepted.decision === 'refused') ringSoon(record, accepted.run)
-  if ('cancelBranch' in decided && decided.cancelBranch !== undefined) await cancelBranch(record, delivery, decided.cancelBranch)
+  if ('cancelBranch' in decided && decided.cancelBranch !== undefined)
+    await cancelBranch(record, delivery, decided.cancelBranch)
   return accepted
 }
 
@@ -149,7 +175,9 @@ function ringSoon(record: RecordHandle, run: number | null) {
     rings.delete(record)
     record.pool
       .query(`SELECT pg_notify('${CHANNEL}', 'run:' || id || ':queued') FROM unnest($1::int[]) AS r(id)`, [[...runs]])
-      .catch((error: Error) => console.warn(`could not ring; the sweep will find ${runs.size} run(s): ${error.message}`))
+      .catch((error: Error) =>
+        console.warn(`could not ring; the sweep will find ${runs.size} run(s): ${error.message}`),
+      )
   }, RING_EVERY_MS)
 }
 

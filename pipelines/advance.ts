@@ -22,7 +22,13 @@ export async function advanceStage<F extends keyof typeof STAGE & string>(
   if (run === undefined) return null
   const stage = (await record(tx, 'stage', STAGE, change)) as StageRow | null
   if (stage === null) return null
-  await owe(tx, { projectId: run.projectId, runId: run.id, name: stage.name, wanted: STATE_OF[stage.status] ?? 'pending', description: stage.because })
+  await owe(tx, {
+    projectId: run.projectId,
+    runId: run.id,
+    name: stage.name,
+    wanted: STATE_OF[stage.status] ?? 'pending',
+    description: stage.because,
+  })
   if (stage.status === 'succeeded' || stage.status === 'skipped') await admitNext(tx, run.id, change.by)
   if (stage.status === 'failed' || stage.status === 'canceled') await skipRest(tx, run, stage, change.by)
   await settleRun(tx, run.id, change.by, stage)
@@ -37,7 +43,8 @@ export async function admitNext(tx: Tx, runId: number, by: Actor) {
      ORDER BY position LIMIT 1`,
     [runId],
   )
-  if (rows[0]) await record(tx, 'stage', STAGE, { id: rows[0].id, from: 'pending', event: 'admit', set: { dueAt: NOW }, by })
+  if (rows[0])
+    await record(tx, 'stage', STAGE, { id: rows[0].id, from: 'pending', event: 'admit', set: { dueAt: NOW }, by })
 }
 
 async function skipRest(tx: Tx, run: { id: number; projectId: number }, stage: StageRow, by: Actor) {
@@ -54,8 +61,8 @@ async function skipRest(tx: Tx, run: { id: number; projectId: number }, stage: S
 
 const EVENT = { succeeded: 'pass', failed: 'fail', errored: 'err', canceled: 'cancel' } as const
 
-/** The run's status follows its stages. */
-async function settleRun(tx: Tx, runId: number, by: Actor, last: StageRow) {
+/** The run's status follows its stages. `last`: the one that changed, for the reason. */
+export async function settleRun(tx: Tx, runId: number, by: Actor, last?: Pick<StageRow, 'name' | 'because'>) {
   const { rows } = await tx.query<{ status: StageStatus; run: string }>(
     `SELECT s.status, r.status AS run FROM "Stage" s JOIN "Run" r ON r.id = s."runId" WHERE s."runId" = $1`,
     [runId],
@@ -63,8 +70,15 @@ async function settleRun(tx: Tx, runId: number, by: Actor, last: StageRow) {
   const folded = foldStages(rows.map((r) => r.status))
   const now = rows[0]?.run
   if (now === 'running' && folded !== 'running') {
-    const because = folded === 'succeeded' ? '' : `${last.name}: ${last.because}`
-    await record(tx, 'run', RUN, { id: runId, from: 'running', event: EVENT[folded], because, set: { finishedAt: NOW }, by })
+    const because = folded === 'succeeded' || last === undefined ? '' : `${last.name}: ${last.because}`
+    await record(tx, 'run', RUN, {
+      id: runId,
+      from: 'running',
+      event: EVENT[folded],
+      because,
+      set: { finishedAt: NOW },
+      by,
+    })
   }
   if (now === 'errored' && folded === 'running') {
     await record(tx, 'run', RUN, { id: runId, from: 'errored', event: 'resume', set: { finishedAt: null }, by })

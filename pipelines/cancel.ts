@@ -29,10 +29,24 @@ export async function cancelRun(handle: RecordHandle, runId: number, by: Actor, 
       [runId, OPEN],
     )
     for (const stage of stages.rows) {
-      await record(tx, 'stage', STAGE, { id: stage.id, from: stage.status, event: 'cancel', because, set: { finishedAt: NOW, leaseUntil: null }, by })
+      await record(tx, 'stage', STAGE, {
+        id: stage.id,
+        from: stage.status,
+        event: 'cancel',
+        because,
+        set: { finishedAt: NOW, leaseUntil: null },
+        by,
+      })
       await owe(tx, { projectId: run.projectId, runId, name: stage.name, wanted: 'canceled', description: because })
     }
-    await record(tx, 'run', RUN, { id: runId, from: status, event: 'cancel', because, set: { finishedAt: NOW, leaseUntil: null }, by })
+    await record(tx, 'run', RUN, {
+      id: runId,
+      from: status,
+      event: 'cancel',
+      because,
+      set: { finishedAt: NOW, leaseUntil: null },
+      by,
+    })
   })
 }
 
@@ -48,9 +62,19 @@ export async function retryStage(handle: RecordHandle, runId: number, name: stri
     )
     const stage = rows[0]
     if (stage === undefined) throw new Fault('not.found', `run #${runId} has no stage ${name}`)
-    const done = await advanceStage(tx, { id: stage.id, from: 'errored', event: 'retry', because: `asked for by ${by.actorName}`, set: { attempts: 0, dueAt: NOW }, by })
+    const done = await advanceStage(tx, {
+      id: stage.id,
+      from: 'errored',
+      event: 'retry',
+      because: `asked for by ${by.actorName}`,
+      set: { attempts: 0, dueAt: NOW },
+      by,
+    })
     if (done === null) {
-      throw new Fault('conflict', `${name} of run #${runId} is ${stage.status}; only a stage that errored can be tried again: push again to run a failed one`)
+      throw new Fault(
+        'conflict',
+        `${name} of run #${runId} is ${stage.status}; only a stage that errored can be tried again: push again to run a failed one`,
+      )
     }
   })
 }

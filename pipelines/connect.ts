@@ -32,11 +32,19 @@ export async function requestConnection(
   by: Actor,
 ): Promise<number> {
   const forgeUrl = forgeAddress(request.forgeUrl)
-  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(request.path)) throw new Fault('input.invalid', `path: ${JSON.stringify(request.path.slice(0, 100))} is not of the form group/project`)
+  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(request.path))
+    throw new Fault(
+      'input.invalid',
+      `path: ${JSON.stringify(request.path.slice(0, 100))} is not of the form group/project`,
+    )
   const hook = randomBytes(18).toString('base64url')
   const secrets = hookSecrets(keys, hook)
   const tokenSealed = await seal(keys, tokenContext(hook), request.token)
-  const hookSealed = await seal(keys, hookContext(hook), JSON.stringify({ token: secrets.token, signingKey: secrets.signingKey.toString('base64') }))
+  const hookSealed = await seal(
+    keys,
+    hookContext(hook),
+    JSON.stringify({ token: secrets.token, signingKey: secrets.signingKey.toString('base64') }),
+  )
   return transaction(handle, async (tx) => {
     const { rows } = await tx.query<{ id: number }>(
       `INSERT INTO "Project" (forge, "forgeUrl", path, name, "tokenSealed", hook, "hookSealed", "createdBy") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -46,9 +54,21 @@ export async function requestConnection(
     const id = rows[0]?.id
     if (id === undefined) throw new Fault('conflict', `${request.path} on ${forgeUrl} is connected already`)
     for (const [position, environment] of environments.entries()) {
-      await tx.query('INSERT INTO "Environment" ("projectId", name, position, policy) VALUES ($1, $2, $3, $4::jsonb)', [id, environment.name, position, JSON.stringify(environment.policy)])
+      await tx.query('INSERT INTO "Environment" ("projectId", name, position, policy) VALUES ($1, $2, $3, $4::jsonb)', [
+        id,
+        environment.name,
+        position,
+        JSON.stringify(environment.policy),
+      ])
     }
-    await tell(tx, { kind: 'project.connect', subject: 'project', subjectId: id, projectId: id, by, data: { forgeUrl, path: request.path } })
+    await tell(tx, {
+      kind: 'project.connect',
+      subject: 'project',
+      subjectId: id,
+      projectId: id,
+      by,
+      data: { forgeUrl, path: request.path },
+    })
     await ring(tx, `project:${id}:connecting`)
     return id
   })
@@ -56,9 +76,12 @@ export async function requestConnection(
 
 function forgeAddress(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new Fault('input.invalid', 'forgeUrl: an http or https address is needed, such as https://gitlab.example.com')
-  if (url.username !== '' || url.password !== '') throw new Fault('input.invalid', 'forgeUrl: leave the user and password out; the access token is its own field')
-  if (url.search !== '' || url.hash !== '') throw new Fault('input.invalid', 'forgeUrl: leave out everything from "?" or "#" on')
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new Fault('input.invalid', 'forgeUrl: an http or https address is needed, such as https://gitlab.example.com')
+  if (url.username !== '' || url.password !== '')
+    throw new Fault('input.invalid', 'forgeUrl: leave the user and password out; the access token is its own field')
+  if (url.search !== '' || url.hash !== '')
+    throw new Fault('input.invalid', 'forgeUrl: leave out everything from "?" or "#" on')
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
 }
 
@@ -71,6 +94,8 @@ export async function recheckProject(handle: RecordHandle, id: number, by: Actor
       (await record(tx, 'project', PROJECT, { id, from: 'broken', event: 'recheck', set, by }))
     if (done !== null) return
     const { rows } = await tx.query('SELECT 1 FROM "Project" WHERE id = $1', [id])
-    throw rows.length === 0 ? new Fault('not.found', `there is no project ${id}`) : new Fault('conflict', 'it is being checked at this moment')
+    throw rows.length === 0
+      ? new Fault('not.found', `there is no project ${id}`)
+      : new Fault('conflict', 'it is being checked at this moment')
   })
 }

@@ -23,4 +23,7 @@ export interface Context {
   stopping: AbortSignal
 }
 
-export const asWorker = (context: Context): Actor => ({ actor: `worker:${context.worker}`, actorName: `worker ${context.worker}` })
+export const asWorker = (context: Context): Actor => ({
+  actor: `worker:${context.worker}`,
+  actorName: `worker ${context.worker}`,
+})

@@ -2,18 +2,16 @@ import { inMs, NOW, NOW_IF_NULL, PLUS_ONE, record, transaction } from '../prisma
 import { advanceStage } from './advance'
 import { asWorker, type Context } from './context'
 import type { Files, Verdict, WorkLabel } from './engines/engine'
-import { canRetry, isFault } from './fault'
+import { isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
 import { LEASE_MS } from './lease'
 import { owe } from './owe'
+import { MAX_ATTEMPTS, retryAfter } from './retry'
 import { STAGE } from './run'
 import { StageLog } from './stage-log'
 import { StageDefinition } from './stage-plan'
 
-/** How often a stage is tried before it stays errored: the first attempt and four more. */
-export const MAX_ATTEMPTS = 5
-const RETRY_MS = [2_000, 5_000, 15_000, 60_000]
 const GRACE_MS = 10_000
 
 interface Claimed {
@@ -42,10 +40,20 @@ export async function executeStage(context: Context, stageId: number): Promise<v
     const { forge, project, token } = await forgeOf(context, claimed.projectId)
     const log = new StageLog(context.record, claimed.id, claimed.epoch, [token])
     try {
-      const label = { instance: context.instance, project: claimed.projectId, run: claimed.runId, stage: claimed.name, epoch: claimed.epoch }
+      const label = {
+        instance: context.instance,
+        project: claimed.projectId,
+        run: claimed.runId,
+        stage: claimed.name,
+        epoch: claimed.epoch,
+      }
       const commit = await fetchCommit({
-        dir: `${context.cache}/${claimed.projectId}`, url: project.cloneUrl, credentials: forge.gitCredentials(),
-        commit: claimed.commit, deadlineMs: 300_000, signal,
+        dir: `${context.cache}/${claimed.projectId}`,
+        url: project.cloneUrl,
+        credentials: forge.gitCredentials(),
+        commit: claimed.commit,
+        deadlineMs: 300_000,
+        signal,
       })
       const outcome = await work(context, claimed, label, () => commit.files(), log, signal)
       await log.end()
@@ -66,8 +74,20 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
   const by = asWorker(context)
   return transaction(context.record, async (tx) => {
     const stage = await record(tx, 'stage', STAGE, {
-      id, from: 'queued', event: 'claim', by,
-      set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker, startedAt: NOW, finishedAt: null, exitCode: null, logBytes: 0 },
+      id,
+      from: 'queued',
+      event: 'claim',
+      by,
+      set: {
+        epoch: PLUS_ONE,
+        attempts: PLUS_ONE,
+        leaseUntil: inMs(LEASE_MS),
+        worker: context.worker,
+        startedAt: NOW,
+        finishedAt: null,
+        exitCode: null,
+        logBytes: 0,
+      },
     })
     if (stage === null) return null
     const { rows } = await tx.query<Omit<Claimed, 'definition'>>(
@@ -84,14 +104,24 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
   })
 }
 
-async function work(context: Context, claimed: Claimed, label: WorkLabel, files: Files, log: StageLog, signal: AbortSignal): Promise<Outcome> {
+async function work(
+  context: Context,
+  claimed: Claimed,
+  label: WorkLabel,
+  files: Files,
+  log: StageLog,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const { definition } = claimed
   if (claimed.attempts > 1) await log.say(`attempt ${claimed.attempts}`)
   if (definition.kind === 'refused') return { ok: false, because: definition.because, exitCode: null }
   if (definition.kind === 'build') {
     return context.engine.build(
       {
-        label, files, dockerfile: definition.dockerfile, image: definition.image,
+        label,
+        files,
+        dockerfile: definition.dockerfile,
+        image: definition.image,
         imageLabels: {
           'org.opencontainers.image.revision': claimed.commit,
           'org.opencontainers.image.title': claimed.service,
@@ -99,56 +129,87 @@ async function work(context: Context, claimed: Claimed, label: WorkLabel, files:
         },
         limits: { ...definition.limits, graceMs: GRACE_MS },
       },
-      log.write, signal,
+      log.write,
+      signal,
     )
   }
   const image = definition.image ?? claimed.digest
-  if (image === null) return { ok: false, because: 'it needs the image of this run, and no build stage made one', exitCode: null }
+  if (image === null)
+    return { ok: false, because: 'it needs the image of this run, and no build stage made one', exitCode: null }
   return context.engine.run(
     {
-      label, image, run: definition.run, files: definition.image === null ? null : files,
+      label,
+      image,
+      run: definition.run,
+      files: definition.image === null ? null : files,
       ...(definition.workdir === undefined ? {} : { workdir: definition.workdir }),
       env: {
-        CI: 'true', SHIPLOCK: 'true', SHIPLOCK_COMMIT: claimed.commit, SHIPLOCK_RUN: String(claimed.runId),
-        SHIPLOCK_STAGE: claimed.name, SHIPLOCK_SERVICE: claimed.service, ...definition.env,
+        CI: 'true',
+        SHIPLOCK: 'true',
+        SHIPLOCK_COMMIT: claimed.commit,
+        SHIPLOCK_RUN: String(claimed.runId),
+        SHIPLOCK_STAGE: claimed.name,
+        SHIPLOCK_SERVICE: claimed.service,
+        ...definition.env,
       },
       limits: { ...definition.limits, graceMs: GRACE_MS },
     },
-    log.write, signal,
+    log.write,
+    signal,
   )
 }
 
 async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
-  const done = { finishedAt: NOW_IF_NULL, leaseUntil: null, exitCode: outcome.exitCode, ...(outcome.digest === undefined ? {} : { digest: outcome.digest }) }
+  const done = {
+    finishedAt: NOW_IF_NULL,
+    leaseUntil: null,
+    exitCode: outcome.exitCode,
+    ...(outcome.digest === undefined ? {} : { digest: outcome.digest }),
+  }
   await transaction(context.record, (tx) =>
     advanceStage(tx, {
-      id: claimed.id, from: 'running', event: outcome.ok ? 'pass' : 'fail', epoch: claimed.epoch, because: outcome.because, set: done, by: asWorker(context),
+      id: claimed.id,
+      from: 'running',
+      event: outcome.ok ? 'pass' : 'fail',
+      epoch: claimed.epoch,
+      because: outcome.because,
+      set: done,
+      by: asWorker(context),
     }),
   )
 }
 
-/** A Fault that may pass is tried again later; anything else is a bug, recorded once and never retried in silence. */
 async function errored(context: Context, claimed: Claimed, error: unknown) {
-  const again = canRetry(error) && claimed.attempts < MAX_ATTEMPTS
-  const waitMs = (isFault(error) ? error.retryAfterMs : undefined) ?? RETRY_MS[claimed.attempts - 1] ?? 60_000
+  const { again, waitMs, because, data } = retryAfter(error, claimed.attempts)
   if (!isFault(error)) console.error(`a bug in stage ${claimed.id}:`, error)
-  const because = isFault(error) ? error.message : `a fault of Shiplock itself: ${(error as Error).message}`
+  const set = {
+    finishedAt: NOW_IF_NULL,
+    leaseUntil: null,
+    dueAt: inMs(waitMs),
+    ...(again ? {} : { attempts: MAX_ATTEMPTS }),
+  }
+  const by = asWorker(context)
   await transaction(context.record, (tx) =>
-    advanceStage(tx, {
-      id: claimed.id, from: 'running', event: 'err', epoch: claimed.epoch, by: asWorker(context),
-      because: again ? `${because}; tried again in ${Math.ceil(waitMs / 1000)} s (attempt ${claimed.attempts} of ${MAX_ATTEMPTS})` : because,
-      set: { finishedAt: NOW_IF_NULL, leaseUntil: null, dueAt: inMs(waitMs), ...(again ? {} : { attempts: MAX_ATTEMPTS }) },
-      data: isFault(error) ? { code: error.code } : { stack: String((error as Error).stack).slice(0, 4000) },
-    }),
+    advanceStage(tx, { id: claimed.id, from: 'running', event: 'err', epoch: claimed.epoch, because, set, data, by }),
   )
 }
 
 /** The worker was told to stop before the stage ended: another takes it up at once. */
 async function giveBack(context: Context, claimed: Claimed) {
-  await context.engine.cleanUp({ instance: context.instance, run: claimed.runId, stage: claimed.name, upToEpoch: claimed.epoch })
+  await context.engine.cleanUp({
+    instance: context.instance,
+    run: claimed.runId,
+    stage: claimed.name,
+    upToEpoch: claimed.epoch,
+  })
   await transaction(context.record, (tx) =>
     advanceStage(tx, {
-      id: claimed.id, from: 'running', event: 'lose', epoch: claimed.epoch, because: 'its worker was stopped', by: asWorker(context),
+      id: claimed.id,
+      from: 'running',
+      event: 'lose',
+      epoch: claimed.epoch,
+      because: 'its worker was stopped',
+      by: asWorker(context),
       set: { leaseUntil: null, attempts: Math.max(0, claimed.attempts - 1) },
     }),
   )
@@ -165,14 +226,32 @@ export async function loseStage(context: Context, id: number): Promise<void> {
     if (stage === undefined) return
     const by = asWorker(context)
     if (stage.attempts >= MAX_ATTEMPTS) {
-      await advanceStage(tx, { id, from: 'running', event: 'err', epoch: stage.epoch, because: `its worker died ${MAX_ATTEMPTS} times`, set: { leaseUntil: null, finishedAt: NOW }, by })
+      await advanceStage(tx, {
+        id,
+        from: 'running',
+        event: 'err',
+        epoch: stage.epoch,
+        because: `its worker died ${MAX_ATTEMPTS} times`,
+        set: { leaseUntil: null, finishedAt: NOW },
+        by,
+      })
     } else {
-      await advanceStage(tx, { id, from: 'running', event: 'lose', epoch: stage.epoch, because: 'its worker gave no sign of life', set: { leaseUntil: null }, by })
+      await advanceStage(tx, {
+        id,
+        from: 'running',
+        event: 'lose',
+        epoch: stage.epoch,
+        because: 'its worker gave no sign of life',
+        set: { leaseUntil: null },
+        by,
+      })
     }
   })
 }
 
 /** An errored stage whose time has come is queued again. */
 export async function retryErrored(context: Context, id: number): Promise<void> {
-  await transaction(context.record, (tx) => advanceStage(tx, { id, from: 'errored', event: 'retry', by: asWorker(context) }))
+  await transaction(context.record, (tx) =>
+    advanceStage(tx, { id, from: 'errored', event: 'retry', by: asWorker(context) }),
+  )
 }

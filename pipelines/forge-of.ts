@@ -8,7 +8,17 @@ import { tokenContext } from './project'
 export async function forgeOf(context: Context, projectId: number) {
   const project = await context.record.db.project.findUnique({
     where: { id: projectId },
-    select: { id: true, forge: true, forgeUrl: true, forgeProjectId: true, path: true, name: true, cloneUrl: true, hook: true, tokenSealed: true },
+    select: {
+      id: true,
+      forge: true,
+      forgeUrl: true,
+      forgeProjectId: true,
+      path: true,
+      name: true,
+      cloneUrl: true,
+      hook: true,
+      tokenSealed: true,
+    },
   })
   if (project === null) throw new Fault('not.found', `there is no project ${projectId}`)
   const make = FORGES[project.forge]

@@ -6,7 +6,12 @@ const SHORTEST = 8
 
 /** The forms of a secret that are masked: as it is, base64 at each of the three alignments, URL-encoded, JSON-escaped, hex. */
 function formsOf(secret: string): Buffer[] {
-  const forms = new Set<string>([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString('hex')])
+  const forms = new Set<string>([
+    secret,
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+    Buffer.from(secret).toString('hex'),
+  ])
   for (const lead of [0, 1, 2]) {
     const encoded = Buffer.concat([Buffer.alloc(lead), Buffer.from(secret)]).toString('base64')
     // Only the characters that depend on the secret alone: the ends mix with what stands beside it.
@@ -24,7 +29,10 @@ export class Mask {
   private tail: Buffer = Buffer.alloc(0)
 
   constructor(secrets: readonly string[]) {
-    this.forms = secrets.filter((s) => s.length >= SHORTEST).flatMap(formsOf).sort((a, b) => b.length - a.length)
+    this.forms = secrets
+      .filter((s) => s.length >= SHORTEST)
+      .flatMap(formsOf)
+      .sort((a, b) => b.length - a.length)
     this.keep = Math.max(0, (this.forms[0]?.length ?? 0) - 1)
   }
 

@@ -3,8 +3,14 @@ import type { CommitState } from './forges/forge'
 
 /** What a stage's status is called on a commit. */
 export const STATE_OF: Record<string, CommitState> = {
-  pending: 'pending', queued: 'pending', running: 'running', succeeded: 'success', failed: 'failed', errored: 'failed',
-  skipped: 'skipped', canceled: 'canceled',
+  pending: 'pending',
+  queued: 'pending',
+  running: 'running',
+  succeeded: 'success',
+  failed: 'failed',
+  errored: 'failed',
+  skipped: 'skipped',
+  canceled: 'canceled',
 }
 
 /** Notes, in the transaction of the change, that the forge should hear of it. Only the newest state of a name is owed. */

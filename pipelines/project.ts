@@ -1,4 +1,4 @@
-import { type Status, machine } from './machine'
+import { machine, type Status } from './machine'
 
 /** Connecting a repository: the worker checks the forge, makes the webhook and reads it back. */
 export const PROJECT = machine({

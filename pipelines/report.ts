@@ -1,8 +1,8 @@
 import type { RecordHandle } from '../prisma/client'
-import { type Context } from './context'
+import type { Context } from './context'
 import { canRetry, isFault } from './fault'
-import type { CommitState } from './forges/forge'
 import { forgeOf } from './forge-of'
+import type { CommitState } from './forges/forge'
 
 const LEASE = `clock_timestamp() + interval '30 seconds'`
 const MAX_ATTEMPTS = 20

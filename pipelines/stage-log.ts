@@ -67,9 +67,11 @@ export class StageLog {
   private flush(): Promise<void> {
     clearTimeout(this.timer)
     this.timer = undefined
-    this.flushing = this.flushing.then(() => this.store()).catch((error: Error) => {
-      this.failure ??= error
-    })
+    this.flushing = this.flushing
+      .then(() => this.store())
+      .catch((error: Error) => {
+        this.failure ??= error
+      })
     return this.flushing
   }
 

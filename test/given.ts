@@ -1,8 +1,8 @@
 // The language of the flow tests: a forge, people, repositories and a Shiplock that carries them, all real.
 import { type ChildProcess, fork } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,11 @@ const PASSWORD = 'correct horse battery staple'
 export const BUSYBOX = 'shiplock-demo/busybox:latest'
 
 /** Asks until the answer is there. A test waits for a condition, never for a time. */
-export async function eventually<T>(what: string, ask: () => Promise<T | null | undefined | false>, deadlineMs = 40_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | null | undefined | false>,
+  deadlineMs = 40_000,
+): Promise<T> {
   const until = performance.now() + deadlineMs
   for (;;) {
     const answer = await ask()
@@ -47,7 +51,16 @@ export const SERVICE: Record<string, string> = {
 }
 
 /** A service file with stages of one command each; unit runs in the image just built. */
-export function serviceFile(over: { static?: string; unit?: string; healthz?: string; stages?: string; replicas?: number; startPeriod?: string } = {}): string {
+export function serviceFile(
+  over: {
+    static?: string
+    unit?: string
+    healthz?: string
+    stages?: string
+    replicas?: number
+    startPeriod?: string
+  } = {},
+): string {
   return `service: hello
 version: "1.0"
 build: { dockerfile: Dockerfile }
@@ -99,7 +112,17 @@ export class Shiplock {
     const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })
     const record = openRecord(database.url, { max: 8, name: 'test web' })
     await ensureFirstAdmin(record, PASSWORD)
-    const web = await startWeb({ record, environments: startingEnvironments(), pages: false, host: '127.0.0.1', port: 0, publicUrl: null, keys, logLevel: 'silent', trustProxy: false })
+    const web = await startWeb({
+      record,
+      environments: startingEnvironments(),
+      pages: false,
+      host: '127.0.0.1',
+      port: 0,
+      publicUrl: null,
+      keys,
+      logLevel: 'silent',
+      trustProxy: false,
+    })
     const client = await Client.signIn(web.url, 'admin', PASSWORD)
     const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, options)
     if (options.worker !== 'none') await shiplock.startWorker()
@@ -118,7 +141,9 @@ export class Shiplock {
   /** Time passes for the dead: what a killed worker held lapses now, not in fifteen seconds. */
   async letLeasesLapse() {
     for (const table of ['Run', 'Stage', 'Promotion', 'Project', 'Report']) {
-      await this.record.pool.query(`UPDATE "${table}" SET "leaseUntil" = clock_timestamp() - interval '1 second' WHERE "leaseUntil" IS NOT NULL`)
+      await this.record.pool.query(
+        `UPDATE "${table}" SET "leaseUntil" = clock_timestamp() - interval '1 second' WHERE "leaseUntil" IS NOT NULL`,
+      )
     }
   }
 
@@ -132,10 +157,22 @@ export class Shiplock {
     const record = openRecord(this.database.url, { max: 8, name: 'test worker' })
     const leases = new Leases(record)
     const stopNow = new AbortController()
-    const doorbell = openDoorbell({ databaseUrl: this.database.url, redisUrl: this.options.redisUrl, instance: this.instance })
+    const doorbell = openDoorbell({
+      databaseUrl: this.database.url,
+      redisUrl: this.options.redisUrl,
+      instance: this.instance,
+    })
     const context = {
-      record, leases, instance: this.instance, worker: `here-${++this.number}`, keys: join(this.dir, 'keys'), cache: join(this.dir, 'cache'), publicUrl: this.web.url,
-      engine: this.options.engine ?? dockerEngine(), bases: { node: 'shiplock-demo/node:20' }, stopping: stopNow.signal,
+      record,
+      leases,
+      instance: this.instance,
+      worker: `here-${++this.number}`,
+      keys: join(this.dir, 'keys'),
+      cache: join(this.dir, 'cache'),
+      publicUrl: this.web.url,
+      engine: this.options.engine ?? dockerEngine(),
+      bases: { node: 'shiplock-demo/node:20' },
+      stopping: stopNow.signal,
     }
     const running = await startWorker(context, doorbell, { quick: 8, stages: 2, deploys: 2, forge: 4 })
     return {
@@ -150,10 +187,16 @@ export class Shiplock {
 
   private async workerApart(): Promise<Worker & { process: ChildProcess }> {
     const child = fork(join(ROOT, 'worker/main.ts'), [], {
-      execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: {
-        ...process.env, DATABASE_URL: this.database.url, REDIS_URL: this.options.redisUrl ?? '', SHIPLOCK_STATE: this.dir, PUBLIC_URL: this.web.url,
-        WORKER_NAME: `apart-${++this.number}`, DRAIN_SECONDS: '1',
+        ...process.env,
+        DATABASE_URL: this.database.url,
+        REDIS_URL: this.options.redisUrl ?? '',
+        SHIPLOCK_STATE: this.dir,
+        PUBLIC_URL: this.web.url,
+        WORKER_NAME: `apart-${++this.number}`,
+        DRAIN_SECONDS: '1',
       },
     })
     await new Promise<void>((resolve, reject) => {
@@ -182,29 +225,47 @@ export class Shiplock {
   }
 
   clone(path = 'team/hello'): Promise<Clone> {
-    const clone = this.clones.get(path) ?? Clone.of(`${this.forge.url}/${path}.git`, join(this.dir, `clone-${this.clones.size}`), { username: 'mia', name: 'Mia Chen', password: PASSWORD })
+    const clone =
+      this.clones.get(path) ??
+      Clone.of(`${this.forge.url}/${path}.git`, join(this.dir, `clone-${this.clones.size}`), {
+        username: 'mia',
+        name: 'Mia Chen',
+        password: PASSWORD,
+      })
     this.clones.set(path, clone)
     return clone
   }
 
   /** Pushes files on top of a branch, as Mia. @returns the commit */
-  async push(branch: string, files: Record<string, string | null> = {}, from = branch === 'develop' ? 'develop' : 'develop'): Promise<string> {
+  async push(
+    branch: string,
+    files: Record<string, string | null> = {},
+    from = branch === 'develop' ? 'develop' : 'develop',
+  ): Promise<string> {
     return (await this.clone()).pushFiles(branch, from, files, `Change ${branch}`)
   }
 
   /** The run that carries a commit, as soon as there is one. */
   async runOf(commit: string, branch?: string): Promise<RunDetail> {
-    const found = await eventually(`a run for ${commit.slice(0, 8)}`, async () => (await this.client.runs({ limit: '100' })).items.find((r) => r.commit === commit && (branch === undefined || r.branch === branch)))
+    const found = await eventually(`a run for ${commit.slice(0, 8)}`, async () =>
+      (await this.client.runs({ limit: '100' })).items.find(
+        (r) => r.commit === commit && (branch === undefined || r.branch === branch),
+      ),
+    )
     return this.client.run(found.id)
   }
 
   /** The same, once nothing about it will change any more. */
   async endedRun(commit: string, deadlineMs = 60_000): Promise<RunDetail> {
     const { id } = await this.runOf(commit)
-    return eventually(`run #${id} ends`, async () => {
-      const run = await this.client.run(id)
-      return run.finishedAt !== null && run.status !== 'errored' && run
-    }, deadlineMs)
+    return eventually(
+      `run #${id} ends`,
+      async () => {
+        const run = await this.client.run(id)
+        return run.finishedAt !== null && run.status !== 'errored' && run
+      },
+      deadlineMs,
+    )
   }
 
   async environment(name = 'test'): Promise<EnvironmentShape> {
@@ -215,10 +276,14 @@ export class Shiplock {
 
   /** Waits until the environment is observed running a commit. */
   deployed(commit: string, deadlineMs = 60_000) {
-    return eventually(`${commit.slice(0, 8)} runs in test`, async () => {
-      const place = await this.environment()
-      return place.running?.release.commit === commit && { ...place, running: place.running }
-    }, deadlineMs)
+    return eventually(
+      `${commit.slice(0, 8)} runs in test`,
+      async () => {
+        const place = await this.environment()
+        return place.running?.release.commit === commit && { ...place, running: place.running }
+      },
+      deadlineMs,
+    )
   }
 
   /** Waits until the forge was told these commit statuses. */
@@ -245,10 +310,15 @@ export class Shiplock {
 
   /** Tables of the record in which a text stands in any column, also as bytes. */
   async rowsThatHold(text: string): Promise<string[]> {
-    const { rows } = await this.record.pool.query<{ name: string }>(`SELECT table_name AS name FROM information_schema.tables WHERE table_schema IN ('public', 'bullmq')`)
+    const { rows } = await this.record.pool.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema IN ('public', 'bullmq')`,
+    )
     const holding: string[] = []
     for (const { name } of rows) {
-      const schema = await this.record.pool.query<{ s: string }>('SELECT table_schema AS s FROM information_schema.tables WHERE table_name = $1 LIMIT 1', [name])
+      const schema = await this.record.pool.query<{ s: string }>(
+        'SELECT table_schema AS s FROM information_schema.tables WHERE table_name = $1 LIMIT 1',
+        [name],
+      )
       const found = await this.record.pool.query(
         `SELECT 1 FROM "${schema.rows[0]?.s}"."${name}" t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || encode($1::bytea, 'hex') || '%' LIMIT 1`,
         [text],
@@ -263,7 +333,10 @@ export class Shiplock {
     let text = ''
     let after: string | undefined
     for (let page = 0; page < 200; page++) {
-      const got = await this.client.ask<{ text: string; next: string; more: boolean }>('GET', `/runs/${run}/stages/${stage}/log${after === undefined ? '' : `?after=${encodeURIComponent(after)}`}`)
+      const got = await this.client.ask<{ text: string; next: string; more: boolean }>(
+        'GET',
+        `/runs/${run}/stages/${stage}/log${after === undefined ? '' : `?after=${encodeURIComponent(after)}`}`,
+      )
       text += got.text
       after = got.next
       if (!got.more) return text
@@ -274,7 +347,11 @@ export class Shiplock {
   /** Sends a delivery to the project's webhook by hand. */
   async deliver(project: number, headers: Record<string, string>, body: string | Buffer): Promise<Response> {
     const { hook } = await this.record.db.project.findUniqueOrThrow({ where: { id: project }, select: { hook: true } })
-    return fetch(`${this.web.url}/webhooks/${hook}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: body as string })
+    return fetch(`${this.web.url}/webhooks/${hook}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: body as string,
+    })
   }
 
   async close() {

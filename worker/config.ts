@@ -5,28 +5,59 @@ import { stateDir } from '../prisma/postgres'
 
 /** What a worker is configured with, from its environment variables. */
 const Environment = z.object({
-  DATABASE_URL: z.string().startsWith('postgres').describe('The record. `npm start` sets it to its embedded PostgreSQL where it is unset'),
-  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must start with redis:// or rediss://').optional().describe('Queue on Redis; unset: in the same PostgreSQL'),
-  SHIPLOCK_STATE: z.string().min(1).optional().describe('Folder of keys, fetched repositories, and the embedded database'),
-  PUBLIC_URL: z.url().default('http://127.0.0.1:8080').describe('How browsers and the forge reach the dashboard').transform((u) => u.replace(/\/+$/, '')),
-  WORKER_NAME: z.string().regex(/^[\w.-]{1,60}$/).default(`${hostname()}-${process.pid}`.replace(/[^\w.-]/g, '-')).describe('How the trail names this worker'),
+  DATABASE_URL: z
+    .string()
+    .startsWith('postgres')
+    .describe('The record. `npm start` sets it to its embedded PostgreSQL where it is unset'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, 'must start with redis:// or rediss://')
+    .optional()
+    .describe('Queue on Redis; unset: in the same PostgreSQL'),
+  SHIPLOCK_STATE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of keys, fetched repositories, and the embedded database'),
+  PUBLIC_URL: z
+    .url()
+    .default('http://127.0.0.1:8080')
+    .describe('How browsers and the forge reach the dashboard')
+    .transform((u) => u.replace(/\/+$/, '')),
+  WORKER_NAME: z
+    .string()
+    .regex(/^[\w.-]{1,60}$/)
+    .default(`${hostname()}-${process.pid}`.replace(/[^\w.-]/g, '-'))
+    .describe('How the trail names this worker'),
   WORKER_LANES: z.coerce.number().int().min(1).max(64).default(2).describe('How many stages it runs at once'),
   SHIPLOCK_BASE_IMAGES: z
     .string()
     .default('')
     .transform((text, context) => {
-      const pairs = text.split(',').filter((p) => p !== '').map((p) => p.split('='))
-      if (pairs.some((p) => p.length !== 2 || !p[0] || !p[1])) context.addIssue({ code: 'custom', message: 'must look like node=registry.example.com/node:22,static=…' })
+      const pairs = text
+        .split(',')
+        .filter((p) => p !== '')
+        .map((p) => p.split('='))
+      if (pairs.some((p) => p.length !== 2 || !p[0] || !p[1]))
+        context.addIssue({ code: 'custom', message: 'must look like node=registry.example.com/node:22,static=…' })
       return Object.fromEntries(pairs.map(([k, v]) => [k ?? '', v ?? '']))
     })
     .describe("Images that replace the templates' public bases: `node=…,static=…`"),
-  DRAIN_SECONDS: z.coerce.number().int().min(0).max(3600).default(30).describe('After SIGTERM: how long the work in hand may take before another worker takes it up'),
+  DRAIN_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3600)
+    .default(30)
+    .describe('After SIGTERM: how long the work in hand may take before another worker takes it up'),
 })
 export type WorkerConfig = z.infer<typeof Environment> & { keys: string; cache: string }
 
 /** The configuration, or every problem of it at once, one sentence each. */
 export function readConfig(env: NodeJS.ProcessEnv): { config: WorkerConfig } | { problems: string[] } {
-  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in Environment.shape && value !== ''))
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in Environment.shape && value !== ''),
+  )
   const parsed = Environment.safeParse(given)
   if (!parsed.success) return { problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`) }
   const state = stateDir(env)
@@ -37,7 +68,10 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: WorkerConfig } | {
 export function describeConfig(): { name: string; standard: string; what: string }[] {
   return Object.entries(Environment.shape).map(([name, field]) => {
     const standard = field.safeParse(undefined)
-    const shown = standard.success && typeof standard.data !== 'object' && standard.data !== undefined && name !== 'WORKER_NAME' ? String(standard.data) : ''
+    const shown =
+      standard.success && typeof standard.data !== 'object' && standard.data !== undefined && name !== 'WORKER_NAME'
+        ? String(standard.data)
+        : ''
     return { name, standard: shown, what: field.description ?? '' }
   })
 }

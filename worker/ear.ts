@@ -16,7 +16,12 @@ export class Ear {
   ) {}
 
   async open(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'shiplock ear', keepAlive: true, connectionTimeoutMillis: 10_000 })
+    const client = new pg.Client({
+      connectionString: this.url,
+      application_name: 'shiplock ear',
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+    })
     client.on('notification', (n) => this.heard(n.payload ?? ''))
     client.on('error', () => this.again(client))
     client.on('end', () => this.again(client))

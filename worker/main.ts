@@ -1,7 +1,7 @@
 // The worker's composition root: the only place that knows which engine, queue and record there are.
 import { mkdirSync } from 'node:fs'
-import { dockerEngine } from '../pipelines/engines/docker'
 import type { Context } from '../pipelines/context'
+import { dockerEngine } from '../pipelines/engines/docker'
 import { Leases } from '../pipelines/lease'
 import { openRecord } from '../prisma/client'
 import { instanceId } from '../prisma/seal'
@@ -22,8 +22,16 @@ const record = openRecord(config.DATABASE_URL, { max: 10, name: `shiplock worker
 const stopNow = new AbortController()
 const leases = new Leases(record)
 const context: Context = {
-  record, instance, worker: config.WORKER_NAME, keys: config.keys, cache: config.cache, publicUrl: config.PUBLIC_URL,
-  engine: dockerEngine(), bases: config.SHIPLOCK_BASE_IMAGES, leases, stopping: stopNow.signal,
+  record,
+  instance,
+  worker: config.WORKER_NAME,
+  keys: config.keys,
+  cache: config.cache,
+  publicUrl: config.PUBLIC_URL,
+  engine: dockerEngine(),
+  bases: config.SHIPLOCK_BASE_IMAGES,
+  leases,
+  stopping: stopNow.signal,
 }
 const doorbell = openDoorbell({ databaseUrl: config.DATABASE_URL, redisUrl: config.REDIS_URL, instance })
 const worker = await startWorker(context, doorbell, { quick: 8, stages: config.WORKER_LANES, deploys: 2, forge: 4 })

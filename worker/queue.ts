@@ -1,4 +1,4 @@
-import { createPostgresBackend, Queue, Worker, type QueueOptions, type WorkerOptions } from 'bullmq'
+import { createPostgresBackend, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq'
 import type { JobName, Lane } from './jobs'
 
 /** A doorbell with lanes. Losing all of it loses nothing: the sweep rings again for whatever the record says is due. */
@@ -24,7 +24,10 @@ const LOCK_MS = 10_000
 export function openDoorbell(options: DoorbellOptions): Doorbell {
   const queues = new Map<Lane, Queue>()
   const workers: Worker[] = []
-  const connection = options.redisUrl === undefined ? { connectionString: options.databaseUrl, migrate: true, max: 3 } : { url: options.redisUrl, maxRetriesPerRequest: null }
+  const connection =
+    options.redisUrl === undefined
+      ? { connectionString: options.databaseUrl, migrate: true, max: 3 }
+      : { url: options.redisUrl, maxRetriesPerRequest: null }
   const backend = options.redisUrl === undefined ? createPostgresBackend : undefined
   const common = { connection, ...(options.redisUrl === undefined ? {} : { prefix: `shiplock-${options.instance}` }) }
   const complain = (what: string) => (error: Error) => console.warn(`queue ${what}: ${error.message}`)
@@ -42,15 +45,24 @@ export function openDoorbell(options: DoorbellOptions): Doorbell {
   return {
     async ring(lane, job, id, epoch) {
       // The same ring twice is one: the id is the queue's own until the work is done.
-      await queueOf(lane).add(job, { id }, { jobId: `${job}-${id}-${epoch}`, removeOnComplete: true, removeOnFail: true })
+      await queueOf(lane).add(
+        job,
+        { id },
+        { jobId: `${job}-${id}-${epoch}`, removeOnComplete: true, removeOnFail: true },
+      )
     },
     answer(lane, concurrency, work) {
       const worker = new Worker(
         `shiplock-${lane}`,
         async (job) => work(job.name as JobName, (job.data as { id: number }).id),
         {
-          ...common, concurrency, lockDuration: LOCK_MS, stalledInterval: LOCK_MS / 2, maxStalledCount: 1_000_000,
-          removeOnComplete: { count: 0 }, removeOnFail: { count: 0 },
+          ...common,
+          concurrency,
+          lockDuration: LOCK_MS,
+          stalledInterval: LOCK_MS / 2,
+          maxStalledCount: 1_000_000,
+          removeOnComplete: { count: 0 },
+          removeOnFail: { count: 0 },
         } as WorkerOptions,
         backend as never,
       )

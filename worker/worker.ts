@@ -1,9 +1,9 @@
 import type { Context } from '../pipelines/context'
-import { type Doorbell } from './queue'
 import { Ear } from './ear'
-import { DUE, type JobName, JOBS, type Lane, rungBy } from './jobs'
-import { Quarantine } from './settle'
+import { DUE, JOBS, type JobName, type Lane, rungBy } from './jobs'
 import { sweepOrphans } from './orphans'
+import type { Doorbell } from './queue'
+import { Quarantine } from './settle'
 
 const SWEEP_MS = 1_000
 const HEARTBEAT_MS = 3_000
@@ -16,7 +16,11 @@ export interface RunningWorker {
 }
 
 /** Starts answering: hears the record's doorbell, sweeps what a crash left, keeps its sign of life. */
-export async function startWorker(context: Context, doorbell: Doorbell, lanes: Record<Lane, number>): Promise<RunningWorker> {
+export async function startWorker(
+  context: Context,
+  doorbell: Doorbell,
+  lanes: Record<Lane, number>,
+): Promise<RunningWorker> {
   const { pool } = context.record
   const quarantine = new Quarantine()
   const work = async (job: JobName, id: number) => {
@@ -30,7 +34,9 @@ export async function startWorker(context: Context, doorbell: Doorbell, lanes: R
     }
   }
   const ring = (job: JobName, id: number, epoch: number) =>
-    doorbell.ring(JOBS[job].lane, job, id, epoch).catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
+    doorbell
+      .ring(JOBS[job].lane, job, id, epoch)
+      .catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
   const ringDue = async (statement: string) => {
     const { rows } = await pool.query<{ job: JobName; id: number; epoch: number }>(statement)
     await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id, r.epoch)))
@@ -57,7 +63,11 @@ export async function startWorker(context: Context, doorbell: Doorbell, lanes: R
   const timers = [
     every(SWEEP_MS, () => ringDue(DUE), complain),
     every(HEARTBEAT_MS, () => beat(context), complain),
-    every(ORPHANS_MS, () => sweepOrphans(context), (error) => console.warn(`orphans cannot be swept now: ${error.message}`)),
+    every(
+      ORPHANS_MS,
+      () => sweepOrphans(context),
+      (error) => console.warn(`orphans cannot be swept now: ${error.message}`),
+    ),
   ]
   return {
     async drain(deadlineMs, stopNow) {
@@ -73,7 +83,10 @@ export async function startWorker(context: Context, doorbell: Doorbell, lanes: R
 }
 
 const beat = (context: Context) =>
-  context.record.pool.query(`INSERT INTO "Worker" (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp()`, [context.worker])
+  context.record.pool.query(
+    `INSERT INTO "Worker" (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp()`,
+    [context.worker],
+  )
 
 /** Does it now and again `ms` after it is done; never two at once. */
 function every(ms: number, act: () => Promise<unknown>, complain: (error: Error) => void): () => void {

@@ -2,6 +2,7 @@
 
 import { PROMOTION } from '../../environments/promotion'
 import { isFinal } from '../../pipelines/machine'
+import { MAX_ATTEMPTS } from '../../pipelines/retry'
 import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
@@ -13,9 +14,6 @@ export interface Facts {
   workerAlive: boolean
   now: Date
 }
-
-/** What has errored this often is tried again only when somebody asks: MAX_ATTEMPTS of execute.ts and deploy.ts. */
-const TRIED_BY_ITSELF = 5
 
 /** What runs, stages and promotions have in common for this question. */
 export interface Due {
@@ -51,7 +49,7 @@ const whyHeld = (row: Due, born: Date, facts: Facts): Waiting | null =>
     : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
 
 function whyErrored(row: Due, born: Date, facts: Facts, name: string): Waiting {
-  if (row.attempts < TRIED_BY_ITSELF) return whyQueued(row, born, facts, `another attempt of ${name}`)
+  if (row.attempts < MAX_ATTEMPTS) return whyQueued(row, born, facts, `another attempt of ${name}`)
   return waiting(`${name} errored: ${row.because || 'the reason is not known'}`, RETRIER, row.finishedAt ?? row.dueAt)
 }
 
@@ -73,7 +71,7 @@ export function whyRunWaits(
   // A plan that errored has used all its attempts: errors that may pass put the run back into the queue instead.
   if (!current)
     return run.status === 'errored'
-      ? whyErrored({ ...run, attempts: TRIED_BY_ITSELF }, run.createdAt, facts, 'the plan')
+      ? whyErrored({ ...run, attempts: MAX_ATTEMPTS }, run.createdAt, facts, 'the plan')
       : null
   if (current.status === 'running') return whyHeld(current, born, facts)
   if (current.status === 'errored') return whyErrored(current, born, facts, current.name)

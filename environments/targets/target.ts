@@ -55,7 +55,14 @@ export interface Target {
   /** Throws target.unreachable where it does not answer. */
   ensureReady(): Promise<void>
   apply(deployment: Deployment, log: (line: string) => void, signal: AbortSignal): Promise<Applied>
-  observe(where: { instance: string; project: number; environment: string; service: string; ports: readonly number[]; healthcheck: Healthcheck | null }): Promise<Observation>
+  observe(where: {
+    instance: string
+    project: number
+    environment: string
+    service: string
+    ports: readonly number[]
+    healthcheck: Healthcheck | null
+  }): Promise<Observation>
   /** Removes everything this instance deployed, everywhere. For the demo and the tests. */
   removeAll(instance: string): Promise<void>
 }

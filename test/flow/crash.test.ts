@@ -1,6 +1,6 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { endOf, eventually, serviceFile, Shiplock } from '../given'
+import { endOf, eventually, Shiplock, serviceFile } from '../given'
 
 const docker = new Docker()
 
@@ -22,7 +22,10 @@ describe('a worker that is killed', () => {
     ['while the static stage runs', `SELECT 1 FROM "Stage" WHERE name = 'static' AND status = 'running'`],
     ['while it builds', `SELECT 1 FROM "Stage" WHERE name = 'build' AND status = 'running'`],
     ['between stages', `SELECT 1 FROM "Stage" WHERE name = 'unit' AND status IN ('queued', 'running')`],
-    ['before the release is cut', `SELECT 1 FROM "Run" WHERE status = 'succeeded' AND "movedOnAt" IS NULL AND "goesTo" IS NOT NULL`],
+    [
+      'before the release is cut',
+      `SELECT 1 FROM "Run" WHERE status = 'succeeded' AND "movedOnAt" IS NULL AND "goesTo" IS NOT NULL`,
+    ],
     ['while it deploys', `SELECT 1 FROM "Promotion" WHERE status = 'deploying'`],
   ]
   let number = 0
@@ -39,26 +42,43 @@ describe('a worker that is killed', () => {
     worker = await shiplock.startWorker()
 
     const run = await shiplock.endedRun(commit)
-    expect(run.stages.map((s) => [s.name, s.status])).toEqual([['static', 'succeeded'], ['build', 'succeeded'], ['unit', 'succeeded']])
+    expect(run.stages.map((s) => [s.name, s.status])).toEqual([
+      ['static', 'succeeded'],
+      ['build', 'succeeded'],
+      ['unit', 'succeeded'],
+    ])
     const place = await shiplock.deployed(commit)
     expect(await (await fetch(String(place.running.url))).text()).toBe(`crash ${number}\n`)
     const mine = { label: [`shiplock.instance=${shiplock.instance}`] }
-    await eventually('nothing else is left', async () => (await docker.listContainers({ all: true, filters: mine })).length === 1)
-    const images = await docker.listImages({ filters: { label: [`shiplock.instance=${shiplock.instance}`, `shiplock.run=${run.id}`] } })
+    await eventually(
+      'nothing else is left',
+      async () => (await docker.listContainers({ all: true, filters: mine })).length === 1,
+    )
+    const images = await docker.listImages({
+      filters: { label: [`shiplock.instance=${shiplock.instance}`, `shiplock.run=${run.id}`] },
+    })
     expect(images.map((i) => i.Id)).toEqual([run.stages.find((s) => s.name === 'build')?.digest])
-    const { rows } = await shiplock.record.pool.query('SELECT count(*)::int AS n FROM "Promotion" WHERE "runId" = $1', [run.id])
+    const { rows } = await shiplock.record.pool.query('SELECT count(*)::int AS n FROM "Promotion" WHERE "runId" = $1', [
+      run.id,
+    ])
     expect(rows[0].n).toBe(1)
   })
 
   it('a worker that is told to stop gives back what it cannot finish, and the next one takes it up at once', async () => {
     const commit = await shiplock.push('feature/slow', { '.shiplock.yaml': serviceFile({ static: 'sleep 4' }) })
-    await eventually('it runs', () => holds(`SELECT 1 FROM "Stage" s JOIN "Run" r ON r.id = s."runId" WHERE r."commit" = '${commit}' AND s.status = 'running'`))
+    await eventually('it runs', () =>
+      holds(
+        `SELECT 1 FROM "Stage" s JOIN "Run" r ON r.id = s."runId" WHERE r."commit" = '${commit}' AND s.status = 'running'`,
+      ),
+    )
     await worker.stop()
-    expect((await shiplock.runOf(commit)).stages[0]).toMatchObject({ status: 'queued', because: 'its worker was stopped' })
+    expect((await shiplock.runOf(commit)).stages[0]).toMatchObject({
+      status: 'queued',
+      because: 'its worker was stopped',
+    })
     worker = await shiplock.startWorker()
     expect((await shiplock.endedRun(commit)).status).toBe('succeeded')
   })
-
 })
 
 describe('the queue', () => {
@@ -66,13 +86,18 @@ describe('the queue', () => {
     const shiplock = await Shiplock.start({ worker: 'none' })
     try {
       const id = await shiplock.project()
-      await shiplock.record.pool.query(`UPDATE "Project" SET "forgeProjectId" = 1, "cloneUrl" = $2 WHERE id = $1`, [id, `${shiplock.forge.url}/team/hello.git`])
+      await shiplock.record.pool.query(`UPDATE "Project" SET "forgeProjectId" = 1, "cloneUrl" = $2 WHERE id = $1`, [
+        id,
+        `${shiplock.forge.url}/team/hello.git`,
+      ])
       await shiplock.startWorker()
       await eventually('it is connected', async () => (await shiplock.client.project(id)).status === 'connected')
       const commit = await shiplock.push('feature/queue', { '.shiplock.yaml': serviceFile({ static: 'sleep 1' }) })
       await eventually('it runs', async () => (await shiplock.runOf(commit)).stages.some((s) => s.status === 'running'))
       await shiplock.record.pool.query('TRUNCATE bullmq.bullmq_jobs CASCADE').catch(async () => {
-        const { rows } = await shiplock.record.pool.query<{ name: string }>(`SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'bullmq' AND table_name LIKE '%job%'`)
+        const { rows } = await shiplock.record.pool.query<{ name: string }>(
+          `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'bullmq' AND table_name LIKE '%job%'`,
+        )
         expect(rows.length).toBeGreaterThan(0)
         for (const { name } of rows) await shiplock.record.pool.query(`TRUNCATE bullmq."${name}" CASCADE`)
       })

@@ -1,6 +1,6 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { serviceFile, Shiplock } from '../given'
+import { Shiplock, serviceFile } from '../given'
 import { aRedis, type Redis } from '../redis'
 
 let redis: Redis
@@ -31,21 +31,37 @@ describe.each(['PostgreSQL', 'Redis'])('the line, with the queue on %s', (backen
     const commit = await shiplock.push('develop', { 'www/index.html': `${backend}\n` })
     const run = await shiplock.endedRun(commit)
     expect(run.because).toBe('')
-    expect(run.stages.map((s) => [s.name, s.status])).toEqual([['static', 'succeeded'], ['build', 'succeeded'], ['unit', 'succeeded']])
+    expect(run.stages.map((s) => [s.name, s.status])).toEqual([
+      ['static', 'succeeded'],
+      ['build', 'succeeded'],
+      ['unit', 'succeeded'],
+    ])
     const built = run.stages.find((s) => s.name === 'build')?.digest
     const place = await shiplock.deployed(commit)
     expect(place.running).toMatchObject({ observed: built, release: { digest: built } })
-    const containers = await new Docker().listContainers({ filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=deployment'] } })
+    const containers = await new Docker().listContainers({
+      filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=deployment'] },
+    })
     expect(containers.map((c) => c.ImageID)).toEqual([built])
     expect(await (await fetch(String(place.running.url))).text()).toBe(`${backend}\n`)
-    await shiplock.told(commit, { 'shiplock/static': 'success', 'shiplock/build': 'success', 'shiplock/unit': 'success' })
+    await shiplock.told(commit, {
+      'shiplock/static': 'success',
+      'shiplock/build': 'success',
+      'shiplock/unit': 'success',
+    })
   })
 
   it('the next push takes its place, and the old container goes', async () => {
-    const commit = await shiplock.push('develop', { 'www/index.html': 'next\n', '.shiplock.yaml': serviceFile({ replicas: 2 }) })
+    const commit = await shiplock.push('develop', {
+      'www/index.html': 'next\n',
+      '.shiplock.yaml': serviceFile({ replicas: 2 }),
+    })
     const place = await shiplock.deployed(commit)
     expect(await (await fetch(String(place.running.url))).text()).toBe('next\n')
-    const containers = await new Docker().listContainers({ all: true, filters: { label: [`shiplock.instance=${shiplock.instance}`] } })
+    const containers = await new Docker().listContainers({
+      all: true,
+      filters: { label: [`shiplock.instance=${shiplock.instance}`] },
+    })
     expect(containers).toHaveLength(2)
   })
 
@@ -53,7 +69,10 @@ describe.each(['PostgreSQL', 'Redis'])('the line, with the queue on %s', (backen
     const before = await shiplock.environment()
     const commit = await shiplock.push('develop', {})
     const run = await shiplock.endedRun(commit)
-    expect(run.stages.find((s) => s.name === 'build')).toMatchObject({ status: 'skipped', because: expect.stringContaining('same tree') })
+    expect(run.stages.find((s) => s.name === 'build')).toMatchObject({
+      status: 'skipped',
+      because: expect.stringContaining('same tree'),
+    })
     const promoted = await shiplock.promotionOf(run.id)
     expect(promoted.release.digest).toBe(before.running?.release.digest)
   })
@@ -77,7 +96,10 @@ describe.each(['PostgreSQL', 'Redis'])('the line, with the queue on %s', (backen
   })
 
   it('nothing of a step is left: no container, and no secret in any row', async () => {
-    const steps = await new Docker().listContainers({ all: true, filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=step'] } })
+    const steps = await new Docker().listContainers({
+      all: true,
+      filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=step'] },
+    })
     expect(steps).toEqual([])
     expect(await shiplock.rowsThatHold(shiplock.botToken)).toEqual([])
   })

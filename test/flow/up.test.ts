@@ -36,8 +36,21 @@ describe('Shiplock in one command, with nothing configured', () => {
     forge = await startForge({ dir: join(dir, 'forge') })
     await forge.addUser(mia)
     up = fork(join(ROOT, 'cli/up.ts'), ['--no-pages'], {
-      cwd: ROOT, execArgv: ['--import', 'tsx'], detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, DATABASE_URL: '', REDIS_URL: '', SHIPLOCK_STATE: join(dir, 'state'), PORT: '0', PUBLIC_URL: '', SHIPLOCK_ADMIN_PASSWORD: PASSWORD, DRAIN_SECONDS: '2', LOG_LEVEL: 'warn' },
+      cwd: ROOT,
+      execArgv: ['--import', 'tsx'],
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: {
+        ...process.env,
+        DATABASE_URL: '',
+        REDIS_URL: '',
+        SHIPLOCK_STATE: join(dir, 'state'),
+        PORT: '0',
+        PUBLIC_URL: '',
+        SHIPLOCK_ADMIN_PASSWORD: PASSWORD,
+        DRAIN_SECONDS: '2',
+        LOG_LEVEL: 'warn',
+      },
     })
     url = await new Promise((resolve, reject) => {
       up.once('message', (m: { ready: string }) => resolve(m.ready))
@@ -52,7 +65,8 @@ describe('Shiplock in one command, with nothing configured', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  const push = async (branch: string, files: Record<string, string>) => (await clone).pushFiles(branch, 'develop', files, 'Change')
+  const push = async (branch: string, files: Record<string, string>) =>
+    (await clone).pushFiles(branch, 'develop', files, 'Change')
   let clone: Promise<Clone>
   const ended = (commit: string) =>
     eventually('the run ends', async () => {
@@ -78,7 +92,9 @@ describe('Shiplock in one command, with nothing configured', () => {
     ['worker', 'worker/main.ts'],
   ])('%s is killed in mid-run: it comes back by itself, and the run ends right', async (name, script) => {
     const commit = await push(`feature/${name}`, { '.shiplock.yaml': serviceFile({ static: 'sleep 3' }) })
-    await eventually('it runs', async () => (await client.runs({})).items.some((r) => r.commit === commit && r.stages.some((s) => s.status === 'running')))
+    await eventually('it runs', async () =>
+      (await client.runs({})).items.some((r) => r.commit === commit && r.stages.some((s) => s.status === 'running')),
+    )
     const [victim] = childrenOf(up.pid, script)
     process.kill(Number(victim), 'SIGKILL')
     await eventually(`${name} is back`, async () => childrenOf(up.pid, script).some((pid) => pid !== victim))
@@ -92,7 +108,9 @@ describe('Shiplock in one command, with nothing configured', () => {
     const state = join(dir, 'state')
     await endOf(up, 'SIGTERM')
     expect(up.exitCode).toBe(0)
-    const left = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n').filter((line) => pids.includes(Number.parseInt(line, 10)) || line.includes(state))
+    const left = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => pids.includes(Number.parseInt(line, 10)) || line.includes(state))
     expect(left).toEqual([])
   })
 })

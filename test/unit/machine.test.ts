@@ -14,7 +14,8 @@ const FINAL = {
 
 describe('the state machines', () => {
   it.each(Object.entries(MACHINES))('%s: every arrow ends in a status of the same table', (_name, table) => {
-    for (const events of Object.values(table)) for (const to of Object.values(events)) expect(Object.keys(table)).toContain(to)
+    for (const events of Object.values(table))
+      for (const to of Object.values(events)) expect(Object.keys(table)).toContain(to)
   })
   it.each(Object.entries(MACHINES))('%s: no arrow leaves a final status, and every other has one', (name, table) => {
     expect(Object.keys(table).filter((s) => isFinal(table, s))).toEqual(FINAL[name as keyof typeof FINAL])

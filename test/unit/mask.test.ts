@@ -29,8 +29,14 @@ describe('secrets in a log', () => {
       expect(text).not.toContain(form)
     }
   })
-  it('byte by byte', () => expect(through([...Buffer.from(`a ${SECRET}${SECRET} b`)].map((b) => Buffer.from([b])))).toBe('a [masked][masked] b'))
-  it('the start of a secret that goes on differently is shown', () => expect(through([Buffer.from('glpat-Zx'), Buffer.from('nothing')])).toBe('glpat-Zxnothing'))
-  it('what is too short to be a secret is left alone', () => expect(through([Buffer.from('the cat sat')], ['cat'])).toBe('the cat sat'))
-  it('without secrets the bytes pass as they are', () => expect(through([Buffer.from([0xff, 0, 1])], [])).toBe(Buffer.from([0xff, 0, 1]).toString()))
+  it('byte by byte', () =>
+    expect(through([...Buffer.from(`a ${SECRET}${SECRET} b`)].map((b) => Buffer.from([b])))).toBe(
+      'a [masked][masked] b',
+    ))
+  it('the start of a secret that goes on differently is shown', () =>
+    expect(through([Buffer.from('glpat-Zx'), Buffer.from('nothing')])).toBe('glpat-Zxnothing'))
+  it('what is too short to be a secret is left alone', () =>
+    expect(through([Buffer.from('the cat sat')], ['cat'])).toBe('the cat sat'))
+  it('without secrets the bytes pass as they are', () =>
+    expect(through([Buffer.from([0xff, 0, 1])], [])).toBe(Buffer.from([0xff, 0, 1]).toString()))
 })

@@ -22,7 +22,11 @@ describe('work that throws', () => {
   it('is tried three times, then put aside for five minutes', () => {
     let now = 0
     const quarantine = new Quarantine(() => now)
-    expect([quarantine.threw('plan-1'), quarantine.threw('plan-1'), quarantine.threw('plan-1')]).toEqual([false, false, true])
+    expect([quarantine.threw('plan-1'), quarantine.threw('plan-1'), quarantine.threw('plan-1')]).toEqual([
+      false,
+      false,
+      true,
+    ])
     expect(quarantine.admits('plan-1')).toBe(false)
     expect(quarantine.admits('plan-2')).toBe(true)
     now = 300_001
@@ -40,7 +44,12 @@ describe('work that throws', () => {
 describe('the configuration of a worker', () => {
   it('tells every problem at once', () => {
     const read = readConfig({ NODE_ENV: 'test', REDIS_URL: 'http://x', WORKER_LANES: '0', PUBLIC_URL: 'nowhere' })
-    expect('problems' in read && read.problems.map((p) => p.split(':')[0])).toEqual(['DATABASE_URL', 'REDIS_URL', 'PUBLIC_URL', 'WORKER_LANES'])
+    expect('problems' in read && read.problems.map((p) => p.split(':')[0])).toEqual([
+      'DATABASE_URL',
+      'REDIS_URL',
+      'PUBLIC_URL',
+      'WORKER_LANES',
+    ])
   })
   it('an empty variable is one that was not set', () => {
     const read = readConfig({ NODE_ENV: 'test', DATABASE_URL: 'postgresql://x', REDIS_URL: '', WORKER_LANES: '' })

@@ -1,0 +1,42 @@
+// What planning a run comes to. Shapes only.
+import type { Commit } from './git'
+import type { BranchKind } from './gitflow'
+import type { Problem, ServiceFile } from './service-file'
+import type { StagePlan } from './stage-plan'
+
+/** What a run was planned to do; stored with it, so that what ran can be read for ever. */
+export interface Plan {
+  service: ServiceFile
+  /** The repository has no service file: the default pipeline was used, and the test environment is as far as it may go. */
+  templated: boolean
+  /** What is valid in the service file and not carried by this version. */
+  notes: Problem[]
+  /** Changes when the way of building changes: with the tree, it is what a release is known by. */
+  buildKey: string
+}
+
+/** A run that this worker has claimed for planning. */
+export interface PlanningRun {
+  id: number
+  projectId: number
+  branch: string
+  branchKind: BranchKind
+  commit: string
+  epoch: number
+  attempts: number
+  priority: number
+}
+
+/** What came of looking: a plan, or why there is none. */
+export type Answer =
+  | { kind: 'plan'; commit: Commit; plan: Plan; stages: StagePlan[]; release: KnownRelease | null }
+  | { kind: 'superseded'; because: string }
+  | { kind: 'canceled'; because: string }
+  | { kind: 'failed'; because: string; problems?: Problem[] }
+
+/** A release of the same tree, built the same way. */
+export interface KnownRelease {
+  id: number
+  digest: string
+  run: number
+}
