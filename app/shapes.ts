@@ -57,7 +57,13 @@ export const PromotionShape = z.object({
   because: z.string(),
   verdicts: z.array(z.object({ gate: z.string(), state: z.enum(['open', 'waiting', 'shut']), because: z.string() })),
   requestedBy: z.string(),
-  release: z.object({ id: z.number().int(), tag: z.string(), digest: z.string(), version: z.string(), commit: z.string() }),
+  release: z.object({
+    id: z.number().int(),
+    tag: z.string(),
+    digest: z.string(),
+    version: z.string(),
+    commit: z.string(),
+  }),
   run: z.number().int(),
   observed: z.string().nullable(),
   url: z.string().nullable(),
@@ -75,10 +81,14 @@ export const RunDetail = RunSummary.omit({ stages: true }).extend({
   stages: z.array(StageShape),
   promotions: z.array(PromotionShape),
   waiting: Waiting.nullable(),
-  problems: z.array(z.object({ line: z.number().int().nullable(), path: z.string(), message: z.string() })).describe('What is wrong with the service file'),
+  problems: z
+    .array(z.object({ line: z.number().int().nullable(), path: z.string(), message: z.string() }))
+    .describe('What is wrong with the service file'),
   templated: z.boolean().describe('True: the repository has no service file, the default pipeline was used'),
   deliveries: z.array(z.number().int()),
-  trail: z.array(z.object({ id: z.string(), at: z.iso.datetime(), kind: z.string(), actor: z.string(), because: z.string() })),
+  trail: z.array(
+    z.object({ id: z.string(), at: z.iso.datetime(), kind: z.string(), actor: z.string(), because: z.string() }),
+  ),
 })
 
 export const LogPage = z.object({
@@ -86,8 +96,13 @@ export const LogPage = z.object({
   text: z.string(),
   next: z.string().describe('Cursor: what comes after this text'),
   more: z.boolean().describe('True: there is more to read at once'),
-  attempt: z.number().int().describe('The attempt that wrote this; when it changes, what was read before belongs to an earlier one'),
-  gaps: z.array(z.object({ at: z.number().int(), bytes: z.number().int() })).describe('Bytes of output that were not kept, and where in the text'),
+  attempt: z
+    .number()
+    .int()
+    .describe('The attempt that wrote this; when it changes, what was read before belongs to an earlier one'),
+  gaps: z
+    .array(z.object({ at: z.number().int(), bytes: z.number().int() }))
+    .describe('Bytes of output that were not kept, and where in the text'),
 })
 
 export const EnvironmentShape = z.object({
@@ -95,7 +110,9 @@ export const EnvironmentShape = z.object({
   project: z.object({ id: z.number().int(), path: z.string() }),
   service: z.string().nullable(),
   start: z.string().describe('automatic | on-signoff | by-hand'),
-  running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() }).nullable().describe('The deployment it was last observed running'),
+  running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })
+    .nullable()
+    .describe('The deployment it was last observed running'),
   open: z.array(PromotionShape).describe('Promotions on their way, oldest first'),
   lastFailed: PromotionShape.nullable(),
 })

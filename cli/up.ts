@@ -26,7 +26,12 @@ if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
 const host = process.env.HOST || '127.0.0.1'
 const port = process.env.PORT === '0' ? await freePort(host) : Number(process.env.PORT || 8080)
 const env = {
-  ...process.env, ...(dev ? {} : { NODE_ENV: 'production' as const }), DATABASE_URL: databaseUrl, SHIPLOCK_STATE: state, HOST: host, PORT: String(port),
+  ...process.env,
+  ...(dev ? {} : { NODE_ENV: 'production' as const }),
+  DATABASE_URL: databaseUrl,
+  SHIPLOCK_STATE: state,
+  HOST: host,
+  PORT: String(port),
   PUBLIC_URL: process.env.PUBLIC_URL || `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
 }
 
@@ -34,7 +39,12 @@ const children = new Map<string, ChildProcess>()
 let stopping = false
 
 function start(name: string, script: string, arguments_: string[] = []): Promise<void> {
-  const child = fork(join(ROOT, script), arguments_, { cwd: ROOT, env, execArgv: ['--import', 'tsx'], stdio: 'inherit' })
+  const child = fork(join(ROOT, script), arguments_, {
+    cwd: ROOT,
+    env,
+    execArgv: ['--import', 'tsx'],
+    stdio: 'inherit',
+  })
   children.set(name, child)
   return new Promise((resolve, reject) => {
     let ready = false
@@ -71,7 +81,8 @@ function reloadOnChange() {
 
 const deaths = new Map<string, number[]>()
 function diedUnasked(name: string, script: string, arguments_: string[], code: number | null, signal: string | null) {
-  if (dev && code === 0) return void start(name, script, arguments_).catch((error: Error) => console.error(error.message))
+  if (dev && code === 0)
+    return void start(name, script, arguments_).catch((error: Error) => console.error(error.message))
   const recent = [...(deaths.get(name) ?? []), Date.now()].filter((t) => t > Date.now() - DEATHS_WITHIN_MS)
   deaths.set(name, recent)
   if (recent.length >= MOST_DEATHS) {
@@ -108,10 +119,14 @@ function ended(child: ChildProcess): Promise<void> {
 
 function freePort(on: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject).listen(0, on, () => {
-      const address = server.address()
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))))
-    })
+    const server = createServer()
+      .once('error', reject)
+      .listen(0, on, () => {
+        const address = server.address()
+        server.close(() =>
+          address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port')),
+        )
+      })
   })
 }
 
@@ -120,7 +135,14 @@ process.on('SIGINT', () => void stop(0))
 process.on('disconnect', () => void stop(0))
 
 try {
-  await Promise.all([start('web', 'app/_server/main.ts', process.argv.slice(2).filter((a) => a === '--dev' || a === '--no-pages')), start('worker', 'worker/main.ts')])
+  await Promise.all([
+    start(
+      'web',
+      'app/_server/main.ts',
+      process.argv.slice(2).filter((a) => a === '--dev' || a === '--no-pages'),
+    ),
+    start('worker', 'worker/main.ts'),
+  ])
   console.log(`Shiplock is up: ${env.PUBLIC_URL}`)
   process.send?.({ ready: env.PUBLIC_URL })
   if (dev) reloadOnChange()

@@ -17,7 +17,8 @@ export class Client {
       signal: AbortSignal.timeout(10_000),
     })
     const cookie = session.headers.get('set-cookie')?.split(';')[0]
-    if (!session.ok || cookie === undefined) throw new Error(`could not sign in: ${session.status} ${await session.text()}`)
+    if (!session.ok || cookie === undefined)
+      throw new Error(`could not sign in: ${session.status} ${await session.text()}`)
     const made = await fetch(`${url}/api/v1/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', origin: url, cookie },
@@ -31,7 +32,10 @@ export class Client {
   async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     })
@@ -39,7 +43,8 @@ export class Client {
     return (await answer.json()) as T
   }
 
-  connect = (request: { forge: 'gitlab'; forgeUrl: string; path: string; token: string }) => this.ask<ProjectShape>('POST', '/projects', request)
+  connect = (request: { forge: 'gitlab'; forgeUrl: string; path: string; token: string }) =>
+    this.ask<ProjectShape>('POST', '/projects', request)
   project = (id: number) => this.ask<ProjectShape>('GET', `/projects/${id}`)
   run = (id: number) => this.ask<RunDetail>('GET', `/runs/${id}`)
   runs = (query: Record<string, string>) => this.ask<PageOf<RunSummary>>('GET', `/runs?${new URLSearchParams(query)}`)

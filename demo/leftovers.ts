@@ -1,10 +1,10 @@
 // What a killed demo left behind: its database server, containers, networks and folder. A living demo's are not touched.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dockerEngine } from '../pipelines/engines/docker'
 import { TARGETS } from '../environments/targets/index'
+import { dockerEngine } from '../pipelines/engines/docker'
 import { instanceId } from '../prisma/seal'
 
 const PREFIX = 'shiplock-demo-'

@@ -26,7 +26,12 @@ export class Clone {
   }
 
   /** Makes a branch from another, changes a file, commits and pushes. @returns the commit */
-  async pushFeature(branch: string, from: string, change: { file: string; replace: string; by: string }, message: string): Promise<string> {
+  async pushFeature(
+    branch: string,
+    from: string,
+    change: { file: string; replace: string; by: string },
+    message: string,
+  ): Promise<string> {
     await this.git(['switch', '--quiet', '--create', branch, `origin/${from}`])
     const file = join(this.dir, change.file)
     const before = readFileSync(file, 'utf8')
@@ -37,7 +42,12 @@ export class Clone {
   }
 
   /** Writes files (null removes one), commits and pushes; the branch is made from `from` where it is not there. @returns the commit */
-  async pushFiles(branch: string, from: string, files: Readonly<Record<string, string | null>>, message: string): Promise<string> {
+  async pushFiles(
+    branch: string,
+    from: string,
+    files: Readonly<Record<string, string | null>>,
+    message: string,
+  ): Promise<string> {
     await this.git(['fetch', '--quiet', 'origin'])
     await this.git(['switch', '--quiet', '--force-create', branch, `origin/${from}`])
     for (const [name, text] of Object.entries(files)) {
@@ -60,7 +70,13 @@ export class Clone {
   async mergeAndPush(branch: string, into: string): Promise<string> {
     await this.git(['fetch', '--quiet', 'origin'])
     await this.git(['switch', '--quiet', into])
-    await this.git(['merge', '--quiet', '--no-ff', `--message=Merge branch '${branch}' into '${into}'`, `origin/${branch}`])
+    await this.git([
+      'merge',
+      '--quiet',
+      '--no-ff',
+      `--message=Merge branch '${branch}' into '${into}'`,
+      `origin/${branch}`,
+    ])
     return this.push(into)
   }
 
@@ -76,9 +92,18 @@ export class Clone {
       cwd,
       timeout: 60_000,
       env: {
-        NODE_ENV: 'production', PATH: process.env.PATH, HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0',
-        GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: `${username}@example.com`, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: `${username}@example.com`,
-        GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'http.extraHeader',
+        NODE_ENV: 'production',
+        PATH: process.env.PATH,
+        HOME: '/nonexistent',
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_TERMINAL_PROMPT: '0',
+        GIT_AUTHOR_NAME: name,
+        GIT_AUTHOR_EMAIL: `${username}@example.com`,
+        GIT_COMMITTER_NAME: name,
+        GIT_COMMITTER_EMAIL: `${username}@example.com`,
+        GIT_CONFIG_COUNT: '1',
+        GIT_CONFIG_KEY_0: 'http.extraHeader',
         GIT_CONFIG_VALUE_0: `Authorization: Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
       },
     })

@@ -1,8 +1,8 @@
 // Secrets at rest: sealed with HPKE (RFC 9180) to the worker's public key. The web process can seal and never open.
 
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() })
@@ -16,26 +16,34 @@ const FILES = {
 
 const bytes = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer
 
-/** Makes the key files where they are missing: `worker.key` for the worker alone, `worker.pub` and `intake.key` for web. */
+/**
+ * Makes the folder of keys where it is missing: `worker.key` is for workers alone, `worker.pub` and `intake.key` for web.
+ * All at once or not at all, so that two processes that start together end up with the same keys.
+ */
 export async function ensureKeys(dir: string) {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  if (!existsSync(join(dir, FILES.workerPrivate))) {
-    const pair = await suite.kem.generateKeyPair()
-    write(dir, FILES.workerPublic, Buffer.from(await suite.kem.serializePublicKey(pair.publicKey)))
-    write(dir, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
+  if (existsSync(join(dir, FILES.instance))) return
+  mkdirSync(dirname(dir), { recursive: true, mode: 0o755 })
+  const making = mkdtempSync(`${dir}.making-`)
+  const pair = await suite.kem.generateKeyPair()
+  write(making, FILES.workerPublic, Buffer.from(await suite.kem.serializePublicKey(pair.publicKey)))
+  write(making, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
+  write(making, FILES.intake, randomBytes(32))
+  writeFileSync(join(making, FILES.instance), `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
+  try {
+    renameSync(making, dir)
+  } catch (error) {
+    rmSync(making, { recursive: true })
+    // Another process was quicker, and its keys are in force.
+    if (!existsSync(join(dir, FILES.instance))) throw error
   }
-  if (!existsSync(join(dir, FILES.intake))) write(dir, FILES.intake, randomBytes(32))
-  if (!existsSync(join(dir, FILES.instance)))
-    writeFileSync(join(dir, FILES.instance), `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
+}
+
+function write(dir: string, name: string, key: Buffer) {
+  writeFileSync(join(dir, name), `${key.toString('base64')}\n`, { mode: 0o600 })
 }
 
 /** The name of this installation, 8 hex digits: a label on all it makes, so that several can share one engine. */
 export const instanceId = (dir: string) => readFileSync(join(dir, FILES.instance), 'utf8').trim()
-
-function write(dir: string, name: string, key: Buffer) {
-  writeFileSync(join(dir, name), `${key.toString('base64')}\n`, { mode: 0o600 })
-  chmodSync(join(dir, name), 0o600)
-}
 
 const read = (dir: string, name: string) => Buffer.from(readFileSync(join(dir, name), 'utf8').trim(), 'base64')
 

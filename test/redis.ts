@@ -15,7 +15,11 @@ export interface Redis {
 export async function aRedis(): Promise<Redis> {
   const dir = mkdtempSync(join(tmpdir(), 'shiplock-redis-'))
   const port = await deafPort()
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir], { stdio: 'ignore' })
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir],
+    { stdio: 'ignore' },
+  )
   await eventually('redis answers', () => answers(port), 10_000)
   return {
     url: `redis://127.0.0.1:${port}`,

@@ -4,7 +4,8 @@ import type { Context } from '../pipelines/context'
 import { dockerEngine } from '../pipelines/engines/docker'
 import { Leases } from '../pipelines/lease'
 import { openRecord } from '../prisma/client'
-import { instanceId } from '../prisma/seal'
+import { migrate } from '../prisma/migrate'
+import { ensureKeys, instanceId } from '../prisma/seal'
 import { readConfig } from './config'
 import { openDoorbell } from './queue'
 import { startWorker } from './worker'
@@ -17,6 +18,9 @@ if ('problems' in read) {
 }
 const { config } = read
 mkdirSync(config.cache, { recursive: true, mode: 0o700 })
+// Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
+await ensureKeys(config.keys)
+await migrate(config.DATABASE_URL)
 const instance = instanceId(config.keys)
 const record = openRecord(config.DATABASE_URL, { max: 10, name: `shiplock worker ${config.WORKER_NAME}` })
 const stopNow = new AbortController()

@@ -2,12 +2,14 @@ import type { Context } from '../pipelines/context'
 import { Ear } from './ear'
 import { DUE, JOBS, type JobName, type Lane, rungBy } from './jobs'
 import { sweepOrphans } from './orphans'
+import { prune } from './prune'
 import type { Doorbell } from './queue'
 import { Quarantine } from './settle'
 
 const SWEEP_MS = 1_000
 const HEARTBEAT_MS = 3_000
 const ORPHANS_MS = 15_000
+const PRUNE_MS = 600_000
 const REPORT_DEBOUNCE_MS = 20
 
 export interface RunningWorker {
@@ -63,6 +65,7 @@ export async function startWorker(
   const timers = [
     every(SWEEP_MS, () => ringDue(DUE), complain),
     every(HEARTBEAT_MS, () => beat(context), complain),
+    every(PRUNE_MS, () => prune(context.record), complain),
     every(
       ORPHANS_MS,
       () => sweepOrphans(context),

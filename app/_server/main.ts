@@ -1,5 +1,7 @@
 // The composition root of the web process.
 import { openRecord } from '../../prisma/client'
+import { migrate } from '../../prisma/migrate'
+import { ensureKeys } from '../../prisma/seal'
 import { ensureFirstAdmin } from './accounts'
 import { readConfig, type WebConfig } from './config'
 import { startingEnvironments } from './environments'
@@ -11,6 +13,9 @@ Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_
 
 async function main(config: WebConfig) {
   const environments = startingEnvironments()
+  // Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
+  await ensureKeys(config.keys)
+  await migrate(config.databaseUrl)
   const record = openRecord(config.databaseUrl, { max: config.databasePool, name: 'shiplock web' })
   const first = await ensureFirstAdmin(record, config.adminPassword)
   if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)

@@ -26,7 +26,8 @@ export interface WebhookOptions {
   publicUrl: string
 }
 
-const complain = (reply: FastifyReply, status: number, code: string, message: string) => reply.code(status).send({ error: { code, message } })
+const complain = (reply: FastifyReply, status: number, code: string, message: string) =>
+  reply.code(status).send({ error: { code, message } })
 
 /** POST /webhooks/<hook>: 202 with the run's address, 200 with the reason where there is nothing to do, 401, 404, 413, 503. */
 export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
@@ -37,7 +38,13 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
   app.addHook('onRequest', async (request, reply) => {
     const { hook: name } = request.params as { hook: string }
     const hook = HOOK.test(name) ? await find(name) : null
-    if (hook === null) return complain(reply, 404, 'not.found', 'There is no such webhook here. Copy its address from the project\'s page.')
+    if (hook === null)
+      return complain(
+        reply,
+        404,
+        'not.found',
+        "There is no such webhook here. Copy its address from the project's page.",
+      )
     if (!hook.intake.hasSecret(request.headers)) {
       // The rest of the request is not read: whoever sends it has shown no right to be listened to.
       reply.header('connection', 'close')
@@ -45,7 +52,9 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
     }
     ;(request as HookRequest).shiplockHook = hook
   })
-  app.post('/webhooks/:hook', { bodyLimit: MAX_BODY }, (request, reply) => receive(request as HookRequest, reply, options))
+  app.post('/webhooks/:hook', { bodyLimit: MAX_BODY }, (request, reply) =>
+    receive(request as HookRequest, reply, options),
+  )
 }
 
 type HookRequest = FastifyRequest & { shiplockHook: Hook }
@@ -55,13 +64,26 @@ async function receive(request: HookRequest, reply: FastifyReply, options: Webho
   const { hook: name } = request.params as { hook: string }
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
   if (!intake.verify(request.headers, body, { ...hookSecrets(options.keys, name), signed }, Date.now())) {
-    return complain(reply, 401, 'not.signed.in', signed ? 'The signature is wrong, or its time is not within five minutes of ours.' : 'The secret token or signature is wrong.')
+    return complain(
+      reply,
+      401,
+      'not.signed.in',
+      signed
+        ? 'The signature is wrong, or its time is not within five minutes of ours.'
+        : 'The secret token or signature is wrong.',
+    )
   }
   const stored = await acceptDelivery(options.record, {
-    owner, body, key: intake.deliveryKey(request.headers), event: intake.eventName(request.headers), parsed: intake.parse(request.headers, body),
+    owner,
+    body,
+    key: intake.deliveryKey(request.headers),
+    event: intake.eventName(request.headers),
+    parsed: intake.parse(request.headers, body),
   })
   const run = stored.run === null ? {} : { run: stored.run, url: `${options.publicUrl}/runs/${stored.run}` }
-  return reply.code(stored.decision === 'accepted' ? 202 : 200).send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
+  return reply
+    .code(stored.decision === 'accepted' ? 202 : 200)
+    .send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
 }
 
 function hookFinder(record: RecordHandle) {
@@ -69,9 +91,15 @@ function hookFinder(record: RecordHandle) {
   return async (name: string): Promise<Hook | null> => {
     const remembered = known.get(name)
     if (remembered !== undefined && remembered.until > performance.now()) return remembered.hook
-    const row = await record.db.project.findUnique({ where: { hook: name }, select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true } })
+    const row = await record.db.project.findUnique({
+      where: { hook: name },
+      select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true },
+    })
     const intake = row === null ? undefined : INTAKES[row.forge]
-    const hook = row === null || intake === undefined ? null : { owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId }, intake, signed: row.hookSigned }
+    const hook =
+      row === null || intake === undefined
+        ? null
+        : { owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId }, intake, signed: row.hookSigned }
     if (known.size >= MOST_REMEMBERED) known.clear()
     known.set(name, { hook, until: performance.now() + BELIEVED_MS })
     return hook

@@ -69,3 +69,16 @@ export async function removeInstance(api: DockerApi, instance: string): Promise<
     }
   }
 }
+
+/** The images that an instance built, by their label. One that a container still uses is left. */
+export async function removeImages(api: DockerApi, instance: string): Promise<void> {
+  const query = { all: false, filters: { label: [`shiplock.instance=${instance}`] } }
+  const found = await api.json<{ Id: string }[]>({ method: 'GET', path: '/images/json', query })
+  for (const { Id } of found) {
+    await api
+      .text({ method: 'DELETE', path: `/images/${Id}`, query: { force: true }, deadlineMs: REMOVE_MS })
+      .catch((error: unknown) => {
+        if (!hasStatus(error, 404, 409)) throw error
+      })
+  }
+}

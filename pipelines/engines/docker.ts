@@ -3,7 +3,7 @@ import { buildImage } from './docker-build'
 import { findImage, tagImage } from './docker-image'
 import { stepNetworks } from './docker-network'
 import { runStep } from './docker-step'
-import { findSteps, removeAllOf, removeInstance, removeStep } from './docker-sweep'
+import { findSteps, removeAllOf, removeImages, removeInstance, removeStep } from './docker-sweep'
 import type { Engine } from './engine'
 
 const READY_MS = 10_000
@@ -45,6 +45,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
     async removeAll(instance) {
       networks.forget(instance)
       await removeInstance(api, instance)
+      await removeImages(api, instance)
     },
   }
 }

@@ -74,7 +74,7 @@ export interface Engine {
   tag(digest: string, name: string): Promise<void>
   /** Builds. `signal` aborts it: then the verdict is ok: false, "canceled". */
   build(order: BuildOrder, log: Log, signal: AbortSignal): Promise<BuildVerdict>
-  /** Runs the commands in one container without privileges, and removes it. */
+  /** Runs the commands in one container without privileges, and removes it. A digest that is not in the store: image.missing. */
   run(order: StepOrder, log: Log, signal: AbortSignal): Promise<Verdict>
   /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
   cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
@@ -82,6 +82,6 @@ export interface Engine {
   list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
   /** Removes one by id; absent is fine. */
   remove(id: string): Promise<void>
-  /** Removes everything of this instance that steps left: containers and the steps' network. Deployments stay. */
+  /** Removes all that this instance made: step containers, their network, its images. Deployments stay, and what they run. */
   removeAll(instance: string): Promise<void>
 }
