@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listDeliveries } from '../../app/deliveries/read'
+import { readBoard, readEnvironment } from '../../app/environments/read'
+import { listProjects } from '../../app/projects/read'
+import { listRuns, readRun, runFilters } from '../../app/runs/read'
+import { openRecord, type RecordHandle } from '../../prisma/client'
+import { DUE, JOB_NAMES, JOBS } from '../../worker/jobs'
+import { freshDatabase } from '../database'
+
+const RUNS = 30_000
+/** Rows that a page or a sweep may read from a table in sequence; far below what any big table holds. */
+const FEW = 500
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let record: RecordHandle
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  record = openRecord(database.url, { max: 1 })
+  const { pool } = record
+  await pool.query(`
+    INSERT INTO "Project" (forge, "forgeUrl", path, name, "tokenSealed", hook, "hookSealed", "createdBy", status)
+    SELECT 'gitlab', 'https://gitlab.example.com', 'team/service-' || n, 'service-' || n, '', 'hook-' || n, '', 'account:1', 'connected' FROM generate_series(1, 20) n`)
+  await pool.query(
+    `INSERT INTO "Environment" ("projectId", name, position, policy) SELECT id, 'test', 0, '{"start":"automatic","target":{"kind":"docker"}}' FROM "Project"`,
+  )
+  await pool.query(`
+    INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, status, "goesTo", "movedOnAt", "startedAt", "finishedAt")
+    SELECT 1 + n % 20, 'k' || n, 'service-' || (1 + n % 20), CASE WHEN n % 3 = 0 THEN 'develop' ELSE 'feature/' || n END, 'develop', md5(n::text) || '00000000', '', 'Change ' || n,
+      CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'succeeded' END, NULL, now(), now(), now() FROM generate_series(1, ${RUNS}) n`)
+  await pool.query(`
+    INSERT INTO "Stage" ("runId", name, position, status, definition, "startedAt", "finishedAt")
+    SELECT r.id, s.name, s.position, 'succeeded', '{"kind":"step","image":"x","run":["x"],"env":{},"limits":{}}', now(), now()
+    FROM "Run" r, (VALUES ('static', 0), ('build', 1), ('unit', 2)) s(name, position)`)
+  await pool.query(`
+    INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
+    SELECT "projectId", service, 't' || id, 'b', 'sha256:' || id, 'x', '1.0', 'V' || id, "commit", branch, '{}' FROM "Run" WHERE branch = 'develop'`)
+  await pool.query(`
+    INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", status, "requestedBy", "deployedAt")
+    SELECT e.id, l.id, substr(l.tree, 2)::int, CASE WHEN l.id % 7 = 0 THEN 'failed' ELSE 'deployed' END, 'x', now() FROM "Release" l JOIN "Environment" e ON e."projectId" = l."projectId"`)
+  await pool.query(
+    `INSERT INTO "Delivery" ("projectId", key, event, decision, because, "runId", bytes, body) SELECT "projectId", 'd' || id, 'Push Hook', 'accepted', 'a push', id, 10, 'x' FROM "Run"`,
+  )
+  await pool.query(
+    `INSERT INTO "Report" ("projectId", "runId", name, wanted, sent, "dueAt") SELECT "projectId", id, 'static', 'success', 'success', NULL FROM "Run"`,
+  )
+  await pool.query(`
+    INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after)
+    SELECT 'run.pass', 'worker:w', 'worker w', "projectId", 'run', id, id, status FROM "Run"`)
+  await pool.query('VACUUM ANALYZE')
+})
+afterAll(async () => {
+  await record?.close()
+  await database?.drop()
+})
+
+/** Rows read in sequence from each big table while `work` ran on the only connection. */
+async function readInSequence(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const counts = async () => {
+    await record.pool.query('SELECT pg_stat_force_next_flush()')
+    const { rows } = await record.pool.query<{ relname: string; n: string }>(
+      'SELECT relname, seq_tup_read AS n FROM pg_stat_user_tables',
+    )
+    return new Map(rows.map((r) => [r.relname, Number(r.n)]))
+  }
+  const before = await counts()
+  await work()
+  const after = await counts()
+  return Object.fromEntries(
+    [...after].map(([name, n]) => [name, n - (before.get(name) ?? 0)] as const).filter(([, n]) => n > FEW),
+  )
+}
+
+describe(`with ${RUNS.toLocaleString('en')} runs, nothing reads a table from end to end`, () => {
+  it.each(JOB_NAMES.map((name) => [name]))('what is due for %s', async (name) => {
+    expect(await readInSequence(() => record.pool.query(`${JOBS[name].due} LIMIT 50`))).toEqual({})
+  })
+  it('and a question that has no index is noticed', async () => {
+    const noticed = await readInSequence(() => record.pool.query(`SELECT 1 FROM "Run" WHERE title = 'no such title'`))
+    expect(noticed).toEqual({ Run: RUNS })
+  })
+  it('the whole sweep', async () => expect(await readInSequence(() => record.pool.query(DUE))).toEqual({}))
+  it.each<[string, () => Promise<unknown>]>([
+    ['the newest runs', () => listRuns(record, {})],
+    ['an old page of runs', () => listRuns(record, { after: '1000' })],
+    ['runs of a service', () => listRuns(record, { service: 'service-3' })],
+    ['runs of a branch', () => listRuns(record, { branch: 'develop' })],
+    ['failed runs', () => listRuns(record, { status: 'failed' })],
+    ['runs of a status that none has', () => listRuns(record, { status: 'errored' })],
+    ['runs of a project', () => listRuns(record, { project: 3 })],
+    ['one run with all of it', () => readRun(record, 12_345)],
+    ['the choices of the filters', () => runFilters(record)],
+    ['the board', () => readBoard(record)],
+    ['an environment', () => readEnvironment(record, 'test')],
+    ['the inbox', () => listDeliveries(record, {})],
+    ['the projects', () => listProjects(record, {})],
+  ])('%s', async (_what, read) => expect(await readInSequence(read)).toEqual({}))
+})
