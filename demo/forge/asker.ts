@@ -36,7 +36,14 @@ export function page<T>(request: FastifyRequest, reply: FastifyReply, all: T[]):
   const number = Math.max(1, Number(query.page ?? 1))
   const pages = Math.max(1, Math.ceil(all.length / size))
   const next = number < pages ? number + 1 : null
-  reply.headers({ 'x-total': all.length, 'x-total-pages': pages, 'x-page': number, 'x-per-page': size, 'x-next-page': next ?? '', 'x-prev-page': number > 1 ? number - 1 : '' })
+  reply.headers({
+    'x-total': all.length,
+    'x-total-pages': pages,
+    'x-page': number,
+    'x-per-page': size,
+    'x-next-page': next ?? '',
+    'x-prev-page': number > 1 ? number - 1 : '',
+  })
   if (next !== null) {
     const url = new URL(request.url, 'http://forge')
     url.searchParams.set('page', String(next))

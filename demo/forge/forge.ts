@@ -1,6 +1,7 @@
 // The demo forge: a stand-in for GitLab 19 in demo and tests, on real bare repositories and real git.
-import { join } from 'node:path'
+
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import fastify, { type FastifyInstance } from 'fastify'
 import { api } from './api'
 import { no, userOf } from './asker'
@@ -18,9 +19,18 @@ const CLOSE_MS = 5_000
 
 export interface DemoForge {
   url: string
-  addUser(person: { username: string; name: string; password: string; admin?: boolean }): Promise<{ id: number; token: string }>
+  addUser(person: {
+    username: string
+    name: string
+    password: string
+    admin?: boolean
+  }): Promise<{ id: number; token: string }>
   /** `members`: access level by user name (30 Developer, 40 Maintainer). `seed`: a folder whose files are the first commit on master and develop. */
-  addProject(project: { path: string; members: Record<string, number>; seed?: string }): Promise<{ id: number; dir: string }>
+  addProject(project: {
+    path: string
+    members: Record<string, number>
+    seed?: string
+  }): Promise<{ id: number; dir: string }>
   misbehave(orders: Orders): void
   /** What was sent, oldest first; the last thousand. */
   readonly deliveries: readonly Sent[]
@@ -29,16 +39,30 @@ export interface DemoForge {
   close(): Promise<void>
 }
 
-export async function startForge(options: { dir: string; port?: number; host?: string; signing?: boolean }): Promise<DemoForge> {
+export async function startForge(options: {
+  dir: string
+  port?: number
+  host?: string
+  signing?: boolean
+}): Promise<DemoForge> {
   const mischief = new Mischief()
   let last = 0
   const world: World = {
-    url: '', people: new People(), projects: [], hooks: new Map(), statuses: new Map(), mischief, signing: options.signing ?? true,
-    sender: new Sender(() => world.url, mischief), nextId: () => ++last,
+    url: '',
+    people: new People(),
+    projects: [],
+    hooks: new Map(),
+    statuses: new Map(),
+    mischief,
+    signing: options.signing ?? true,
+    sender: new Sender(() => world.url, mischief),
+    nextId: () => ++last,
   }
   // Percent-encoded slashes stay inside one segment: `group%2Fname` is one id, as on GitLab.
   const app = fastify({ bodyLimit: MAX_BODY, forceCloseConnections: true, routerOptions: { maxParamLength: 1000 } })
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))))
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+  )
   misbehaving(app, world)
   await app.register(async (scope) => api(scope, world), { prefix: '/api/v4' })
   app.post('/demo/misbehave', async (request, reply) => {
@@ -64,11 +88,20 @@ export async function startForge(options: { dir: string; port?: number; host?: s
   }
 }
 
-async function addProject(world: World, dir: string, wanted: { path: string; members: Record<string, number>; seed?: string }) {
+async function addProject(
+  world: World,
+  dir: string,
+  wanted: { path: string; members: Record<string, number>; seed?: string },
+) {
   if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)+$/.test(wanted.path)) throw new Error(`not a path of a project: ${wanted.path}`)
   if (world.projects.some((p) => p.path === wanted.path)) throw new Error(`there is a project ${wanted.path} already`)
   const project: Project = {
-    id: world.projects.length + 1, path: wanted.path, name: wanted.path.split('/').at(-1) ?? wanted.path, defaultBranch: 'master', members: { ...wanted.members }, dir: join(dir, `${wanted.path}.git`),
+    id: world.projects.length + 1,
+    path: wanted.path,
+    name: wanted.path.split('/').at(-1) ?? wanted.path,
+    defaultBranch: 'master',
+    members: { ...wanted.members },
+    dir: join(dir, `${wanted.path}.git`),
   }
   await makeRepository(project.dir, wanted.seed)
   world.projects.push(project)
@@ -90,7 +123,10 @@ function misbehaving(app: FastifyInstance, world: World) {
     const order = world.mischief.befalls(request.method, request.url)
     if (order === null) return
     if (order.retryAfter !== undefined) reply.header('retry-after', order.retryAfter)
-    return reply.code(order.status).type('text/plain').send(order.status === 429 ? 'Retry later\n' : 'GitLab is not responding\n')
+    return reply
+      .code(order.status)
+      .type('text/plain')
+      .send(order.status === 429 ? 'Retry later\n' : 'GitLab is not responding\n')
   })
 }
 
@@ -102,18 +138,26 @@ function gitRoutes(app: FastifyInstance, world: World, root: string) {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null)) // the body streams to git as it is
   const pushes = new Map<number, Promise<void>>()
   app.route({
-    method: ['GET', 'POST'], url: '/*',
+    method: ['GET', 'POST'],
+    url: '/*',
     handler: async (request, reply) => {
       const url = new URL(request.url, 'http://forge')
       const match = GIT_PATH.exec(url.pathname)
       if (match === null) return page(world, url.pathname, reply)
       const user = world.people.byBasic(request.headers.authorization)
-      if (user === null) return reply.code(401).header('www-authenticate', 'Basic realm="GitLab"').type('text/plain').send('HTTP Basic: Access denied\n')
+      if (user === null)
+        return reply
+          .code(401)
+          .header('www-authenticate', 'Basic realm="GitLab"')
+          .type('text/plain')
+          .send('HTTP Basic: Access denied\n')
       const project = world.projects.find((p) => p.path === decodeURIComponent(match[1] ?? ''))
       const level = project === undefined ? 0 : user.admin ? 50 : (project.members[user.username] ?? 0)
-      if (project === undefined || level === 0) return reply.code(404).type('text/plain').send('The project you were looking for could not be found.\n')
+      if (project === undefined || level === 0)
+        return reply.code(404).type('text/plain').send('The project you were looking for could not be found.\n')
       const writes = match[2] === '/git-receive-pack' || url.searchParams.get('service') === 'git-receive-pack'
-      if (writes && level < DEVELOPER) return reply.code(403).type('text/plain').send('You are not allowed to push code to this project.\n')
+      if (writes && level < DEVELOPER)
+        return reply.code(403).type('text/plain').send('You are not allowed to push code to this project.\n')
       reply.hijack()
       const ask = { root, path: `/${project.path}.git${match[2]}`, query: url.search.slice(1), username: user.username }
       if (match[2] !== '/git-receive-pack') return serveGit(request.raw, reply.raw, ask)
@@ -141,7 +185,11 @@ async function page(world: World, path: string, reply: Reply) {
   const [projectPath = '', rest] = decodeURIComponent(path).slice(1).split('/-/commit/')
   const project = world.projects.find((p) => p.path === projectPath)
   const sha = project === undefined || rest === undefined ? null : await resolve(project.dir, rest)
-  if (project === undefined || (rest !== undefined && sha === null)) return reply.code(404).type('text/plain').send('404: there is no such page\n')
-  const statuses = (of: string) => (world.statuses.get(project.id) ?? []).filter((row) => row.sha === of && !row.retried)
-  return reply.type('text/html').send(sha === null ? await projectPage(project, world.url, statuses) : await commitPage(project, sha, statuses))
+  if (project === undefined || (rest !== undefined && sha === null))
+    return reply.code(404).type('text/plain').send('404: there is no such page\n')
+  const statuses = (of: string) =>
+    (world.statuses.get(project.id) ?? []).filter((row) => row.sha === of && !row.retried)
+  return reply
+    .type('text/html')
+    .send(sha === null ? await projectPage(project, world.url, statuses) : await commitPage(project, sha, statuses))
 }

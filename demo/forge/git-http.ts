@@ -21,9 +21,17 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
     stdio: ['pipe', 'pipe', 'ignore'],
     timeout: DEADLINE_MS,
     env: {
-      ...GIT_ENV, GIT_PROJECT_ROOT: ask.root, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: ask.path, QUERY_STRING: ask.query, REMOTE_USER: ask.username, REMOTE_ADDR: '127.0.0.1',
-      REQUEST_METHOD: request.method ?? 'GET', CONTENT_TYPE: request.headers['content-type'] ?? '',
-      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '', GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+      ...GIT_ENV,
+      GIT_PROJECT_ROOT: ask.root,
+      GIT_HTTP_EXPORT_ALL: '1',
+      PATH_INFO: ask.path,
+      QUERY_STRING: ask.query,
+      REMOTE_USER: ask.username,
+      REMOTE_ADDR: '127.0.0.1',
+      REQUEST_METHOD: request.method ?? 'GET',
+      CONTENT_TYPE: request.headers['content-type'] ?? '',
+      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
+      GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
     },
   })
   backend.stdin.on('error', () => {}) // it may answer before it has read everything
@@ -65,7 +73,12 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
 }
 
 function writeHead(response: ServerResponse, head: string) {
-  const lines = head.split('\r\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()])
+  const lines = head
+    .split('\r\n')
+    .map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()])
   const status = lines.find(([name]) => name.toLowerCase() === 'status')?.[1] ?? '200'
-  response.writeHead(Number.parseInt(status, 10), Object.fromEntries(lines.filter(([name]) => name.toLowerCase() !== 'status')))
+  response.writeHead(
+    Number.parseInt(status, 10),
+    Object.fromEntries(lines.filter(([name]) => name.toLowerCase() !== 'status')),
+  )
 }

@@ -21,7 +21,8 @@ export class People {
   private readonly users: User[] = []
 
   add(person: { username: string; name: string; password: string; admin?: boolean }): { id: number; token: string } {
-    if (this.users.some((u) => u.username === person.username)) throw new Error(`there is a user ${person.username} already`)
+    if (this.users.some((u) => u.username === person.username))
+      throw new Error(`there is a user ${person.username} already`)
     const token = `glpat-${randomBytes(18).toString('base64url')}`
     const id = this.users.length + 1
     const { username, name, admin = false, password } = person
@@ -36,7 +37,10 @@ export class People {
   /** By access token; every token is compared, whichever fits. */
   byToken(token: string): User | null {
     const wanted = hash(token)
-    return this.users.reduce<User | null>((found, user) => (timingSafeEqual(user.tokenHash, wanted) ? user : found), null)
+    return this.users.reduce<User | null>(
+      (found, user) => (timingSafeEqual(user.tokenHash, wanted) ? user : found),
+      null,
+    )
   }
 
   /** As git sends it: user and password, or any user name with an access token as the password. */

@@ -29,8 +29,17 @@ export interface CommitFacts {
 
 /** What git runs with: nothing of this machine's own configuration. */
 export const GIT_ENV = {
-  NODE_ENV: 'production' as const, PATH: process.env.PATH, HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C',
-  GIT_AUTHOR_NAME: 'Demo', GIT_AUTHOR_EMAIL: 'demo@example.com', GIT_COMMITTER_NAME: 'Demo', GIT_COMMITTER_EMAIL: 'demo@example.com',
+  NODE_ENV: 'production' as const,
+  PATH: process.env.PATH,
+  HOME: '/nonexistent',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_TERMINAL_PROMPT: '0',
+  LC_ALL: 'C',
+  GIT_AUTHOR_NAME: 'Demo',
+  GIT_AUTHOR_EMAIL: 'demo@example.com',
+  GIT_COMMITTER_NAME: 'Demo',
+  GIT_COMMITTER_EMAIL: 'demo@example.com',
 }
 
 export async function git(cwd: string, args: string[]): Promise<string> {
@@ -73,7 +82,12 @@ export async function makeRepository(dir: string, seed?: string) {
 /** Full names of branches and tags, and what they point at. */
 export async function readRefs(dir: string): Promise<Map<string, string>> {
   const out = await git(dir, ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'])
-  return new Map(out.split('\n').filter(Boolean).map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]))
+  return new Map(
+    out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]),
+  )
 }
 
 const FORMAT = '%H%x00%s%x00%B%x00%an%x00%ae%x00%aI%x00%P%x01'
@@ -81,17 +95,26 @@ const FORMAT = '%H%x00%s%x00%B%x00%an%x00%ae%x00%aI%x00%P%x01'
 /** Commits, newest first. `revision` is a checked hash or full ref name, or a range of such. */
 export async function log(dir: string, revision: string, most: number): Promise<CommitFacts[]> {
   const out = await git(dir, ['log', `--max-count=${most}`, `--format=${FORMAT}`, '--end-of-options', revision])
-  return out.split('\u0001').map((c) => c.trimStart()).filter(Boolean).map((entry) => {
-    const [id = '', title = '', message = '', authorName = '', authorEmail = '', at = '', parents = ''] = entry.split('\0')
-    return { id, title, message, authorName, authorEmail, at, parents: parents.split(' ').filter(Boolean) }
-  })
+  return out
+    .split('\u0001')
+    .map((c) => c.trimStart())
+    .filter(Boolean)
+    .map((entry) => {
+      const [id = '', title = '', message = '', authorName = '', authorEmail = '', at = '', parents = ''] =
+        entry.split('\0')
+      return { id, title, message, authorName, authorEmail, at, parents: parents.split(' ').filter(Boolean) }
+    })
 }
 
 /** The commit that a hash, branch or tag names; null where there is none. */
 export async function resolve(dir: string, name: string): Promise<string | null> {
   if (name.startsWith('-') || /[\s~^:?*[\\]|\.\./.test(name)) return null
-  for (const candidate of /^[0-9a-f]{7,64}$/.test(name) ? [name] : [`refs/heads/${name}`, `refs/tags/${name}`, ...(name === 'HEAD' ? ['HEAD'] : [])]) {
-    const out = await git(dir, ['rev-parse', '--quiet', '--verify', '--end-of-options', `${candidate}^{commit}`]).catch(() => '') // not there: the next
+  for (const candidate of /^[0-9a-f]{7,64}$/.test(name)
+    ? [name]
+    : [`refs/heads/${name}`, `refs/tags/${name}`, ...(name === 'HEAD' ? ['HEAD'] : [])]) {
+    const out = await git(dir, ['rev-parse', '--quiet', '--verify', '--end-of-options', `${candidate}^{commit}`]).catch(
+      () => '',
+    ) // not there: the next
     if (out.trim() !== '') return out.trim()
   }
   return null

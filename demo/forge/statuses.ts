@@ -91,12 +91,7 @@ const pipelineOf = (rows: readonly CommitStatus[], wanted: WantedStatus): number
   return known[0]?.pipelineId ?? 1 + rows.reduce((highest, row) => Math.max(highest, row.pipelineId), 0)
 }
 
-const newRow = (
-  rows: readonly CommitStatus[],
-  wanted: WantedStatus,
-  pipelineId: number,
-  now: string,
-): CommitStatus => {
+const newRow = (rows: readonly CommitStatus[], wanted: WantedStatus, pipelineId: number, now: string): CommitStatus => {
   const row: CommitStatus = {
     id: (rows.at(-1)?.id ?? 0) + 1,
     sha: wanted.sha,

@@ -46,7 +46,8 @@ export class Sender {
     const body = JSON.stringify(payload)
     const { duplicate = 0, delayMs = 0, reorder = false } = this.mischief.orders.webhooks ?? {}
     const go = () => {
-      for (let copy = 0; copy <= duplicate; copy++) this.track(this.later(delayMs).then(() => this.deliver(hook, event, body, key)))
+      for (let copy = 0; copy <= duplicate; copy++)
+        this.track(this.later(delayMs).then(() => this.deliver(hook, event, body, key)))
     }
     if (!reorder) return go()
     // Reordered: the newer goes first; an event with no successor goes after a moment all the same.
@@ -66,7 +67,8 @@ export class Sender {
     for (const go of held) go()
   }
 
-  private later = (ms: number) => (ms === 0 ? Promise.resolve() : new Promise<void>((resolve) => setTimeout(resolve, ms).unref()))
+  private later = (ms: number) =>
+    ms === 0 ? Promise.resolve() : new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
 
   /** What `idle` waits for. */
   track(work: Promise<unknown>) {
@@ -75,11 +77,25 @@ export class Sender {
   }
 
   private async deliver(hook: Hook, event: string, body: string, key: string) {
-    const sent: Sent = { id: ++this.last, hookId: hook.id, key, event, body, at: new Date().toISOString(), status: 'failed' }
+    const sent: Sent = {
+      id: ++this.last,
+      hookId: hook.id,
+      key,
+      event,
+      body,
+      at: new Date().toISOString(),
+      status: 'failed',
+    }
     this.sent.push(sent)
     if (this.sent.length > MOST_REMEMBERED) this.sent.shift()
     try {
-      const answer = await fetch(hook.url, { method: 'POST', body, headers: this.headers(hook, event, body, key), redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
+      const answer = await fetch(hook.url, {
+        method: 'POST',
+        body,
+        headers: this.headers(hook, event, body, key),
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
       sent.status = answer.status
       await answer.arrayBuffer()
     } catch (error) {
@@ -91,10 +107,21 @@ export class Sender {
   private headers(hook: Hook, event: string, body: string, key: string): Record<string, string> {
     const at = String(Math.floor(Date.now() / 1000))
     return {
-      'Content-Type': 'application/json', 'User-Agent': 'GitLab/19.3.0', 'X-Gitlab-Event': event, 'X-Gitlab-Instance': this.instance(),
-      'X-Gitlab-Webhook-UUID': randomUUID(), 'X-Gitlab-Event-UUID': randomUUID(), 'Idempotency-Key': key, 'webhook-id': key, 'webhook-timestamp': at,
+      'Content-Type': 'application/json',
+      'User-Agent': 'GitLab/19.3.0',
+      'X-Gitlab-Event': event,
+      'X-Gitlab-Instance': this.instance(),
+      'X-Gitlab-Webhook-UUID': randomUUID(),
+      'X-Gitlab-Event-UUID': randomUUID(),
+      'Idempotency-Key': key,
+      'webhook-id': key,
+      'webhook-timestamp': at,
       ...(hook.token === null ? {} : { 'X-Gitlab-Token': hook.token }),
-      ...(hook.signingKey === null ? {} : { 'webhook-signature': `v1,${createHmac('sha256', hook.signingKey).update(`${key}.${at}.${body}`).digest('base64')}` }),
+      ...(hook.signingKey === null
+        ? {}
+        : {
+            'webhook-signature': `v1,${createHmac('sha256', hook.signingKey).update(`${key}.${at}.${body}`).digest('base64')}`,
+          }),
     }
   }
 }
