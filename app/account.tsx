@@ -20,18 +20,31 @@ export function Account({ name, role }: { name: string; role: 'admin' | 'develop
   return (
     <div>
       <div className="flex items-center gap-2.5 px-1">
-        <span aria-hidden="true" className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-ground text-xs font-semibold text-accent uppercase">
+        <span
+          aria-hidden="true"
+          className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-ground text-xs font-semibold text-accent uppercase"
+        >
           {[...name].slice(0, 2).join('')}
         </span>
         <span className="min-w-0 flex-1">
           <span className="block truncate text-[13px] leading-tight font-medium">{name}</span>
           <span className="block text-xs text-faint">{t(`account.role.${role}`)}</span>
         </span>
-        <button type="button" onClick={signOut} aria-label={t('account.signOut')} title={t('account.signOut')} className="grid size-8 place-items-center rounded-[7px] text-soft hover:bg-raised hover:text-ink">
+        <button
+          type="button"
+          onClick={signOut}
+          aria-label={t('account.signOut')}
+          title={t('account.signOut')}
+          className="grid size-8 place-items-center rounded-[7px] text-soft hover:bg-raised hover:text-ink"
+        >
           <LogOut aria-hidden="true" className="size-4" />
         </button>
       </div>
-      {problem && <p role="alert" className="mt-1 text-xs text-fail">{problem}</p>}
+      {problem && (
+        <p role="alert" className="mt-1 text-xs text-fail">
+          {problem}
+        </p>
+      )}
     </div>
   )
 }

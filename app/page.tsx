@@ -34,7 +34,8 @@ function rowsOf(environments: readonly EnvironmentShape[], projects: readonly Pr
     rows.set(id, row)
     return row
   }
-  for (const environment of environments) rowFor(environment.project.id, environment.project.path).environments.push(environment)
+  for (const environment of environments)
+    rowFor(environment.project.id, environment.project.path).environments.push(environment)
   for (const project of projects) rowFor(project.id, project.path)
   return [...rows.values()].sort((a, b) => a.path.localeCompare(b.path))
 }
@@ -43,7 +44,11 @@ export default async function Board() {
   const asking = await viewer('environments.read', '/')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const record = theRecord()
-  const [t, environments, projects] = await Promise.all([getTranslations(), readBoard(record), listProjects(record, { limit: 100 })])
+  const [t, environments, projects] = await Promise.all([
+    getTranslations(),
+    readBoard(record),
+    listProjects(record, { limit: 100 }),
+  ])
   const rows = rowsOf(environments, projects.items)
   return (
     <>
@@ -85,7 +90,11 @@ async function ProjectRow({ row: { id, path, project, environments } }: { row: R
         </h2>
         {!connected && <StatusBadge status={project.status} />}
         {service && (
-          <Link href={`/runs?service=${encodeURIComponent(service)}`} className="ml-auto inline-flex items-center gap-1 rounded text-[13px] text-soft hover:text-accent" aria-label={`${t('board.seeRuns')}: ${service}`}>
+          <Link
+            href={`/runs?service=${encodeURIComponent(service)}`}
+            className="ml-auto inline-flex items-center gap-1 rounded text-[13px] text-soft hover:text-accent"
+            aria-label={`${t('board.seeRuns')}: ${service}`}
+          >
             {t('board.seeRuns')}
             <ArrowRight aria-hidden="true" className="size-3.5" />
           </Link>
@@ -94,7 +103,10 @@ async function ProjectRow({ row: { id, path, project, environments } }: { row: R
       {environments.length === 0 ? (
         <div className="card flex flex-wrap items-center gap-x-4 gap-y-1 px-5 py-4">
           <p className="text-soft wrap-anywhere">{(!connected && project.because) || t('board.noEnvironments')}</p>
-          <Link href={`/projects/${id}`} className="inline-flex items-center gap-1 rounded text-[13px] font-medium text-accent hover:underline">
+          <Link
+            href={`/projects/${id}`}
+            className="inline-flex items-center gap-1 rounded text-[13px] font-medium text-accent hover:underline"
+          >
             {t('board.notConnected')}
             <ArrowRight aria-hidden="true" className="size-3.5" />
           </Link>

@@ -4,7 +4,12 @@
 export class Refused extends Error {}
 
 /** Sends JSON to REST and gives the answer back. Throws Refused, with the reason in words; `offline` where nothing answered. */
-export async function ask(method: 'POST' | 'DELETE', path: `/api/v1/${string}`, body: unknown, offline: string): Promise<unknown> {
+export async function ask(
+  method: 'POST' | 'DELETE',
+  path: `/api/v1/${string}`,
+  body: unknown,
+  offline: string,
+): Promise<unknown> {
   let response: Response
   try {
     response = await fetch(path, {
@@ -24,5 +29,7 @@ export async function ask(method: 'POST' | 'DELETE', path: `/api/v1/${string}`, 
 function messageOf(answer: unknown): string | undefined {
   if (typeof answer !== 'object' || answer === null || !('error' in answer)) return undefined
   const { error } = answer
-  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string' ? error.message : undefined
+  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string'
+    ? error.message
+    : undefined
 }

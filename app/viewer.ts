@@ -24,4 +24,5 @@ export async function viewer(action: Action, path: string): Promise<Asking> {
 }
 
 /** A single value of a page's query; what was sent twice counts as absent. */
-export const one = (value: string | string[] | undefined) => (typeof value === 'string' && value !== '' ? value : undefined)
+export const one = (value: string | string[] | undefined) =>
+  typeof value === 'string' && value !== '' ? value : undefined

@@ -5,7 +5,17 @@ import { useState } from 'react'
 import { cn } from './classes'
 
 /** A hash, cut short for the eye and copied whole. */
-export function Copyable({ text, shown, what, className }: { text: string; shown: string; what: string; className?: string }) {
+export function Copyable({
+  text,
+  shown,
+  what,
+  className,
+}: {
+  text: string
+  shown: string
+  what: string
+  className?: string
+}) {
   const t = useTranslations('word')
   const [copied, setCopied] = useState(false)
   const copy = async () => {
@@ -24,7 +34,10 @@ export function Copyable({ text, shown, what, className }: { text: string; shown
       onClick={copy}
       title={text}
       aria-label={`${shown}. ${copied ? t('copied') : t('copy', { what })}`}
-      className={cn('relative z-10 inline-flex items-center gap-1 rounded px-1 py-0.5 -mx-1 font-mono text-xs text-soft hover:bg-raised hover:text-ink', className)}
+      className={cn(
+        'relative z-10 inline-flex items-center gap-1 rounded px-1 py-0.5 -mx-1 font-mono text-xs text-soft hover:bg-raised hover:text-ink',
+        className,
+      )}
     >
       {shown}
       <Icon aria-hidden="true" className={cn('size-3', copied ? 'text-ok' : 'opacity-60')} />

@@ -21,7 +21,10 @@ export function Lock({ environment }: { environment: EnvironmentShape }) {
   const below = open.length > 0 || lastFailed !== null
   return (
     <article aria-label={`${environment.project.path}: ${name}`} className="card @container relative overflow-hidden">
-      <span aria-hidden="true" className={cn('absolute inset-y-0 left-0 w-1', running ? toneOf(running.status).fill : 'bg-line-strong')} />
+      <span
+        aria-hidden="true"
+        className={cn('absolute inset-y-0 left-0 w-1', running ? toneOf(running.status).fill : 'bg-line-strong')}
+      />
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line py-3 pr-4 pl-5">
         <h3 className="text-[15px] font-semibold">{name}</h3>
         <span className="text-xs text-faint">{startWords(t, start)}</span>
@@ -55,7 +58,12 @@ function Holds({ running, alone }: { running: Running; alone: boolean }) {
   const t = useTranslations()
   const { release } = running
   return (
-    <div className={cn('grid min-w-0 grid-cols-[minmax(0,1fr)] content-start gap-4 py-4 pr-4 pl-5', alone && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)] @3xl:gap-x-9')}>
+    <div
+      className={cn(
+        'grid min-w-0 grid-cols-[minmax(0,1fr)] content-start gap-4 py-4 pr-4 pl-5',
+        alone && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)] @3xl:gap-x-9',
+      )}
+    >
       <div>
         <Link href={`/runs/${running.run}`} className="link text-base leading-snug font-medium wrap-anywhere">
           {running.title || t('runs.noTitle')}
@@ -66,7 +74,12 @@ function Holds({ running, alone }: { running: Running; alone: boolean }) {
           {running.deployedAt && <Time at={running.deployedAt} />}
         </p>
       </div>
-      <dl className={cn('grid grid-cols-[auto_minmax(0,1fr)] content-start items-baseline gap-x-4 gap-y-1.5 text-[13px]', alone && '@3xl:row-span-2')}>
+      <dl
+        className={cn(
+          'grid grid-cols-[auto_minmax(0,1fr)] content-start items-baseline gap-x-4 gap-y-1.5 text-[13px]',
+          alone && '@3xl:row-span-2',
+        )}
+      >
         <dt className="text-faint">{t('word.tag')}</dt>
         <dd className="font-medium wrap-anywhere">{release.tag}</dd>
         <dt className="text-faint">{t('word.digest')}</dt>
@@ -109,7 +122,10 @@ export function Observed({ built, observed }: { built: string; observed: string 
     )
   }
   return (
-    <span className="inline-flex items-center gap-1 text-xs font-medium text-fail" title={t('observedOtherHelp', { observed: shortDigest(observed), built: shortDigest(built) })}>
+    <span
+      className="inline-flex items-center gap-1 text-xs font-medium text-fail"
+      title={t('observedOtherHelp', { observed: shortDigest(observed), built: shortDigest(built) })}
+    >
       <TriangleAlert aria-hidden="true" className="size-3.5" />
       {t('observedOther')}: <span className="font-mono">{shortDigest(observed)}</span>
     </span>

@@ -6,7 +6,8 @@ type T = ReturnType<typeof useTranslations<never>>
 const has = <O extends object>(table: O, key: string): key is string & keyof O => Object.hasOwn(table, key)
 
 export const stageName = (t: T, name: string): string => (has(en.stage, name) ? t(`stage.${name}`) : name)
-export const environmentName = (t: T, name: string): string => (has(en.environment, name) ? t(`environment.${name}`) : name)
+export const environmentName = (t: T, name: string): string =>
+  has(en.environment, name) ? t(`environment.${name}`) : name
 export const gateName = (t: T, name: string): string => (has(en.gate, name) ? t(`gate.${name}`) : name)
 export const checkName = (t: T, name: string): string => (has(en.check, name) ? t(`check.${name}`) : name)
 export const startWords = (t: T, name: string): string => (has(en.start, name) ? t(`start.${name}`) : name)

@@ -15,7 +15,10 @@ export function PageHead({ title, subtitle, back, aside }: HeadProps) {
   return (
     <header className="mb-6">
       {back && (
-        <Link href={back.href} className="mb-2 -ml-1 inline-flex items-center gap-0.5 rounded text-[13px] text-soft hover:text-accent">
+        <Link
+          href={back.href}
+          className="mb-2 -ml-1 inline-flex items-center gap-0.5 rounded text-[13px] text-soft hover:text-accent"
+        >
           <ChevronLeft aria-hidden="true" className="size-4" />
           {back.text}
         </Link>
@@ -32,7 +35,19 @@ export function PageHead({ title, subtitle, back, aside }: HeadProps) {
 }
 
 /** A part of a page under its own heading. */
-export function Section({ title, aside, children, className, id }: { title: string; aside?: ReactNode; children: ReactNode; className?: string; id?: string }) {
+export function Section({
+  title,
+  aside,
+  children,
+  className,
+  id,
+}: {
+  title: string
+  aside?: ReactNode
+  children: ReactNode
+  className?: string
+  id?: string
+}) {
   return (
     <section className={className} aria-label={title} {...(id ? { id } : {})}>
       <div className="mb-2.5 flex min-h-6 items-center justify-between gap-3">
@@ -45,10 +60,22 @@ export function Section({ title, aside, children, className, id }: { title: stri
 }
 
 /** Nothing to show, and the next step. */
-export function Empty({ icon, title, text, action }: { icon: ReactNode; title: string; text: string; action?: ReactNode }) {
+export function Empty({
+  icon,
+  title,
+  text,
+  action,
+}: {
+  icon: ReactNode
+  title: string
+  text: string
+  action?: ReactNode
+}) {
   return (
     <div className="card flex flex-col items-center px-6 py-14 text-center">
-      <span className="mb-4 grid size-12 place-items-center rounded-full bg-accent-ground text-accent [&_svg]:size-6">{icon}</span>
+      <span className="mb-4 grid size-12 place-items-center rounded-full bg-accent-ground text-accent [&_svg]:size-6">
+        {icon}
+      </span>
       <h2 className="text-base font-semibold">{title}</h2>
       <p className="mt-1.5 max-w-md text-soft">{text}</p>
       {action && <div className="mt-5">{action}</div>}
@@ -65,7 +92,14 @@ const NOTES = {
 } as const
 
 /** Something that the reader should know before the rest. */
-export function Note({ tone = 'info', icon, title, children, className, live }: {
+export function Note({
+  tone = 'info',
+  icon,
+  title,
+  children,
+  className,
+  live,
+}: {
   tone?: keyof typeof NOTES
   icon?: ReactNode
   title?: ReactNode
@@ -74,7 +108,14 @@ export function Note({ tone = 'info', icon, title, children, className, live }: 
   live?: boolean
 }) {
   return (
-    <div className={cn('flex gap-3 rounded-[10px] border px-4 py-3 [&>svg]:mt-0.5 [&>svg]:size-4 [&>svg]:shrink-0', NOTES[tone], className)} {...(live ? { role: 'alert' } : {})}>
+    <div
+      className={cn(
+        'flex gap-3 rounded-[10px] border px-4 py-3 [&>svg]:mt-0.5 [&>svg]:size-4 [&>svg]:shrink-0',
+        NOTES[tone],
+        className,
+      )}
+      {...(live ? { role: 'alert' } : {})}
+    >
       {icon}
       <div className="min-w-0 flex-1">
         {title && <p className="font-medium wrap-anywhere">{title}</p>}

@@ -4,7 +4,17 @@ import { useTranslations } from 'next-intl'
 import { button } from './button'
 
 /** Newest first, by cursor: on to what is older, or back to the newest. */
-export function Pager({ path, query, next, deep }: { path: string; query: Record<string, string | undefined>; next: string | null; deep: boolean }) {
+export function Pager({
+  path,
+  query,
+  next,
+  deep,
+}: {
+  path: string
+  query: Record<string, string | undefined>
+  next: string | null
+  deep: boolean
+}) {
   const t = useTranslations()
   const to = (after?: string) => {
     const search = new URLSearchParams()

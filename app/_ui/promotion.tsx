@@ -53,7 +53,8 @@ export function Promotion({ promotion }: { promotion: PromotionShape }) {
               <li key={verdict.gate} className="flex gap-2.5 px-4 py-2 text-[13px]">
                 <Icon aria-hidden="true" className={cn('mt-0.5 size-4 shrink-0', look)} strokeWidth={2.25} />
                 <span className="min-w-0 flex-1">
-                  <span className="font-medium">{gateName(t, verdict.gate)}</span> <span className={cn('text-xs', look)}>{t(`gate.${verdict.state}`)}</span>
+                  <span className="font-medium">{gateName(t, verdict.gate)}</span>{' '}
+                  <span className={cn('text-xs', look)}>{t(`gate.${verdict.state}`)}</span>
                   <span className="block text-soft wrap-anywhere">{verdict.because}</span>
                 </span>
               </li>

@@ -31,7 +31,12 @@ export function Outward({ href, children, className }: { href: string; children:
   const t = useTranslations('word')
   if (!isWeb(href)) return <span className={className}>{children}</span>
   return (
-    <a href={href} target="_blank" rel="noreferrer noopener" className={cn('relative z-10 inline-flex items-center gap-1 text-accent hover:underline', className)}>
+    <a
+      href={href}
+      target="_blank"
+      rel="noreferrer noopener"
+      className={cn('relative z-10 inline-flex items-center gap-1 text-accent hover:underline', className)}
+    >
       {children}
       <ExternalLink aria-hidden="true" className="size-3.5 shrink-0" />
       <span className="sr-only">{t('opensNew')}</span>

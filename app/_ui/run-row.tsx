@@ -27,13 +27,24 @@ export function RunRow({ run }: { run: RunSummary }) {
           <code className="text-xs">{shortCommit(run.commit)}</code>
           <span>{run.pusher}</span>
         </p>
-        {bad && run.because && <p className={cn('mt-1 line-clamp-2 text-[13px] wrap-anywhere', run.status === 'errored' ? 'text-err' : run.status === 'refused' ? 'text-refuse' : 'text-fail')}>{run.because}</p>}
+        {bad && run.because && (
+          <p
+            className={cn(
+              'mt-1 line-clamp-2 text-[13px] wrap-anywhere',
+              run.status === 'errored' ? 'text-err' : run.status === 'refused' ? 'text-refuse' : 'text-fail',
+            )}
+          >
+            {run.because}
+          </p>
+        )}
       </div>
       <div className="order-4 col-span-2 min-w-0 lg:order-none lg:col-span-1">
         <StageStrip stages={run.stages} href={(stage) => `/runs/${run.id}?stage=${stage}#log`} />
       </div>
       <div className="hidden text-right text-[13px] text-soft lg:block">
-        {run.ms !== null && <Duration ms={run.ms} moving={'moving' in LOOKS[statusName(run.status)] && run.finishedAt === null} />}
+        {run.ms !== null && (
+          <Duration ms={run.ms} moving={'moving' in LOOKS[statusName(run.status)] && run.finishedAt === null} />
+        )}
       </div>
       <div className="order-2 text-right text-[13px] text-soft lg:order-none">
         <Time at={run.createdAt} />

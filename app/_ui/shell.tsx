@@ -35,10 +35,19 @@ export function Shell({ children, preferences, account }: ShellProps) {
         <Link href="/" className="rounded" aria-label={`${t('app.name')}: ${t('nav.board')}`}>
           <Wordmark />
         </Link>
-        <button type="button" popoverTarget="more" className="-mr-2 grid size-10 place-items-center rounded-lg text-soft hover:bg-raised" aria-label={t('nav.more')}>
+        <button
+          type="button"
+          popoverTarget="more"
+          className="-mr-2 grid size-10 place-items-center rounded-lg text-soft hover:bg-raised"
+          aria-label={t('nav.more')}
+        >
           <MoreHorizontal aria-hidden="true" className="size-5" />
         </button>
-        <div id="more" popover="auto" className="fixed inset-x-0 top-auto bottom-0 m-0 w-full max-w-none rounded-t-2xl border border-line bg-surface p-5 pb-8 text-ink shadow-2xl backdrop:bg-[rgb(4_12_16/.45)]">
+        <div
+          id="more"
+          popover="auto"
+          className="fixed inset-x-0 top-auto bottom-0 m-0 w-full max-w-none rounded-t-2xl border border-line bg-surface p-5 pb-8 text-ink shadow-2xl backdrop:bg-[rgb(4_12_16/.45)]"
+        >
           <div className="space-y-4">
             {account}
             {preferences}
@@ -50,7 +59,10 @@ export function Shell({ children, preferences, account }: ShellProps) {
         <div className="mx-auto max-w-[1280px]">{children}</div>
       </main>
 
-      <nav aria-label={t('app.nav')} className="fixed inset-x-0 bottom-0 z-30 border-t border-line bg-surface/95 pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden">
+      <nav
+        aria-label={t('app.nav')}
+        className="fixed inset-x-0 bottom-0 z-30 border-t border-line bg-surface/95 pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden"
+      >
         <NavLinks shape="bar" />
       </nav>
     </div>

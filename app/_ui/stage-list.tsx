@@ -27,13 +27,28 @@ export function StageList({ run, stages, chosen, actions }: StageListProps) {
   )
 }
 
-function StageItem({ run, stage, chosen, action }: { run: number; stage: StageShape; chosen: boolean; action: ReactNode }) {
+function StageItem({
+  run,
+  stage,
+  chosen,
+  action,
+}: {
+  run: number
+  stage: StageShape
+  chosen: boolean
+  action: ReactNode
+}) {
   const t = useTranslations()
   const bad = stage.status === 'failed' || stage.status === 'errored'
   return (
     <li className={cn('relative px-3.5 py-2.5', chosen ? 'bg-raised/70' : 'hover:bg-raised/50')}>
       {chosen && <span aria-hidden="true" className="absolute inset-y-0 left-0 w-0.5 bg-accent" />}
-      <Link href={`/runs/${run}?stage=${stage.name}`} scroll={false} className="cover flex items-center gap-3 rounded" {...(chosen ? { 'aria-current': 'true' as const } : {})}>
+      <Link
+        href={`/runs/${run}?stage=${stage.name}`}
+        scroll={false}
+        className="cover flex items-center gap-3 rounded"
+        {...(chosen ? { 'aria-current': 'true' as const } : {})}
+      >
         <StatusDisc status={stage.status} />
         <span className="min-w-0 flex-1 truncate font-medium">{stageName(t, stage.name)}</span>
         <span className="text-xs text-soft">
@@ -46,7 +61,9 @@ function StageItem({ run, stage, chosen, action }: { run: number; stage: StageSh
           )}
         </span>
       </Link>
-      {stage.because && <p className={cn('mt-1 pl-9 text-[13px] wrap-anywhere', bad ? 'text-ink' : 'text-soft')}>{stage.because}</p>}
+      {stage.because && (
+        <p className={cn('mt-1 pl-9 text-[13px] wrap-anywhere', bad ? 'text-ink' : 'text-soft')}>{stage.because}</p>
+      )}
       {chosen && <Details stage={stage} />}
       {action && <div className="relative z-10 mt-2.5 pl-9">{action}</div>}
     </li>

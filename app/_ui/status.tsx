@@ -1,6 +1,22 @@
 import {
-  Ban, Check, CheckCheck, ChevronsRight, CircleDashed, CircleSlash, Clock, Copy, HelpCircle, Hourglass, Inbox, ListOrdered, Loader, type LucideIcon, Minus,
-  TriangleAlert, Unplug, X,
+  Ban,
+  Check,
+  CheckCheck,
+  ChevronsRight,
+  CircleDashed,
+  CircleSlash,
+  Clock,
+  Copy,
+  HelpCircle,
+  Hourglass,
+  Inbox,
+  ListOrdered,
+  Loader,
+  type LucideIcon,
+  Minus,
+  TriangleAlert,
+  Unplug,
+  X,
 } from 'lucide-react'
 import { useTranslations } from 'next-intl'
 import { cn } from './classes'
@@ -54,20 +70,33 @@ export const LOOKS = {
 export type StatusName = keyof typeof LOOKS
 
 /** A status that this version does not know is shown as unknown, never as an error page. */
-export const statusName = (status: string): StatusName => (Object.hasOwn(LOOKS, status) ? (status as StatusName) : 'unknown')
+export const statusName = (status: string): StatusName =>
+  Object.hasOwn(LOOKS, status) ? (status as StatusName) : 'unknown'
 const lookOf = (status: string): Look => LOOKS[statusName(status)]
 export const toneOf = (status: string) => TONES[lookOf(status).tone]
 
 export function StatusIcon({ status, className }: { status: string; className?: string }) {
   const { icon: Icon, moving } = lookOf(status)
-  return <Icon aria-hidden="true" className={cn('size-4 shrink-0', moving && 'animate-[spin_2.4s_linear_infinite]', className)} strokeWidth={2.25} />
+  return (
+    <Icon
+      aria-hidden="true"
+      className={cn('size-4 shrink-0', moving && 'animate-[spin_2.4s_linear_infinite]', className)}
+      strokeWidth={2.25}
+    />
+  )
 }
 
 /** Icon and word on a coloured ground. */
 export function StatusBadge({ status, className }: { status: string; className?: string }) {
   const t = useTranslations('status')
   return (
-    <span className={cn('inline-flex h-6 items-center gap-1.5 rounded-full px-2 text-xs font-medium whitespace-nowrap', toneOf(status).badge, className)}>
+    <span
+      className={cn(
+        'inline-flex h-6 items-center gap-1.5 rounded-full px-2 text-xs font-medium whitespace-nowrap',
+        toneOf(status).badge,
+        className,
+      )}
+    >
       <StatusIcon status={status} className="size-3.5" />
       {t(statusName(status))}
     </span>
@@ -77,7 +106,9 @@ export function StatusBadge({ status, className }: { status: string; className?:
 /** A round icon alone, where the word stands beside it or is read out. */
 export function StatusDisc({ status, className }: { status: string; className?: string }) {
   return (
-    <span className={cn('inline-grid size-6 shrink-0 place-items-center rounded-full', toneOf(status).badge, className)}>
+    <span
+      className={cn('inline-grid size-6 shrink-0 place-items-center rounded-full', toneOf(status).badge, className)}
+    >
       <StatusIcon status={status} className="size-3.5" />
     </span>
   )

@@ -23,10 +23,24 @@ export function StageStrip({ stages, href }: { stages: readonly Part[]; href: (s
         const moving = 'moving' in LOOKS[statusName(stage.status)]
         return (
           <li key={stage.name} className="group relative h-5 min-w-0 flex-1">
-            <a href={href(stage.name)} className="relative z-10 flex h-full items-center" aria-label={`${t('runs.stageIs', { stage: name, status })}${stage.ms === null ? '' : `, ${duration(stage.ms, locale)}`}`}>
-              <span className={cn('h-1.5 w-full rounded-full transition-[height] group-focus-within:h-3 group-hover:h-3', toneOf(stage.status).fill, moving && 'animate-pulse', (stage.status === 'pending' || stage.status === 'skipped') && 'opacity-50')} />
+            <a
+              href={href(stage.name)}
+              className="relative z-10 flex h-full items-center"
+              aria-label={`${t('runs.stageIs', { stage: name, status })}${stage.ms === null ? '' : `, ${duration(stage.ms, locale)}`}`}
+            >
+              <span
+                className={cn(
+                  'h-1.5 w-full rounded-full transition-[height] group-focus-within:h-3 group-hover:h-3',
+                  toneOf(stage.status).fill,
+                  moving && 'animate-pulse',
+                  (stage.status === 'pending' || stage.status === 'skipped') && 'opacity-50',
+                )}
+              />
             </a>
-            <span role="presentation" className="pointer-events-none absolute bottom-full left-1/2 z-20 mb-1 hidden -translate-x-1/2 items-center gap-1.5 rounded-md border border-line bg-surface px-2 py-1 text-xs whitespace-nowrap shadow-lg group-focus-within:flex group-hover:flex">
+            <span
+              role="presentation"
+              className="pointer-events-none absolute bottom-full left-1/2 z-20 mb-1 hidden -translate-x-1/2 items-center gap-1.5 rounded-md border border-line bg-surface px-2 py-1 text-xs whitespace-nowrap shadow-lg group-focus-within:flex group-hover:flex"
+            >
               <StatusIcon status={stage.status} className={cn('size-3.5', toneOf(stage.status).text)} />
               <span className="font-medium">{name}</span>
               <span className="text-soft">

@@ -30,7 +30,13 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
   const digest = release?.digest ?? run.stages.find((s) => s.digest)?.digest ?? null
   return (
     <ol className="card flex flex-col px-5 py-4 lg:flex-row lg:px-3 lg:py-5" aria-label={t('run.trace')}>
-      <Node icon={<GitCommitHorizontal aria-hidden="true" className="size-4" />} tone="bg-accent-ground text-accent" title={t('run.push')} detail={<Time at={run.createdAt} />} reached />
+      <Node
+        icon={<GitCommitHorizontal aria-hidden="true" className="size-4" />}
+        tone="bg-accent-ground text-accent"
+        title={t('run.push')}
+        detail={<Time at={run.createdAt} />}
+        reached
+      />
       {run.stages.map((stage) => (
         <Node
           key={stage.name}
@@ -54,10 +60,22 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
         />
       ))}
       <Node
-        icon={release ? <Check aria-hidden="true" className="size-4" strokeWidth={2.25} /> : <Package aria-hidden="true" className="size-4" />}
+        icon={
+          release ? (
+            <Check aria-hidden="true" className="size-4" strokeWidth={2.25} />
+          ) : (
+            <Package aria-hidden="true" className="size-4" />
+          )
+        }
         tone={release ? 'bg-ok-ground text-ok' : 'bg-mute-ground text-mute'}
         title={t('run.release')}
-        detail={release ? <span className="font-mono">{shortDigest(digest ?? '')}</span> : t(run.finishedAt ? 'run.noRelease' : 'run.notYet')}
+        detail={
+          release ? (
+            <span className="font-mono">{shortDigest(digest ?? '')}</span>
+          ) : (
+            t(run.finishedAt ? 'run.noRelease' : 'run.notYet')
+          )
+        }
         reached={release !== undefined}
       />
       {run.promotions.map((promotion) => (
@@ -85,18 +103,33 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
 }
 
 function Node({ icon, tone, title, detail, href, chosen, reached }: NodeProps) {
-  const disc = <span className={cn('relative z-[1] grid size-7 shrink-0 place-items-center rounded-full ring-surface lg:ring-4', tone)}>{icon}</span>
+  const disc = (
+    <span
+      className={cn('relative z-[1] grid size-7 shrink-0 place-items-center rounded-full ring-surface lg:ring-4', tone)}
+    >
+      {icon}
+    </span>
+  )
   const words = (
     <span className="min-w-0 lg:mt-2 lg:block">
       <span className={cn('block truncate text-[13px] font-medium', chosen && 'text-accent')}>{title}</span>
       <span className="block truncate text-xs text-soft">{detail}</span>
     </span>
   )
-  const inside = 'flex min-w-0 items-center gap-3 rounded-lg px-2 py-1.5 lg:flex-col lg:items-center lg:gap-0 lg:text-center'
+  const inside =
+    'flex min-w-0 items-center gap-3 rounded-lg px-2 py-1.5 lg:flex-col lg:items-center lg:gap-0 lg:text-center'
   return (
-    <li className="relative min-w-0 flex-1 before:absolute before:hidden before:content-[''] not-first:before:block max-lg:before:-top-3 max-lg:before:left-[21px] max-lg:before:h-6 max-lg:before:border-l-2 lg:before:top-[19px] lg:before:right-1/2 lg:before:w-full lg:before:border-t-2 before:border-line data-[reached=true]:before:border-line-strong" data-reached={reached}>
+    <li
+      className="relative min-w-0 flex-1 before:absolute before:hidden before:content-[''] not-first:before:block max-lg:before:-top-3 max-lg:before:left-[21px] max-lg:before:h-6 max-lg:before:border-l-2 lg:before:top-[19px] lg:before:right-1/2 lg:before:w-full lg:before:border-t-2 before:border-line data-[reached=true]:before:border-line-strong"
+      data-reached={reached}
+    >
       {href ? (
-        <Link href={href} scroll={href.includes('#')} className={cn(inside, 'hover:[&>span:last-child]:underline', chosen && 'max-lg:bg-accent-ground')} {...(chosen ? { 'aria-current': 'true' as const } : {})}>
+        <Link
+          href={href}
+          scroll={href.includes('#')}
+          className={cn(inside, 'hover:[&>span:last-child]:underline', chosen && 'max-lg:bg-accent-ground')}
+          {...(chosen ? { 'aria-current': 'true' as const } : {})}
+        >
           {disc}
           {words}
         </Link>

@@ -1,8 +1,8 @@
 import { Hourglass } from 'lucide-react'
 import { useTranslations } from 'next-intl'
 import type { Waiting } from '../shapes'
-import { Time } from './time'
 import { cn } from './classes'
+import { Time } from './time'
 
 /** Why it is waiting: what, who, since when, until when. */
 export function WhyWaiting({ waiting, className }: { waiting: Waiting; className?: string }) {

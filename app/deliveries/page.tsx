@@ -19,7 +19,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('inbox'))('title') }
 }
 
-export default async function Deliveries({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function Deliveries({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>
+}) {
   const asking = await viewer('deliveries.read', '/deliveries')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const after = one((await searchParams).after)

@@ -19,10 +19,15 @@ const PROBLEMS: Record<string, 'not-signed-in' | 'too-many' | 'not-permitted'> =
 }
 
 /** A path of our own, never another host: the address bar could hold anything. REST checks it again. */
-const ownPath = (text: string | undefined) => (text !== undefined && /^\/(?![/\\])/.test(text) && !text.startsWith('/login') ? text : '/')
+const ownPath = (text: string | undefined) =>
+  text !== undefined && /^\/(?![/\\])/.test(text) && !text.startsWith('/login') ? text : '/'
 
 /** A plain form that REST answers with a redirect: signing in needs no script. */
-export default async function Login({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function Login({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>
+}) {
   const query = await searchParams
   const next = ownPath(one(query.next))
   if (await whoLooks()) redirect(next)
@@ -40,20 +45,42 @@ export default async function Login({ searchParams }: { searchParams: Promise<Re
           {t(`problem.${PROBLEMS[problem] ?? 'other'}`)}
         </Note>
       )}
-      <form method="post" action="/api/v1/session" className="card space-y-4 p-5 shadow-[0_1px_3px_rgb(4_20_28/.05)]" aria-label={t('login.title')}>
+      <form
+        method="post"
+        action="/api/v1/session"
+        className="card space-y-4 p-5 shadow-[0_1px_3px_rgb(4_20_28/.05)]"
+        aria-label={t('login.title')}
+      >
         <input type="hidden" name="next" value={next} />
         <input type="hidden" name="back" value="/login" />
         <div>
           <label htmlFor="name" className="mb-1.5 block font-medium">
             {t('login.account')}
           </label>
-          <input id="name" name="name" required maxLength={64} autoComplete="username" autoCapitalize="none" spellCheck={false} className="field" />
+          <input
+            id="name"
+            name="name"
+            required
+            maxLength={64}
+            autoComplete="username"
+            autoCapitalize="none"
+            spellCheck={false}
+            className="field"
+          />
         </div>
         <div>
           <label htmlFor="password" className="mb-1.5 block font-medium">
             {t('login.password')}
           </label>
-          <input id="password" name="password" type="password" required maxLength={512} autoComplete="current-password" className="field" />
+          <input
+            id="password"
+            name="password"
+            type="password"
+            required
+            maxLength={512}
+            autoComplete="current-password"
+            className="field"
+          />
         </div>
         <button type="submit" className={button({ kind: 'primary', className: 'w-full' })}>
           {t('login.submit')}

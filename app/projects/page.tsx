@@ -20,7 +20,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('projects'))('title') }
 }
 
-export default async function Projects({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function Projects({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>
+}) {
   const asking = await viewer('projects.read', '/projects')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const after = one((await searchParams).after)
@@ -54,7 +58,12 @@ export default async function Projects({ searchParams }: { searchParams: Promise
         }
       />
       {page.items.length === 0 ? (
-        <Empty icon={<FolderGit2 aria-hidden="true" />} title={t('empty')} text={t('emptyHelp')} action={<div className="flex flex-wrap items-center justify-center gap-3">{connect}</div>} />
+        <Empty
+          icon={<FolderGit2 aria-hidden="true" />}
+          title={t('empty')}
+          text={t('emptyHelp')}
+          action={<div className="flex flex-wrap items-center justify-center gap-3">{connect}</div>}
+        />
       ) : (
         <ul className="card divide-y divide-line" aria-label={t('list')}>
           {page.items.map((project) => (
@@ -88,11 +97,17 @@ async function Project({ project }: { project: ProjectShape }) {
         <Link href={`/projects/${project.id}`} className="link cover font-medium wrap-anywhere">
           {project.path}
         </Link>
-        <p className="mt-0.5 text-[13px] text-soft wrap-anywhere">{project.status === 'broken' && project.because ? project.because : project.forgeUrl}</p>
+        <p className="mt-0.5 text-[13px] text-soft wrap-anywhere">
+          {project.status === 'broken' && project.because ? project.because : project.forgeUrl}
+        </p>
       </div>
       <div className="flex flex-wrap gap-x-3 gap-y-1 text-[13px] text-soft sm:justify-end sm:text-right">
-        {project.status !== 'connected' && project.checks.length > 0 && <span>{t('projects.checksPassed', { passed, count: project.checks.length })}</span>}
-        {project.environments.length > 0 && <span>{project.environments.map((name) => environmentName(t, name)).join(' → ')}</span>}
+        {project.status !== 'connected' && project.checks.length > 0 && (
+          <span>{t('projects.checksPassed', { passed, count: project.checks.length })}</span>
+        )}
+        {project.environments.length > 0 && (
+          <span>{project.environments.map((name) => environmentName(t, name)).join(' → ')}</span>
+        )}
       </div>
     </li>
   )

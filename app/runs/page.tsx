@@ -25,7 +25,12 @@ export default async function Runs({ searchParams }: { searchParams: Query }) {
   const asking = await viewer('runs.read', '/runs')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const query = await searchParams
-  const filter = { service: one(query.service), branch: one(query.branch), status: one(query.status), project: idOf(one(query.project)) }
+  const filter = {
+    service: one(query.service),
+    branch: one(query.branch),
+    status: one(query.status),
+    project: idOf(one(query.project)),
+  }
   const after = one(query.after)
   const record = theRecord()
   const [t, page, offered] = await Promise.all([getTranslations(), read(after, filter), runFilters(record)])
@@ -35,7 +40,11 @@ export default async function Runs({ searchParams }: { searchParams: Query }) {
       <PageHead title={t('runs.title')} subtitle={t('runs.subtitle')} aside={<Live />} />
       <Filters offered={offered} chosen={filter} filtered={filtered} />
       {page.items.length === 0 ? (
-        <Empty icon={<Workflow aria-hidden="true" />} title={t(filtered ? 'runs.none' : 'runs.empty')} text={t(filtered ? 'runs.noneHelp' : 'runs.emptyHelp')} />
+        <Empty
+          icon={<Workflow aria-hidden="true" />}
+          title={t(filtered ? 'runs.none' : 'runs.empty')}
+          text={t(filtered ? 'runs.noneHelp' : 'runs.emptyHelp')}
+        />
       ) : (
         <ol className="card divide-y divide-line" aria-label={t('runs.list')}>
           {page.items.map((run) => (
@@ -43,7 +52,12 @@ export default async function Runs({ searchParams }: { searchParams: Query }) {
           ))}
         </ol>
       )}
-      <Pager path="/runs" query={{ ...filter, project: filter.project?.toString() }} next={page.next} deep={after !== undefined} />
+      <Pager
+        path="/runs"
+        query={{ ...filter, project: filter.project?.toString() }}
+        next={page.next}
+        deep={after !== undefined}
+      />
     </>
   )
 }
@@ -73,11 +87,34 @@ async function Filters({ offered, chosen, filtered }: FilterProps) {
   const asOptions = (values: readonly string[], kept: string | undefined) =>
     (kept === undefined || values.includes(kept) ? values : [kept, ...values]).map((value) => ({ value, text: value }))
   return (
-    <form method="get" action="/runs" aria-label={t('runs.filters')} className="mb-4 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
+    <form
+      method="get"
+      action="/runs"
+      aria-label={t('runs.filters')}
+      className="mb-4 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap"
+    >
       {chosen.project !== undefined && <input type="hidden" name="project" value={chosen.project} />}
-      <Choice name="service" label={t('word.service')} any={t('runs.anyService')} value={chosen.service} options={asOptions(offered.services, chosen.service)} />
-      <Choice name="branch" label={t('word.branch')} any={t('runs.anyBranch')} value={chosen.branch} options={asOptions(offered.branches, chosen.branch)} />
-      <Choice name="status" label={t('word.status')} any={t('runs.anyStatus')} value={chosen.status} options={statuses} />
+      <Choice
+        name="service"
+        label={t('word.service')}
+        any={t('runs.anyService')}
+        value={chosen.service}
+        options={asOptions(offered.services, chosen.service)}
+      />
+      <Choice
+        name="branch"
+        label={t('word.branch')}
+        any={t('runs.anyBranch')}
+        value={chosen.branch}
+        options={asOptions(offered.branches, chosen.branch)}
+      />
+      <Choice
+        name="status"
+        label={t('word.status')}
+        any={t('runs.anyStatus')}
+        value={chosen.status}
+        options={statuses}
+      />
       <div className="flex gap-2">
         <button type="submit" className={button({ className: 'flex-1' })}>
           <Filter aria-hidden="true" className="size-4 text-soft" />

@@ -23,7 +23,11 @@ export const buildLog = (service: string) =>
     `${paint('34', '#1')} FROM node:22`,
     `${paint('34', '#2')} COPY package.json package-lock.json ./`,
     `${paint('34', '#3')} RUN npm ci --omit=dev`,
-    ...Array.from({ length: 40 }, (_, i) => `${paint('34', '#3')} ${(i * 0.31).toFixed(2)} npm http fetch GET 200 registry/package-${i} ${10 + i}ms`),
+    ...Array.from(
+      { length: 40 },
+      (_, i) =>
+        `${paint('34', '#3')} ${(i * 0.31).toFixed(2)} npm http fetch GET 200 registry/package-${i} ${10 + i}ms`,
+    ),
     `\rextracting 10%\rextracting 60%\r${paint('34', '#3')} extracting done`,
     `${paint('34', '#4')} COPY . .`,
     `${paint('34', '#5')} RUN npm run build`,
@@ -41,7 +45,11 @@ export const failedLog = (story: Story) =>
     `> ${story.service}@2.4.0 test:unit`,
     '> vitest run',
     '',
-    ...Array.from({ length: 24 }, (_, i) => ` ${paint('32', '✓')} src/basket/part-${i}.test.ts ${paint('2', `(${3 + (i % 9)} tests) ${20 + i * 3}ms`)}`),
+    ...Array.from(
+      { length: 24 },
+      (_, i) =>
+        ` ${paint('32', '✓')} src/basket/part-${i}.test.ts ${paint('2', `(${3 + (i % 9)} tests) ${20 + i * 3}ms`)}`,
+    ),
     ` ${paint('31', '❯')} src/payment/split.test.ts ${paint('2', '(9 tests | ')}${paint('31', '2 failed')}${paint('2', ') 48ms')}`,
     `   ${paint('31', '×')} splits an odd amount without losing a cent`,
     `   ${paint('31', '×')} refuses a second card of the same number`,

@@ -1,6 +1,6 @@
 'use client'
 import { useTranslations } from 'next-intl'
-import { memo, type MouseEvent } from 'react'
+import { memo } from 'react'
 import { cn } from '../classes'
 import { size } from '../duration'
 import { spans } from './ansi'
@@ -21,12 +21,6 @@ interface RowsProps {
 }
 
 export function LogRows({ rows, first, end, heightOf, gutter, marked, hit, hrefOf, onMark }: RowsProps) {
-  const mark = (event: MouseEvent<HTMLElement>) => {
-    const line = Number((event.target as HTMLElement).closest('a')?.dataset.line)
-    if (!line) return
-    event.preventDefault()
-    onMark(line)
-  }
   const shown = []
   for (let i = first; i < end; i++) {
     const row = rows[i]
@@ -40,12 +34,11 @@ export function LogRows({ rows, first, end, heightOf, gutter, marked, hit, hrefO
         href={row.number > 0 ? hrefOf(row.number) : ''}
         marked={row.number > 0 && row.number === marked}
         hit={i === hit}
+        onMark={onMark}
       />,
     )
   }
-  // One listener for all the line numbers.
-  // biome-ignore lint/a11y/useKeyWithClickEvents: the line numbers inside are links, and work without it
-  return <div onClick={mark}>{shown}</div>
+  return <div>{shown}</div>
 }
 
 interface RowProps {
@@ -56,22 +49,44 @@ interface RowProps {
   href: string
   marked: boolean
   hit: boolean
+  /** The same function from one drawing to the next: a row that did not change is not drawn again. */
+  onMark: (line: number) => void
 }
 
-const LogRow = memo(function LogRow({ row, lines, gutter, href, marked, hit }: RowProps) {
+const LogRow = memo(function LogRow({ row, lines, gutter, href, marked, hit, onMark }: RowProps) {
   const wrapped = lines > 0
   return (
     <div
-      className={cn('flex min-w-full', wrapped ? 'w-full' : 'w-max', marked && 'bg-accent-ground', hit && 'bg-wait-ground', !marked && !hit && 'hover:bg-raised/70')}
+      className={cn(
+        'flex min-w-full',
+        wrapped ? 'w-full' : 'w-max',
+        marked && 'bg-accent-ground',
+        hit && 'bg-wait-ground',
+        !marked && !hit && 'hover:bg-raised/70',
+      )}
       style={{ height: Math.max(1, lines) * LINE_PX }}
     >
       {row.number > 0 ? (
         // Hundreds of stops would stand in the way of the Tab key: these are for the pointer.
-        <a href={href} data-line={row.number} tabIndex={-1} aria-hidden="true" className="sticky left-0 shrink-0 bg-log pr-3 pl-3 text-right text-faint select-none hover:text-accent" style={{ width: `calc(${gutter}ch + 1.5rem)` }}>
+        <a
+          href={href}
+          data-line={row.number}
+          tabIndex={-1}
+          onClick={(event) => {
+            event.preventDefault()
+            onMark(row.number)
+          }}
+          className="sticky left-0 shrink-0 bg-log pr-3 pl-3 text-right text-faint select-none hover:text-accent"
+          style={{ width: `calc(${gutter}ch + 1.5rem)` }}
+        >
           {row.number}
         </a>
       ) : (
-        <span aria-hidden="true" className="sticky left-0 shrink-0 bg-log" style={{ width: `calc(${gutter}ch + 1.5rem)` }} />
+        <span
+          aria-hidden="true"
+          className="sticky left-0 shrink-0 bg-log"
+          style={{ width: `calc(${gutter}ch + 1.5rem)` }}
+        />
       )}
       {row.gap > 0 ? <Gap bytes={row.gap} /> : <Text row={row} wrapped={wrapped} />}
     </div>

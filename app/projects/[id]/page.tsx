@@ -66,7 +66,10 @@ export default async function Project({ params }: Props) {
             <span className="text-soft">
               {t('project.connectedOn')} <Time at={project.createdAt} />
             </span>
-            <Link href={`/runs?project=${project.id}`} className="inline-flex items-center gap-1 rounded text-accent hover:underline">
+            <Link
+              href={`/runs?project=${project.id}`}
+              className="inline-flex items-center gap-1 rounded text-accent hover:underline"
+            >
               {t('project.runs')}
               <ArrowRight aria-hidden="true" className="size-3.5" />
             </Link>
@@ -80,9 +83,18 @@ export default async function Project({ params }: Props) {
         }
       />
       <div className="space-y-7">
-        {project.because && project.status !== 'connected' && <Note tone={project.status === 'broken' ? 'fail' : 'info'} icon={<Info aria-hidden="true" />} title={project.because} />}
+        {project.because && project.status !== 'connected' && (
+          <Note
+            tone={project.status === 'broken' ? 'fail' : 'info'}
+            icon={<Info aria-hidden="true" />}
+            title={project.because}
+          />
+        )}
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)]">
-          <Section title={t('project.checks')} aside={<span className="text-xs text-faint">{t('project.checksHelp')}</span>}>
+          <Section
+            title={t('project.checks')}
+            aside={<span className="text-xs text-faint">{t('project.checksHelp')}</span>}
+          >
             <Checks checks={project.checks} />
           </Section>
           <Section title={t('project.webhook')}>
@@ -114,12 +126,20 @@ async function Checks({ checks }: { checks: ProjectShape['checks'] }) {
         const Icon = check.ok ? Check : X
         return (
           <li key={check.name} className="flex gap-3 px-4 py-3">
-            <span className={cn('grid size-6 shrink-0 place-items-center rounded-full', check.ok ? 'bg-ok-ground text-ok' : 'bg-fail-ground text-fail')}>
+            <span
+              className={cn(
+                'grid size-6 shrink-0 place-items-center rounded-full',
+                check.ok ? 'bg-ok-ground text-ok' : 'bg-fail-ground text-fail',
+              )}
+            >
               <Icon aria-hidden="true" className="size-3.5" strokeWidth={2.25} />
             </span>
             <div className="min-w-0">
               <p className="font-medium">
-                {checkName(t, check.name)} <span className={cn('ml-1 text-xs font-normal', check.ok ? 'text-ok' : 'text-fail')}>{t(check.ok ? 'check.passed' : 'check.open')}</span>
+                {checkName(t, check.name)}{' '}
+                <span className={cn('ml-1 text-xs font-normal', check.ok ? 'text-ok' : 'text-fail')}>
+                  {t(check.ok ? 'check.passed' : 'check.open')}
+                </span>
               </p>
               <p className="text-[13px] text-soft wrap-anywhere">{check.because}</p>
               {check.remedy && !check.ok && (

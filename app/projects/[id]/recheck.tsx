@@ -35,7 +35,11 @@ export function Recheck({ project, denied }: { project: number; denied: string |
           {problem}
         </span>
       )}
-      <Button onClick={recheck} disabled={busy || denied !== null} {...(denied ? { 'aria-describedby': 'recheck-denied' } : {})}>
+      <Button
+        onClick={recheck}
+        disabled={busy || denied !== null}
+        {...(denied ? { 'aria-describedby': 'recheck-denied' } : {})}
+      >
         <RefreshCw aria-hidden="true" className="size-4" />
         {busy ? t('project.rechecking') : t('project.recheck')}
       </Button>

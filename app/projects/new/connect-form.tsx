@@ -20,7 +20,12 @@ export function ConnectForm() {
     setBusy(true)
     setProblem('')
     try {
-      const body = { forge: 'gitlab', forgeUrl: text('forgeUrl'), path: text('path').replace(/^\/+|\/+$/g, ''), token: text('token') }
+      const body = {
+        forge: 'gitlab',
+        forgeUrl: text('forgeUrl'),
+        path: text('path').replace(/^\/+|\/+$/g, ''),
+        token: text('token'),
+      }
       const project = (await ask('POST', '/api/v1/projects', body, t('error.offline'))) as { id: number }
       router.push(`/projects/${project.id}`)
     } catch (error) {
@@ -32,11 +37,35 @@ export function ConnectForm() {
     <form onSubmit={submit} className="card space-y-5 p-5" aria-label={t('connect.title')}>
       <div>
         <p className="mb-1.5 font-medium">{t('connect.forge')}</p>
-        <p className="inline-flex h-9 items-center rounded-[7px] border border-accent bg-accent-ground px-3.5 font-medium text-accent">GitLab</p>
+        <p className="inline-flex h-9 items-center rounded-[7px] border border-accent bg-accent-ground px-3.5 font-medium text-accent">
+          GitLab
+        </p>
       </div>
-      <Field name="forgeUrl" label={t('connect.address')} help={t('connect.addressHelp')} type="url" placeholder="https://gitlab.example.com" maxLength={500} />
-      <Field name="path" label={t('connect.path')} help={t('connect.pathHelp')} placeholder="shop/checkout" maxLength={500} autoCapitalize="none" spellCheck={false} />
-      <Field name="token" label={t('connect.token')} help={t('connect.tokenHelp')} type="password" autoComplete="off" maxLength={500} />
+      <Field
+        name="forgeUrl"
+        label={t('connect.address')}
+        help={t('connect.addressHelp')}
+        type="url"
+        placeholder="https://gitlab.example.com"
+        maxLength={500}
+      />
+      <Field
+        name="path"
+        label={t('connect.path')}
+        help={t('connect.pathHelp')}
+        placeholder="shop/checkout"
+        maxLength={500}
+        autoCapitalize="none"
+        spellCheck={false}
+      />
+      <Field
+        name="token"
+        label={t('connect.token')}
+        help={t('connect.tokenHelp')}
+        type="password"
+        autoComplete="off"
+        maxLength={500}
+      />
       {problem && (
         <Note tone="fail" live icon={<CircleAlert aria-hidden="true" />} title={t('connect.failed')}>
           {problem}
@@ -49,7 +78,12 @@ export function ConnectForm() {
   )
 }
 
-function Field({ name, label, help, ...rest }: ComponentProps<'input'> & { name: string; label: string; help: string }) {
+function Field({
+  name,
+  label,
+  help,
+  ...rest
+}: ComponentProps<'input'> & { name: string; label: string; help: string }) {
   return (
     <div>
       <label htmlFor={name} className="mb-1.5 block font-medium">

@@ -15,11 +15,18 @@ export default async function NewProject() {
   if (!asking.ok) return <Denied role={asking.viewer.role} why={t('projects.connectDenied')} />
   return (
     <>
-      <PageHead back={{ href: '/projects', text: t('project.back') }} title={t('connect.title')} subtitle={t('connect.subtitle')} />
+      <PageHead
+        back={{ href: '/projects', text: t('project.back') }}
+        title={t('connect.title')}
+        subtitle={t('connect.subtitle')}
+      />
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[minmax(0,34rem)_minmax(0,1fr)]">
         <ConnectForm />
         <div className="space-y-5 lg:max-w-sm lg:pt-1">
-          <Steps title={t('connect.helpTitle')} steps={[t('connect.help1'), t('connect.help2'), t('connect.help3'), t('connect.help4')]} />
+          <Steps
+            title={t('connect.helpTitle')}
+            steps={[t('connect.help1'), t('connect.help2'), t('connect.help3'), t('connect.help4')]}
+          />
           <Steps title={t('connect.nextTitle')} steps={[t('connect.next1'), t('connect.next2'), t('connect.next3')]} />
         </div>
       </div>
@@ -34,7 +41,10 @@ function Steps({ title, steps }: { title: string; steps: readonly string[] }) {
       <ol className="space-y-2 text-soft">
         {steps.map((step, i) => (
           <li key={step} className="flex gap-3">
-            <span aria-hidden="true" className="mt-px grid size-5 shrink-0 place-items-center rounded-full bg-raised text-xs font-medium">
+            <span
+              aria-hidden="true"
+              className="mt-px grid size-5 shrink-0 place-items-center rounded-full bg-raised text-xs font-medium"
+            >
               {i + 1}
             </span>
             <span>{step}</span>

@@ -58,11 +58,20 @@ export function CancelRun({ run, denied }: { run: number; denied: string | null 
   return (
     <div className="flex flex-wrap items-center gap-3">
       <Beside id={id} denied={denied} problem={problem} />
-      <Button kind="danger" disabled={denied !== null || busy} onClick={() => dialog.current?.showModal()} {...(denied ? { 'aria-describedby': id } : {})}>
+      <Button
+        kind="danger"
+        disabled={denied !== null || busy}
+        onClick={() => dialog.current?.showModal()}
+        {...(denied ? { 'aria-describedby': id } : {})}
+      >
         <Ban aria-hidden="true" className="size-4" />
         {busy ? t('canceling') : t('cancel')}
       </Button>
-      <dialog ref={dialog} aria-labelledby={`${id}-sure`} className="m-auto w-[min(92vw,26rem)] rounded-xl border border-line bg-surface p-5 text-ink shadow-2xl backdrop:bg-[rgb(4_12_16/.5)]">
+      <dialog
+        ref={dialog}
+        aria-labelledby={`${id}-sure`}
+        className="m-auto w-[min(92vw,26rem)] rounded-xl border border-line bg-surface p-5 text-ink shadow-2xl backdrop:bg-[rgb(4_12_16/.5)]"
+      >
         <p id={`${id}-sure`} className="text-[15px]">
           {t('cancelSure')}
         </p>
@@ -77,13 +86,28 @@ export function CancelRun({ run, denied }: { run: number; denied: string | null 
   )
 }
 
-export function RetryStage({ run, stage, name, denied }: { run: number; stage: string; name: string; denied: string | null }) {
+export function RetryStage({
+  run,
+  stage,
+  name,
+  denied,
+}: {
+  run: number
+  stage: string
+  name: string
+  denied: string | null
+}) {
   const t = useTranslations('run')
   const { busy, problem, change } = useChange()
   const id = useId()
   return (
     <div className="flex flex-wrap items-center gap-3">
-      <Button size="small" disabled={denied !== null || busy} onClick={() => change(`/api/v1/runs/${run}/stages/${stage}/retry`)} {...(denied ? { 'aria-describedby': id } : {})}>
+      <Button
+        size="small"
+        disabled={denied !== null || busy}
+        onClick={() => change(`/api/v1/runs/${run}/stages/${stage}/retry`)}
+        {...(denied ? { 'aria-describedby': id } : {})}
+      >
         <RotateCcw aria-hidden="true" className="size-4" />
         {busy ? t('retrying') : t('retry', { stage: name })}
       </Button>

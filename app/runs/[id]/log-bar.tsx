@@ -23,17 +23,41 @@ interface BarProps {
   onNext: () => void
 }
 
-const TOGGLE = 'inline-flex h-8 items-center gap-1.5 rounded-[6px] px-2 text-[13px] text-soft hover:bg-raised hover:text-ink aria-pressed:bg-accent-ground aria-pressed:text-accent'
+const TOGGLE =
+  'inline-flex h-8 items-center gap-1.5 rounded-[6px] px-2 text-[13px] text-soft hover:bg-raised hover:text-ink aria-pressed:bg-accent-ground aria-pressed:text-accent'
 
 /** What can be done with a log. */
-export function LogBar({ run, stage, name, running, count, state, follow, onFollow, wrap, onWrap, sought, onSeek, hits, onNext }: BarProps) {
+export function LogBar({
+  run,
+  stage,
+  name,
+  running,
+  count,
+  state,
+  follow,
+  onFollow,
+  wrap,
+  onWrap,
+  sought,
+  onSeek,
+  hits,
+  onNext,
+}: BarProps) {
   const t = useTranslations('log')
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-b border-line px-3 py-2">
       <h3 className="text-[13px] font-semibold">{name}</h3>
       <span role="status" className="inline-flex items-center gap-1.5 text-xs text-faint">
-        {state === 'following' && running && <span aria-hidden="true" className="size-1.5 animate-pulse rounded-full bg-run-fill" />}
-        {state === 'lost' ? t('lost') : state === 'following' && running ? `${t('live')} · ${t('lines', { count })}` : state === 'failed' ? '' : t('lines', { count })}
+        {state === 'following' && running && (
+          <span aria-hidden="true" className="size-1.5 animate-pulse rounded-full bg-run-fill" />
+        )}
+        {state === 'lost'
+          ? t('lost')
+          : state === 'following' && running
+            ? `${t('live')} · ${t('lines', { count })}`
+            : state === 'failed'
+              ? ''
+              : t('lines', { count })}
       </span>
       <div className="ml-auto flex flex-wrap items-center gap-1">
         <label className="relative">
@@ -51,7 +75,13 @@ export function LogBar({ run, stage, name, running, count, state, follow, onFoll
           />
         </label>
         {sought !== '' && (
-          <button type="button" onClick={onNext} disabled={hits === 0} aria-label={`${t('next')}: ${t('matches', { count: hits })}`} className={TOGGLE}>
+          <button
+            type="button"
+            onClick={onNext}
+            disabled={hits === 0}
+            aria-label={`${t('next')}: ${t('matches', { count: hits })}`}
+            className={TOGGLE}
+          >
             {t('matches', { count: hits })}
           </button>
         )}
@@ -61,7 +91,14 @@ export function LogBar({ run, stage, name, running, count, state, follow, onFoll
             {t('follow')}
           </button>
         )}
-        <button type="button" aria-pressed={wrap} aria-label={t('wrap')} title={t('wrap')} onClick={() => onWrap(!wrap)} className={TOGGLE}>
+        <button
+          type="button"
+          aria-pressed={wrap}
+          aria-label={t('wrap')}
+          title={t('wrap')}
+          onClick={() => onWrap(!wrap)}
+          className={TOGGLE}
+        >
           <WrapText aria-hidden="true" className="size-4" />
         </button>
         <Save run={run} stage={stage} />
@@ -102,7 +139,14 @@ function Save({ run, stage }: { run: number; stage: string }) {
   }
   return (
     <>
-      <button type="button" onClick={save} disabled={busy} aria-label={t('download')} title={t('download')} className={cn(TOGGLE, busy && 'opacity-50')}>
+      <button
+        type="button"
+        onClick={save}
+        disabled={busy}
+        aria-label={t('download')}
+        title={t('download')}
+        className={cn(TOGGLE, busy && 'opacity-50')}
+      >
         <Download aria-hidden="true" className="size-4" />
       </button>
       {problem && (

@@ -1,7 +1,8 @@
 'use client'
 import { useTranslations } from 'next-intl'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { cn } from '../../_ui/classes'
+import { size } from '../../_ui/duration'
 import { plain } from '../../_ui/log/ansi'
 import { LogRows } from '../../_ui/log/log-rows'
 import { Layout, LINE_PX } from '../../_ui/log/window'
@@ -26,7 +27,8 @@ export function LogPanel(props: PanelProps) {
   const before = useRef(props.stage)
   useEffect(() => {
     // On a phone the log stands below the list in which the stage was chosen.
-    if (before.current !== props.stage && matchMedia('(max-width: 1023px)').matches) box.current?.scrollIntoView({ block: 'start' })
+    if (before.current !== props.stage && matchMedia('(max-width: 1023px)').matches)
+      box.current?.scrollIntoView({ block: 'start' })
     before.current = props.stage
   }, [props.stage])
   return (
@@ -35,6 +37,8 @@ export function LogPanel(props: PanelProps) {
     </div>
   )
 }
+
+const lineAddress = (run: number, stage: string, line: number) => `/runs/${run}?stage=${stage}#L${line}`
 
 /** The line that the address names: …#L120 */
 const askedLine = () => Number(/^#L(\d{1,9})$/.exec(location.hash)?.[1] ?? 0)
@@ -65,9 +69,13 @@ function Log({ run, stage, name, running }: PanelProps) {
     if (sought === '') return []
     const words = sought.toLowerCase()
     const found: number[] = []
-    for (let i = 0; i < rows.length && found.length < MAX_HITS; i++) if (plain(rows[i]?.text ?? '').toLowerCase().includes(words)) found.push(i)
+    for (let i = 0; i < rows.length && found.length < MAX_HITS; i++) {
+      const row = rows[i]
+      const text = row && row.gap > 0 ? t('gap', { size: size(row.gap) }) : plain(row?.text ?? '')
+      if (text.toLowerCase().includes(words)) found.push(i)
+    }
     return found
-  }, [rows, sought, version])
+  }, [rows, sought, version, t])
 
   const show = (row: number) => {
     setFollow(false)
@@ -84,6 +92,7 @@ function Log({ run, stage, name, running }: PanelProps) {
   // The asked line is shown as soon as it has come.
   const shownLine = useRef(0)
   useLayoutEffect(() => {
+    void version
     if (marked === 0 || shownLine.current === marked || lines.lineCount < marked) return
     shownLine.current = marked
     const row = rows.findIndex((r) => r.number === marked)
@@ -92,6 +101,7 @@ function Log({ run, stage, name, running }: PanelProps) {
 
   useLayoutEffect(() => {
     void version
+    void total
     if (follow && view.current) view.current.scrollTop = view.current.scrollHeight
   }, [follow, version, total])
 
@@ -115,13 +125,15 @@ function Log({ run, stage, name, running }: PanelProps) {
     setPlace({ top, height, width })
   }
 
-  const hrefOf = (line: number) => `/runs/${run}?stage=${stage}#L${line}`
-  const mark = (line: number) => {
-    history.replaceState(history.state, '', hrefOf(line))
-    shownLine.current = line
-    setMarked(line)
-    setFollow(false)
-  }
+  const mark = useCallback(
+    (line: number) => {
+      history.replaceState(history.state, '', lineAddress(run, stage, line))
+      shownLine.current = line
+      setMarked(line)
+      setFollow(false)
+    },
+    [run, stage],
+  )
   const nextHit = () => {
     if (hits.length === 0) return
     const current = hits[hit % hits.length] ?? 0
@@ -151,13 +163,34 @@ function Log({ run, stage, name, running }: PanelProps) {
         hits={hits.length}
         onNext={nextHit}
       />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <div ref={view} onScroll={scrolled} role="log" aria-live="off" aria-label={t('of', { stage: name })} tabIndex={0} className={cn('relative max-h-[min(64dvh,680px)] min-h-48 pb-2 overflow-y-auto overscroll-contain bg-log font-mono text-xs leading-5 -outline-offset-2', wrap ? 'overflow-x-hidden' : 'overflow-x-auto')}>
+      <div
+        ref={view}
+        onScroll={scrolled}
+        role="log"
+        aria-live="off"
+        aria-label={t('of', { stage: name })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
+        tabIndex={0}
+        className={cn(
+          'relative max-h-[min(64dvh,680px)] min-h-48 pb-2 overflow-y-auto overscroll-contain bg-log font-mono text-xs leading-5 -outline-offset-2',
+          wrap ? 'overflow-x-hidden' : 'overflow-x-auto',
+        )}
+      >
         <Empty state={state} count={rows.length} problem={problem} again={again} />
         {lines.dropped > 0 && <p className="px-3 py-1 text-faint">{t('dropped', { count: lines.dropped })}</p>}
         <div style={{ height: total, minWidth: '100%' }} className={cn(!wrap && 'w-max')}>
           <div style={{ paddingTop: layout.start(first) * LINE_PX }}>
-            <LogRows rows={rows} first={first} end={end} heightOf={fit > 0 ? (i) => layout.start(i + 1) - layout.start(i) : null} gutter={gutter} marked={marked} hit={hitRow} hrefOf={hrefOf} onMark={mark} />
+            <LogRows
+              rows={rows}
+              first={first}
+              end={end}
+              heightOf={fit > 0 ? (i) => layout.start(i + 1) - layout.start(i) : null}
+              gutter={gutter}
+              marked={marked}
+              hit={hitRow}
+              hrefOf={(line) => lineAddress(run, stage, line)}
+              onMark={mark}
+            />
           </div>
         </div>
       </div>

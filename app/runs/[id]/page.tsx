@@ -95,14 +95,26 @@ export default async function Run({ params, searchParams }: Props) {
                 stages={run.stages}
                 chosen={chosen?.name}
                 actions={(stage) =>
-                  next(STAGE, stage.status, 'retry') && <RetryStage run={run.id} stage={stage.name} name={stageName(t, stage.name)} denied={denied('runs.retry')} />
+                  next(STAGE, stage.status, 'retry') && (
+                    <RetryStage
+                      run={run.id}
+                      stage={stage.name}
+                      name={stageName(t, stage.name)}
+                      denied={denied('runs.retry')}
+                    />
+                  )
                 }
               />
             )}
           </Section>
           {chosen && (
             <Section title={t('run.log')} id="log">
-              <LogPanel run={run.id} stage={chosen.name} name={stageName(t, chosen.name)} running={chosen.status === 'running'} />
+              <LogPanel
+                run={run.id}
+                stage={chosen.name}
+                name={stageName(t, chosen.name)}
+                running={chosen.status === 'running'}
+              />
             </Section>
           )}
         </div>
@@ -139,14 +151,21 @@ async function Notes({ run }: { run: RunDetail }) {
   return (
     <>
       {run.because && !run.waiting && run.problems.length === 0 && (
-        <Note tone={hasTone(run.status) ? NOTE_TONE[run.status] : 'info'} icon={<Info aria-hidden="true" />} title={run.because} />
+        <Note
+          tone={hasTone(run.status) ? NOTE_TONE[run.status] : 'info'}
+          icon={<Info aria-hidden="true" />}
+          title={run.because}
+        />
       )}
       {run.waiting && <WhyWaiting waiting={run.waiting} />}
       {run.problems.length > 0 && (
         <Note tone="refuse" icon={<FileWarning aria-hidden="true" />} title={run.because || t('problems')}>
           <ul className="mt-1.5 space-y-1">
             {run.problems.map((problem) => (
-              <li key={`${problem.line} ${problem.path} ${problem.message}`} className="grid gap-x-3 text-[13px] sm:grid-cols-[5rem_minmax(0,1fr)]">
+              <li
+                key={`${problem.line} ${problem.path} ${problem.message}`}
+                className="grid gap-x-3 text-[13px] sm:grid-cols-[5rem_minmax(0,1fr)]"
+              >
                 <span className="text-soft">{problem.line === null ? '' : t('line', { line: problem.line })}</span>
                 <span>
                   {problem.path && <code className="mr-1.5 text-xs">{problem.path}</code>}

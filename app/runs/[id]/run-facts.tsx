@@ -1,5 +1,5 @@
-import { useTranslations } from 'next-intl'
 import Link from 'next/link'
+import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
 import { Branch, Commit, Outward } from '../../_ui/refs'
 import { LOOKS, StatusBadge, statusName } from '../../_ui/status'

@@ -14,7 +14,10 @@ export const logAddress = (run: number, stage: string, query: Record<string, str
 /** One page of a log. Throws an Error that says what REST said. */
 export async function readPage(run: number, stage: string, after: string, signal?: AbortSignal): Promise<LogPage> {
   const query = { max_bytes: String(PAGE_BYTES), ...(after === '' ? {} : { after }) }
-  const response = await fetch(logAddress(run, stage, query), { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) })
+  const response = await fetch(logAddress(run, stage, query), {
+    headers: { accept: 'application/json' },
+    ...(signal ? { signal } : {}),
+  })
   const answer = (await response.json()) as LogPage & { error?: { message: string } }
   if (!response.ok) throw new Error(answer.error?.message ?? String(response.status))
   return answer

@@ -1,0 +1,103 @@
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { startWeb, type Web } from '../../app/_server/server'
+import { openRecord, type RecordHandle } from '../../prisma/client'
+import { freshDatabase } from '../database'
+import { PASSWORD, type Seeded, seed } from './seed'
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Shiplock's pages over a seeded record, and a browser that looks at them. */
+export interface Town {
+  url: string
+  record: RecordHandle
+  seeded: Seeded
+  /** A page of a browser that is signed in. */
+  visit(name: 'ann' | 'dev' | 'vera', path: string, options?: BrowserContextOptions): Promise<Page>
+  stranger(path: string, options?: BrowserContextOptions): Promise<Page>
+  /** What the browser complained about since it was last asked: console errors, exceptions, refused by the page's policy. */
+  complaints(): string[]
+  close(): Promise<void>
+}
+
+export async function openTown(options: { empty?: boolean } = {}): Promise<Town> {
+  // React chooses its build when it is first loaded; vitest says "test", and the pages were built for production.
+  Object.assign(process.env, { NODE_ENV: 'production' })
+  const database = await freshDatabase()
+  const record = openRecord(database.url)
+  const seeded = await seed(record, options)
+  const web: Web = await startWeb({
+    record,
+    environments: [],
+    pages: { dev: false },
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: null,
+    keys: '/nonexistent',
+    logLevel: 'error',
+    trustProxy: false,
+  })
+  const browser: Browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: FLAGS,
+  })
+  const heard: string[] = []
+  const cookies = new Map<string, string>()
+
+  const open = async (path: string, context: BrowserContext) => {
+    const page = await context.newPage()
+    page.setDefaultTimeout(15_000)
+    page.on('console', (message) => {
+      // Containers come and go on this machine, and their bridges with them: the browser asks again by itself.
+      if (message.text().includes('net::ERR_NETWORK_CHANGED')) return
+      if (message.type() === 'error') heard.push(`${new URL(page.url()).pathname}: ${message.text()}`)
+    })
+    page.on('pageerror', (error) => heard.push(`${new URL(page.url()).pathname}: ${error.message}`))
+    await page.goto(web.url + path)
+    return page
+  }
+  /** Signing in costs a tenth of a second of work on purpose: once for each account. */
+  const cookieOf = async (name: string) => {
+    const known = cookies.get(name)
+    if (known) return known
+    const answer = await fetch(`${web.url}/api/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: web.url },
+      body: JSON.stringify({ name, password: PASSWORD }),
+    })
+    const value = /shiplock_session=([^;]+)/.exec(answer.headers.get('set-cookie') ?? '')?.[1] ?? ''
+    cookies.set(name, value)
+    return value
+  }
+  const DEFAULTS: BrowserContextOptions = {
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    colorScheme: 'light',
+  }
+
+  return {
+    url: web.url,
+    record,
+    seeded,
+    visit: async (name, path, context) => {
+      const made = await browser.newContext({ ...DEFAULTS, ...context })
+      await made.addCookies([{ name: 'shiplock_session', value: await cookieOf(name), url: web.url }])
+      return open(path, made)
+    },
+    stranger: async (path, context) => open(path, await browser.newContext({ ...DEFAULTS, ...context })),
+    complaints: () => heard.splice(0),
+    close: async () => {
+      await browser.close()
+      await web.close()
+      await record.close()
+      await database.drop()
+    },
+  }
+}

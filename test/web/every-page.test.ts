@@ -1,0 +1,98 @@
+import { gzipSync } from 'node:zlib'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openTown, type Town } from './browser'
+
+let town: Town
+beforeAll(async () => {
+  town = await openTown()
+})
+afterAll(() => town?.close())
+afterEach(() => expect(town.complaints()).toEqual([]))
+
+const run = (kind: string) => town.seeded.runs[kind] ?? 0
+
+describe('every page', () => {
+  const paths = () => [
+    '/',
+    '/runs',
+    `/runs/${run('errored')}`,
+    `/runs/${run('deployed')}`,
+    '/deliveries',
+    '/projects',
+    '/projects/1',
+    '/projects/3',
+    '/projects/new',
+  ]
+
+  it('fits a phone without scrolling sideways', async () => {
+    const page = await town.visit('ann', '/', { viewport: { width: 390, height: 844 } })
+    for (const path of paths()) {
+      await page.goto(town.url + path)
+      await page.getByRole('main').waitFor()
+      expect(
+        await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+        path,
+      ).toBeLessThanOrEqual(0)
+    }
+    await page.context().close()
+  })
+
+  it('loads less than 200 KB of script before it is alive', async () => {
+    const page = await town.visit('ann', '/')
+    for (const path of paths()) {
+      const sizes: Promise<number>[] = []
+      page.on('response', (response) => {
+        if (response.url().endsWith('.js')) sizes.push(response.body().then((body) => gzipSync(body).length))
+      })
+      await page.goto(town.url + path, { waitUntil: 'load' })
+      const all = (await Promise.all(sizes)).reduce((sum, one) => sum + one, 0)
+      expect(all, path).toBeLessThan(200_000)
+      page.removeAllListeners('response')
+    }
+    await page.context().close()
+  })
+
+  it('is reached by keyboard: first over the navigation, then through it', async () => {
+    const page = await town.visit('ann', '/')
+    const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim())
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('Skip to content')
+    const seen: (string | undefined)[] = []
+    for (let i = 0; i < 5; i++) {
+      await page.keyboard.press('Tab')
+      seen.push(await focused())
+    }
+    expect(seen).toEqual(['Shiplock', 'Board', 'Runs', 'Inbox', 'Projects'])
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
+    await page.context().close()
+  })
+
+  it('speaks 简体中文 where it is asked to, and remembers', async () => {
+    const page = await town.visit('ann', '/')
+    await page.getByRole('button', { name: '简体中文' }).click()
+    await page.getByRole('heading', { level: 1, name: '看板' }).waitFor()
+    await page.goto(`${town.url}/runs/${run('deployed')}`)
+    await page.getByText('集成测试').first().waitFor()
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
+    await page.context().close()
+  })
+
+  it('speaks the language that the browser asks for', async () => {
+    const page = await town.stranger('/login', { locale: 'zh-CN' })
+    await page.getByRole('button', { name: '登录' }).waitFor()
+    await page.context().close()
+  })
+
+  it('turns dark at once, and stays so', async () => {
+    const page = await town.visit('ann', '/')
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+    const light = await ground()
+    await page.getByRole('button', { name: 'Dark' }).click()
+    const dark = await ground()
+    expect(dark).not.toBe(light)
+    await page.reload()
+    expect(await ground()).toBe(dark)
+    await page.context().close()
+  })
+})
