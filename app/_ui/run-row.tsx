@@ -42,7 +42,7 @@ export function RunRow({ run }: { run: RunSummary }) {
         <StageStrip stages={run.stages} href={(stage) => `/runs/${run.id}?stage=${stage}#log`} />
       </div>
       <div className="hidden text-right text-[13px] text-soft lg:block">
-        {run.ms !== null && (
+        {run.ms !== null && run.status !== 'errored' && (
           <Duration ms={run.ms} moving={'moving' in LOOKS[statusName(run.status)] && run.finishedAt === null} />
         )}
       </div>
