@@ -1,0 +1,56 @@
+// npm run bench: what DESIGN §12 aims at, as ratios against the bare thing in the same run. Arguments pick figures.
+//   npm run bench                    all of them, and bench/results.md
+//   npm run bench -- intake          one of them; results.md stays as it is
+//   npm run bench -- intake --profile DIR    with a CPU profile of the web process
+import { parseArgs } from 'node:util'
+import { cleanLeftovers } from '../demo/leftovers'
+import { ensureBusyboxBase } from '../scripts/base-image.mjs'
+import { delivery } from './delivery'
+import { firstContainer } from './first-container'
+import { intake } from './intake'
+import type { Figure } from './measure'
+import { rest } from './rest'
+import { machine, printFigures, writeResults } from './results'
+
+const DEADLINE_MS = 10 * 60_000
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { profile: { type: 'string' } } })
+const FIGURES: Record<string, () => Promise<Figure>> = {
+  intake: () => intake(options.profile),
+  'first-container': firstContainer,
+  delivery,
+  rest,
+}
+
+const wanted = positionals.length > 0 ? positionals : Object.keys(FIGURES)
+const unknown = wanted.filter((name) => FIGURES[name] === undefined)
+if (unknown.length > 0) {
+  console.error(`There is no figure ${unknown.join(', ')}. There are: ${Object.keys(FIGURES).join(', ')}`)
+  process.exit(2)
+}
+
+// What a killed bench left behind is cleaned up by the next one, as a demo's is.
+setTimeout(() => {
+  console.error(`The bench did not end within ${DEADLINE_MS / 60_000} minutes.`)
+  process.exit(1)
+}, DEADLINE_MS).unref()
+
+await cleanLeftovers()
+await ensureBusyboxBase()
+const begun = performance.now()
+const figures: Figure[] = []
+let failed = 0
+for (const name of wanted) {
+  const started = performance.now()
+  try {
+    const figure = await FIGURES[name]?.()
+    if (figure !== undefined) figures.push(figure)
+    console.log(`${name} took ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  } catch (error) {
+    failed += 1
+    console.error(`${name} could not be measured:`, error)
+  }
+}
+const facts = await machine()
+printFigures(figures)
+if (positionals.length === 0 && failed === 0) writeResults(figures, facts, performance.now() - begun)
+process.exit(failed === 0 ? 0 : 1)
