@@ -101,6 +101,7 @@ function startShiplock(world: World): Promise<string> {
     },
   })
   world.shiplock = child
+  writeFileSync(join(world.dir, 'up'), String(child.pid))
   let words = ''
   const listen = (chunk: Buffer) => {
     words = (words + chunk.toString()).slice(-8000)

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { TARGETS } from '../environments/targets/index'
 import { dockerEngine } from '../pipelines/engines/docker'
 import { instanceId } from '../prisma/seal'
@@ -18,6 +19,7 @@ export function makeFolder(): string {
 }
 
 const alive = (pid: number) => {
+  if (Number.isNaN(pid)) return false
   try {
     process.kill(pid, 0)
     return true
@@ -42,22 +44,38 @@ export async function cleanLeftovers(): Promise<number> {
   return cleaned
 }
 
-/** Removes everything that a demo made. Safe to repeat. */
+/** Removes everything that a demo made. Safe to repeat, and beside another demo that does the same. */
 export async function cleanUp(dir: string) {
+  await stopProcess(numberIn(join(dir, 'up')), 'cli/up.ts')
   const keys = join(dir, 'state', 'keys')
   if (existsSync(join(keys, 'instance'))) {
     const instance = instanceId(keys)
     await TARGETS.docker({ kind: 'docker' }).removeAll(instance)
     await dockerEngine().removeAll(instance)
   }
-  stopServer(join(dir, 'state', 'postgres', 'data'))
-  rmSync(dir, { recursive: true, force: true })
+  const data = join(dir, 'state', 'postgres', 'data')
+  await stopProcess(numberIn(join(data, 'postmaster.pid')), 'postgres')
+  // The folder says whose it is until the last moment: a clean-up that is cut short is taken up by the next demo.
+  for (const name of readdirSync(dir)) if (name !== 'pid') remove(join(dir, name))
+  remove(dir)
 }
 
-/** A database server that outlived its demo. Its command line is looked at first: a number may have been given away again. */
-function stopServer(data: string) {
-  const pid = numberIn(join(data, 'postmaster.pid'))
-  if (Number.isNaN(pid) || !alive(pid)) return
-  const command = execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })
-  if (command.includes(data)) process.kill(pid, 'SIGQUIT')
+const remove = (path: string) => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+
+const commandOf = (pid: number) => {
+  try {
+    return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })
+  } catch {
+    return '' // ps answers 1 where there is no such process
+  }
+}
+
+/** Ends a process that outlived its demo, in order if it can be. Its command is looked at: a number may be given away again. */
+async function stopProcess(pid: number, command: string) {
+  for (let tenths = 0; alive(pid) && commandOf(pid).includes(command); tenths++) {
+    if (tenths === 0) process.kill(pid, 'SIGTERM')
+    if (tenths === 150) process.kill(pid, 'SIGKILL')
+    if (tenths > 200) throw new Error(`process ${pid} (${command}) cannot be stopped`)
+    await pause(100)
+  }
 }

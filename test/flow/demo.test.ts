@@ -1,0 +1,89 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Docker from 'dockerode'
+import { afterAll, describe, expect, it } from 'vitest'
+import { instanceId } from '../../prisma/seal'
+import { eventually } from '../given'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+// A world of its own: a demo cleans up after every dead one it finds in the folder for temporary files.
+const out = mkdtempSync(join(tmpdir(), 'shiplock-out-'))
+chmodSync(out, 0o755)
+afterAll(() => rmSync(out, { recursive: true }))
+
+/** Starts the demo as a person would, in a process group of its own. */
+function demo(...args: string[]): { process: ChildProcess; said: () => string; ended: Promise<number | null> } {
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', ...args], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', TMPDIR: out },
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (said += chunk))
+  return { process: child, said: () => said, ended: new Promise((resolve) => child.once('exit', resolve)) }
+}
+
+const folders = () => readdirSync(out).filter((name) => name.startsWith('shiplock-demo-'))
+const processesWith = (text: string) =>
+  execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(text))
+const left = async (instance: string) => {
+  const filters = { label: [`shiplock.instance=${instance}`] }
+  const docker = new Docker()
+  return [...(await docker.listContainers({ all: true, filters })), ...(await docker.listNetworks({ filters }))]
+}
+
+describe('npm run demo', () => {
+  it('beside the leftovers of one that was killed, plays the whole story, and leaves nothing behind', async () => {
+    const before = folders()
+    const first = demo()
+    const dir = await eventually(
+      'the first demo has its folder',
+      async () => folders().find((name) => !before.includes(name)),
+      60_000,
+    )
+    const keys = join(out, dir, 'state', 'keys')
+    await eventually('a stage of the first demo runs', async () => / run #1 /.test(first.said()), 120_000)
+    const instance = instanceId(keys)
+    process.kill(-Number(first.process.pid), 'SIGKILL')
+    await first.ended
+
+    const file = join(out, 'out.json')
+    const second = demo('--exit', '--json', file)
+    expect(await second.ended, second.said()).toBe(0)
+    const told = JSON.parse(readFileSync(file, 'utf8'))
+    expect(told.runs.map((r: { status: string }) => r.status)).toEqual(['succeeded', 'succeeded'])
+    expect(told.runs[0].stages.map((s: { name: string }) => s.name)).toEqual(['static', 'unit'])
+    const { test } = told.environments
+    expect(test.observed).toBe(test.digest)
+    expect(test.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
+    expect(test.answer).toContain(told.runs[1].commit)
+
+    expect(await left(instance)).toEqual([])
+    expect(existsSync(join(out, dir))).toBe(false)
+    expect(folders()).toEqual(before)
+    await eventually('no process of either is left', async () => processesWith(out).length === 0, 60_000)
+  }, 240_000)
+
+  it('Ctrl-C in the middle stops everything and removes what it made', async () => {
+    const before = folders()
+    const running = demo()
+    const dir = await eventually(
+      'it has its folder',
+      async () => folders().find((name) => !before.includes(name)),
+      60_000,
+    )
+    await eventually('it is in the middle', async () => / run #1 /.test(running.said()), 120_000)
+    const instance = instanceId(join(out, dir, 'state', 'keys'))
+    process.kill(-Number(running.process.pid), 'SIGINT') // a terminal tells the whole group
+    await running.ended
+    await eventually('its folder is gone', async () => folders().length === before.length, 60_000)
+    expect(await left(instance)).toEqual([])
+    await eventually('no process is left', async () => processesWith(dir).length === 0, 60_000)
+  }, 240_000)
+})
