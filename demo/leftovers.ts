@@ -37,7 +37,7 @@ export async function cleanLeftovers(): Promise<number> {
     if (!name.startsWith(PREFIX)) continue
     const dir = join(tmpdir(), name)
     const pid = numberIn(join(dir, 'pid'))
-    if (Number.isNaN(pid) || (pid !== process.pid && alive(pid))) continue
+    if (Number.isNaN(pid) || alive(pid)) continue
     await cleanUp(dir)
     cleaned++
   }
