@@ -97,7 +97,7 @@ function startShiplock(world: World): Promise<string> {
       LOG_LEVEL: 'warn',
       DRAIN_SECONDS: '5',
       SHIPLOCK_ADMIN_PASSWORD: adminPassword,
-      SHIPLOCK_BASE_IMAGES: 'node=shiplock-demo/node:20',
+      SHIPLOCK_BASE_IMAGES: 'node=shiplock-demo/node:local',
     },
   })
   world.shiplock = child

@@ -30,26 +30,44 @@ export async function cutRelease(context: Context, runId: number): Promise<void>
     )
     const built = rows[0]
     if (built === undefined) return null
-    const release = (await known(tx, built)) ?? (await freeze(tx, built, context))
+    const release = (await known(tx, context, built)) ?? (await freeze(tx, built, context))
     await tx.query('UPDATE "Run" SET "releaseId" = $2 WHERE id = $1', [runId, release.id])
     await ring(tx, `onward:${runId}:due`)
     return { ...release, built }
   })
   if (cut === null) return
   try {
-    await context.engine.tag(cut.built.digest, `${cut.built.service}:${cut.tag}`)
+    await context.engine.tag(cut.digest, `${cut.built.service}:${cut.tag}`)
   } catch (error) {
     // The tag is a label for people; the digest is what is promoted.
     if (!(error instanceof Fault)) throw error
   }
 }
 
-async function known(tx: Tx, built: Built) {
-  const { rows } = await tx.query<{ id: number; tag: string }>(
-    'SELECT id, tag FROM "Release" WHERE "projectId" = $1 AND tree = $2 AND "buildKey" = $3',
+/**
+ * The release of the same tree, built the same way. Where its image is no longer in the store, what was built now takes
+ * its place, and the trail says so: the release would otherwise name a digest that nobody can run.
+ */
+async function known(tx: Tx, context: Context, built: Built) {
+  const { rows } = await tx.query<{ id: number; tag: string; digest: string }>(
+    'SELECT id, tag, digest FROM "Release" WHERE "projectId" = $1 AND tree = $2 AND "buildKey" = $3 FOR UPDATE',
     [built.projectId, built.tree, built.plan.buildKey],
   )
-  return rows[0] ?? null
+  const [release] = rows
+  if (release === undefined) return null
+  if (release.digest === built.digest || (await context.engine.image(release.digest)) !== null) return release
+  await tx.query('UPDATE "Release" SET digest = $2, image = $3 WHERE id = $1', [release.id, built.digest, built.image])
+  await tell(tx, {
+    kind: 'release.rebuild',
+    subject: 'release',
+    subjectId: release.id,
+    by: asWorker(context),
+    projectId: built.projectId,
+    runId: built.id,
+    because: 'its image was no longer in the store',
+    data: { before: release.digest, after: built.digest },
+  })
+  return { ...release, digest: built.digest }
 }
 
 async function freeze(tx: Tx, built: Built, context: Context) {
@@ -85,7 +103,7 @@ async function freeze(tx: Tx, built: Built, context: Context) {
       runId: built.id,
       data: { digest: built.digest, tree: built.tree, tag },
     })
-    return { id: release.id, tag }
+    return { id: release.id, tag, digest: built.digest }
   }
   throw new Fault('conflict', `over a hundred releases of version ${version} within one minute`)
 }

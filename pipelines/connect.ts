@@ -21,8 +21,8 @@ export interface StartingEnvironment {
 
 /**
  * Asks for a repository to be connected. The token is sealed before it is stored: only the worker, which does the rest, can
- * open it. Runs in the web process.
- * @throws Fault input.invalid; conflict where the repository is connected already
+ * open it. Asked for again, the new token takes the old one's place and the checks are made again. Runs in the web process.
+ * @throws Fault input.invalid; conflict where it is being checked at this moment
  */
 export async function requestConnection(
   handle: RecordHandle,
@@ -32,27 +32,34 @@ export async function requestConnection(
   by: Actor,
 ): Promise<number> {
   const forgeUrl = forgeAddress(request.forgeUrl)
-  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(request.path))
-    throw new Fault(
-      'input.invalid',
-      `path: ${JSON.stringify(request.path.slice(0, 100))} is not of the form group/project`,
-    )
-  const hook = randomBytes(18).toString('base64url')
-  const secrets = hookSecrets(keys, hook)
-  const tokenSealed = await seal(keys, tokenContext(hook), request.token)
-  const hookSealed = await seal(
-    keys,
-    hookContext(hook),
-    JSON.stringify({ token: secrets.token, signingKey: secrets.signingKey.toString('base64') }),
-  )
+  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(request.path)) {
+    const given = JSON.stringify(request.path.slice(0, 100))
+    throw new Fault('input.invalid', `path: ${given} is not of the form group/project`)
+  }
+  const known = await handle.db.project.findUnique({
+    where: { forgeUrl_path: { forgeUrl, path: request.path } },
+    select: { id: true, hook: true },
+  })
+  const hook = known?.hook ?? randomBytes(18).toString('base64url')
+  const sealed = await sealSecrets(keys, hook, request.token)
+  if (known !== null) return replaceToken(handle, known.id, sealed, by)
   return transaction(handle, async (tx) => {
     const { rows } = await tx.query<{ id: number }>(
       `INSERT INTO "Project" (forge, "forgeUrl", path, name, "tokenSealed", hook, "hookSealed", "createdBy") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
        ON CONFLICT ("forgeUrl", path) DO NOTHING RETURNING id`,
-      [request.forge, forgeUrl, request.path, request.path.split('/').at(-1), tokenSealed, hook, hookSealed, by.actor],
+      [
+        request.forge,
+        forgeUrl,
+        request.path,
+        request.path.split('/').at(-1),
+        sealed.token,
+        hook,
+        sealed.hook,
+        by.actor,
+      ],
     )
     const id = rows[0]?.id
-    if (id === undefined) throw new Fault('conflict', `${request.path} on ${forgeUrl} is connected already`)
+    if (id === undefined) throw new Fault('conflict', `${request.path} on ${forgeUrl} was connected a moment ago`)
     for (const [position, environment] of environments.entries()) {
       await tx.query('INSERT INTO "Environment" ("projectId", name, position, policy) VALUES ($1, $2, $3, $4::jsonb)', [
         id,
@@ -61,17 +68,37 @@ export async function requestConnection(
         JSON.stringify(environment.policy),
       ])
     }
+    const data = { forgeUrl, path: request.path }
+    await tell(tx, { kind: 'project.connect', subject: 'project', subjectId: id, projectId: id, by, data })
+    await ring(tx, `project:${id}:connecting`)
+    return id
+  })
+}
+
+async function sealSecrets(keys: string, hook: string, token: string) {
+  const secrets = hookSecrets(keys, hook)
+  const both = JSON.stringify({ token: secrets.token, signingKey: secrets.signingKey.toString('base64') })
+  return { token: await seal(keys, tokenContext(hook), token), hook: await seal(keys, hookContext(hook), both) }
+}
+
+async function replaceToken(handle: RecordHandle, id: number, sealed: { token: Buffer; hook: Buffer }, by: Actor) {
+  await transaction(handle, async (tx) => {
+    await tx.query('UPDATE "Project" SET "tokenSealed" = $2, "hookSealed" = $3 WHERE id = $1', [
+      id,
+      sealed.token,
+      sealed.hook,
+    ])
     await tell(tx, {
-      kind: 'project.connect',
+      kind: 'project.token',
       subject: 'project',
       subjectId: id,
       projectId: id,
       by,
-      data: { forgeUrl, path: request.path },
+      because: 'a new token was given',
     })
-    await ring(tx, `project:${id}:connecting`)
-    return id
   })
+  await recheckProject(handle, id, by)
+  return id
 }
 
 function forgeAddress(text: string): string {

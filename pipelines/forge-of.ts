@@ -23,7 +23,10 @@ export async function forgeOf(context: Context, projectId: number) {
   if (project === null) throw new Fault('not.found', `there is no project ${projectId}`)
   const make = FORGES[project.forge]
   if (make === undefined) throw new Fault('input.invalid', `there is no forge called ${project.forge}`)
-  const token = await unseal(context.keys, tokenContext(project.hook), project.tokenSealed)
+  const token = await unseal(context.keys, tokenContext(project.hook), project.tokenSealed).catch((cause: unknown) => {
+    const because = `the token of ${project.path} was sealed for another key: give this worker the keys folder of the installation, or connect ${project.path} again with a token`
+    throw new Fault('input.invalid', because, { cause })
+  })
   const { tokenSealed: _, ...known } = project
   return { forge: make({ url: project.forgeUrl, token }), project: known, token }
 }

@@ -18,13 +18,13 @@ const CALL_MS = 15_000
 const IMPORT_MS = 120_000
 
 /**
- * Makes `shiplock-demo/node:<major>` (the running node, /bin/sh, user `node`) unless it is there already.
+ * Makes `shiplock-demo/node:local` (the running node, /bin/sh, user `node`) unless it is there already.
  * Throws an Error that says what to do when there is no engine or no static busybox.
  * @param {{ dockerHost?: string | undefined }} [options] as DOCKER_HOST; absent: that, else the local socket
  * @returns {Promise<{ image: string, made: boolean, ms: number }>}
  */
 export async function ensureNodeBase({ dockerHost = process.env.DOCKER_HOST } = {}) {
-  const image = `shiplock-demo/node:${process.versions.node.split('.')[0]}`
+  const image = 'shiplock-demo/node:local'
   return ensure(dockerHost, image, `node-${process.version}-${process.arch}`, async () => {
     const node = await realpath(process.execPath)
     return [...(await linkedFiles(node)), { path: 'usr/local/bin/node', from: node, mode: 0o755 }]

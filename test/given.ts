@@ -19,6 +19,7 @@ import type { Engine } from '../pipelines/engines/engine'
 import { Leases } from '../pipelines/lease'
 import { openRecord, type RecordHandle } from '../prisma/client'
 import { ensureKeys, instanceId } from '../prisma/seal'
+import { ensureBusyboxBase } from '../scripts/base-image.mjs'
 import { openDoorbell } from '../worker/queue'
 import { startWorker } from '../worker/worker'
 import { freshDatabase } from './database'
@@ -107,6 +108,7 @@ export class Shiplock {
     chmodSync(dir, 0o755)
     const keys = join(dir, 'keys')
     await ensureKeys(keys)
+    await ensureBusyboxBase()
     const [database, forge] = await Promise.all([freshDatabase(), startForge({ dir: join(dir, 'forge') })])
     await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
     const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })
@@ -171,7 +173,7 @@ export class Shiplock {
       cache: join(this.dir, 'cache'),
       publicUrl: this.web.url,
       engine: this.options.engine ?? dockerEngine(),
-      bases: { node: 'shiplock-demo/node:20' },
+      bases: { node: 'shiplock-demo/node:local' },
       stopping: stopNow.signal,
     }
     const running = await startWorker(context, doorbell, { quick: 8, stages: 2, deploys: 2, forge: 4 })

@@ -22,8 +22,8 @@ const Environment = z.object({
   PUBLIC_URL: z
     .url()
     .default('http://127.0.0.1:8080')
-    .describe('How browsers and the forge reach the dashboard')
-    .transform((u) => u.replace(/\/+$/, '')),
+    .transform((u) => u.replace(/\/+$/, ''))
+    .describe('How browsers and the forge reach the dashboard'),
   WORKER_NAME: z
     .string()
     .regex(/^[\w.-]{1,60}$/)

@@ -245,7 +245,7 @@ describe('unknown digest', () => {
     expect(because(await apply(deployment(60, { digest })))).toContain(`does not hold the image ${digest}`)
   })
 
-  it.each(['shiplock-demo/node:20', 'sha256:12', '-v/:/host'])('%s is no digest', async (digest) => {
+  it.each(['shiplock-demo/node:local', 'sha256:12', '-v/:/host'])('%s is no digest', async (digest) => {
     expect(because(await apply(deployment(60, { digest })))).toContain('is not a digest')
   })
 })

@@ -228,6 +228,19 @@ describe('what can go wrong with the forge', () => {
       { name: 'token', ok: false, because: expect.any(String), remedy: expect.stringContaining('Maintainer') },
     ])
     expect(JSON.stringify(project)).not.toContain('revoked-token')
+
+    await shiplock.forge.addProject({ path: 'team/other', members: { 'shiplock-bot': 40 } })
+    const again = await shiplock.client.connect({
+      forge: 'gitlab',
+      forgeUrl: shiplock.forge.url,
+      path: 'team/other',
+      token: shiplock.botToken,
+    })
+    expect(again.id).toBe(id.id)
+    await eventually('the new token is tried', async () => {
+      const now = await shiplock.client.project(id.id)
+      return now.checks.some((c) => c.name === 'project' && c.ok)
+    })
   })
 })
 

@@ -101,8 +101,8 @@ describe('a repository without a service file', () => {
   })
 
   it('uses the base images that are configured', () => {
-    const service = serviceOf(defaultService('a', ['package.json'], PACKAGE, { node: 'shiplock-demo/node:20' }))
-    expect(service.stages.unit?.image).toBe('shiplock-demo/node:20')
+    const service = serviceOf(defaultService('a', ['package.json'], PACKAGE, { node: 'shiplock-demo/node:local' }))
+    expect(service.stages.unit?.image).toBe('shiplock-demo/node:local')
   })
 
   it.each([

@@ -339,7 +339,7 @@ config:
     'node:22',
     'registry.example.com:5000/team/app:1.0',
     `node@sha256:${'a'.repeat(64)}`,
-    'shiplock-demo/node:20',
+    'shiplock-demo/node:local',
   ])('the image %s is taken', (image) => {
     expect(serviceOf(`${MINIMAL}stages: { unit: { run: [a], image: "${image}" } }\n`).service.stages.unit?.image).toBe(
       image,

@@ -107,10 +107,10 @@ describe('a build', () => {
   })
 
   it('from a template holds the whole Dockerfile, on the base image that is configured', () => {
-    const [stage] = plan('develop', 'build: { template: node }\n', { bases: { node: 'shiplock-demo/node:20' } })
+    const [stage] = plan('develop', 'build: { template: node }\n', { bases: { node: 'shiplock-demo/node:local' } })
     expect(stage?.definition).toEqual({
       kind: 'build',
-      dockerfile: { text: renderTemplate('node', { BASE: 'shiplock-demo/node:20' }) },
+      dockerfile: { text: renderTemplate('node', { BASE: 'shiplock-demo/node:local' }) },
       image: 'hello:run-1',
       forRelease: true,
       limits: {

@@ -6,7 +6,6 @@ import { FAULTS, isFault } from '../../../pipelines/fault'
 const AWAY = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
-  'ENOENT',
   'EPIPE',
   'ETIMEDOUT',
   '57P01',
@@ -24,8 +23,11 @@ const AWAY = new Set([
 ])
 const AWAY_WORDS = /timeout exceeded when trying to connect|Connection terminated|Can't reach database/i
 
-const isAway = (error: { code?: unknown; message?: unknown }) =>
-  (typeof error.code === 'string' && AWAY.has(error.code)) || AWAY_WORDS.test(String(error.message))
+const isAway = (error: { code?: unknown; message?: unknown; syscall?: unknown }) =>
+  (typeof error.code === 'string' && AWAY.has(error.code)) ||
+  // A socket that is gone; a file that is missing has the same code and is a fault of ours.
+  (error.code === 'ENOENT' && error.syscall === 'connect') ||
+  AWAY_WORDS.test(String(error.message))
 
 export interface Wrong {
   status: number
