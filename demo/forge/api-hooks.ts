@@ -1,10 +1,13 @@
-import type { FastifyInstance } from 'fastify'
-import { inProject, no, page } from './asker'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Asker, askedOf, inProject, missing, no, wrong } from './asker'
+import { type BranchFilter, isFilter, isStrategy } from './branch-names'
+import { page } from './paging'
 import { MAINTAINER } from './people'
+import { samplePush } from './pushes'
 import type { Hook } from './webhooks'
 import type { World } from './world'
 
-type Body = Record<string, unknown>
+type Asked = Record<string, string>
 
 /** The 32-byte key of a `whsec_…` token; undefined where it is not one. */
 function signingKeyOf(token: unknown): Buffer | undefined {
@@ -13,27 +16,63 @@ function signingKeyOf(token: unknown): Buffer | undefined {
   return key?.length === 32 ? key : undefined
 }
 
-const validUrl = (url: unknown) =>
-  typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+const isAddress = (url: string) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
 
-/** Lays the asked fields over a hook. @returns the words of GitLab's 422 where one is wrong */
-function change(hook: Hook, body: Body, signing: boolean): object | null {
-  if ('url' in body && !validUrl(body.url)) return { url: ['Invalid url given'] }
-  if (signing && body.signing_token != null && signingKeyOf(body.signing_token) === undefined)
-    return { signing_token: ['must be whsec_ and 32 bytes in base64'] }
-  if (typeof body.url === 'string') hook.url = body.url
-  if (typeof body.token === 'string') hook.token = body.token
-  if (typeof body.name === 'string') hook.name = body.name
-  if (signing && body.signing_token != null) hook.signingKey = signingKeyOf(body.signing_token) ?? null
-  const flags = {
-    push_events: 'pushEvents',
-    tag_push_events: 'tagPushEvents',
-    merge_requests_events: 'mergeRequestsEvents',
-    enable_ssl_verification: 'sslVerification',
-  } as const
-  for (const [name, field] of Object.entries(flags))
-    if (body[name] !== undefined) hook[field as 'pushEvents'] = String(body[name]) === 'true'
+const FLAGS = {
+  push_events: 'pushEvents',
+  tag_push_events: 'tagPushEvents',
+  merge_requests_events: 'mergeRequestsEvents',
+  enable_ssl_verification: 'sslVerification',
+} as const
+
+const filterAsked = (hook: Hook, asked: Asked) => ({
+  strategy: asked.branch_filter_strategy ?? hook.filter.strategy,
+  pattern: asked.push_events_branch_filter ?? hook.filter.pattern,
+})
+
+const isAnyFilter = (filter: { strategy: string; pattern: string }): filter is BranchFilter =>
+  isStrategy(filter.strategy) && isFilter(filter as BranchFilter)
+
+/** GitLab's code and words for what of the wish is wrong; null where nothing is. */
+function refusalOf(hook: Hook, asked: Asked, signing: boolean): { status: number; body: object } | null {
+  const refused = (status: number, body: object) => ({ status, body })
+  if (asked.url !== undefined && !isAddress(asked.url)) return refused(422, { error: 'Invalid url given' })
+  if (asked.branch_filter_strategy !== undefined && !isStrategy(asked.branch_filter_strategy))
+    return refused(400, { error: 'branch_filter_strategy does not have a valid value' })
+  if (!isAnyFilter(filterAsked(hook, asked))) return refused(422, { error: 'Invalid branch filter given' })
+  if (signing && asked.signing_token !== undefined && signingKeyOf(asked.signing_token) === undefined)
+    return refused(422, { message: { signing_token: ['must be whsec_ and 32 bytes in base64'] } })
   return null
+}
+
+/** Lays the asked fields over a hook, all of them or none. @returns why none */
+function change(hook: Hook, asked: Asked, signing: boolean): ReturnType<typeof refusalOf> {
+  const refusal = refusalOf(hook, asked, signing)
+  if (refusal !== null) return refusal
+  const filter = filterAsked(hook, asked)
+  if (isAnyFilter(filter)) hook.filter = filter
+  hook.url = asked.url ?? hook.url
+  hook.name = asked.name ?? hook.name
+  if (asked.token !== undefined) hook.token = asked.token || null
+  if (signing && asked.signing_token !== undefined) hook.signingKey = signingKeyOf(asked.signing_token) ?? null
+  for (const [name, field] of Object.entries(FLAGS)) if (asked[name] !== undefined) hook[field] = asked[name] === 'true'
+  return null
+}
+
+function newHook(id: number): Hook {
+  return {
+    id,
+    url: '',
+    token: null,
+    signingKey: null,
+    pushEvents: true,
+    tagPushEvents: false,
+    mergeRequestsEvents: false,
+    sslVerification: true,
+    filter: { strategy: 'wildcard', pattern: '' },
+    name: '',
+    createdAt: new Date().toISOString(),
+  }
 }
 
 export function hookRoutes(app: FastifyInstance, world: World) {
@@ -42,113 +81,126 @@ export function hookRoutes(app: FastifyInstance, world: World) {
     world.hooks.set(project, hooks)
     return hooks
   }
-  const shape = (projectId: number, h: Hook) => ({
-    id: h.id,
-    url: h.url,
-    name: h.name,
-    description: null,
-    project_id: projectId,
-    created_at: h.createdAt,
-    push_events: h.pushEvents,
-    tag_push_events: h.tagPushEvents,
-    merge_requests_events: h.mergeRequestsEvents,
-    enable_ssl_verification: h.sslVerification,
-    push_events_branch_filter: '',
-    branch_filter_strategy: 'all_branches',
-    custom_webhook_template: null,
-    url_variables: [],
-    custom_headers: [],
-    alert_status: 'executable',
-    disabled_until: null,
-    token_present: h.token !== null,
-    ...(world.signing ? { signing_token_present: h.signingKey !== null } : {}),
-  })
-  const find = (project: number, id: string) => hooksOf(project).find((h) => String(h.id) === id)
-  type Params = { hook: string; event: string }
+  const shape = (projectId: number, hook: Hook) => hookShape(projectId, hook, world.signing)
+  /** A route below one hook. */
+  const onHook = (handle: (asker: Asker, hook: Hook, request: FastifyRequest, reply: FastifyReply) => unknown) =>
+    inProject(world, MAINTAINER, async (asker, request, reply) => {
+      const { hook: id } = request.params as Params
+      const hook = hooksOf(asker.project.id).find((h) => String(h.id) === id)
+      return hook === undefined ? no(reply, 404, '404 Not found') : handle(asker, hook, request, reply)
+    })
 
   app.get(
     '/projects/:id/hooks',
     inProject(world, MAINTAINER, async ({ project }, request, reply) =>
-      page(
-        request,
-        reply,
-        hooksOf(project.id).map((h) => shape(project.id, h)),
-      ),
+      page(request, reply, hooksOf(project.id)).map((h) => shape(project.id, h)),
     ),
-  )
-  app.get(
-    '/projects/:id/hooks/:hook',
-    inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const hook = find(project.id, (request.params as Params).hook)
-      return hook === undefined ? no(reply, 404, '404 Not found') : shape(project.id, hook)
-    }),
   )
   app.post(
     '/projects/:id/hooks',
     inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const hook: Hook = {
-        id: world.nextId(),
-        url: '',
-        token: null,
-        signingKey: null,
-        pushEvents: true,
-        tagPushEvents: false,
-        mergeRequestsEvents: false,
-        sslVerification: true,
-        name: '',
-        createdAt: new Date().toISOString(),
-      }
-      const wrong = change(hook, { url: '', ...(request.body as Body | undefined) }, world.signing)
-      if (wrong !== null) return no(reply, 422, wrong)
+      const asked = askedOf(request)
+      if (asked.url === undefined) return wrong(reply, missing(asked, 'url') ?? '')
+      const hook = newHook(world.nextId())
+      const refusal = change(hook, asked, world.signing)
+      if (refusal !== null) return reply.code(refusal.status).send(refusal.body)
       hooksOf(project.id).push(hook)
       return reply.code(201).send(shape(project.id, hook))
     }),
   )
+  app.get(
+    '/projects/:id/hooks/:hook',
+    onHook(({ project }, hook) => shape(project.id, hook)),
+  )
   app.put(
     '/projects/:id/hooks/:hook',
-    inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const hook = find(project.id, (request.params as Params).hook)
-      if (hook === undefined) return no(reply, 404, '404 Not found')
-      const wrong = change(hook, (request.body as Body | undefined) ?? {}, world.signing)
-      return wrong !== null ? no(reply, 422, wrong) : shape(project.id, hook)
+    onHook(({ project }, hook, request, reply) => {
+      const refusal = change(hook, askedOf(request), world.signing)
+      return refusal === null ? shape(project.id, hook) : reply.code(refusal.status).send(refusal.body)
     }),
   )
   app.delete(
     '/projects/:id/hooks/:hook',
-    inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const hooks = hooksOf(project.id)
-      const at = hooks.findIndex((h) => String(h.id) === (request.params as Params).hook)
-      if (at < 0) return no(reply, 404, '404 Not found')
-      hooks.splice(at, 1)
+    onHook(({ project }, hook, _request, reply) => {
+      world.hooks.set(
+        project.id,
+        hooksOf(project.id).filter((each) => each !== hook),
+      )
       return reply.code(204).send()
+    }),
+  )
+  deliveryRoutes(app, world, onHook)
+}
+
+type Params = { hook: string; event: string; trigger: string }
+type OnHook = (
+  handle: (asker: Asker, hook: Hook, request: FastifyRequest, reply: FastifyReply) => unknown,
+) => (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+
+/** What GitLab can be asked to try; of the others there is never a thing here to try with. */
+const TRIGGERS: Record<string, string | null> = {
+  push_events: 'Push Hook',
+  tag_push_events: 'Tag Push Hook',
+  merge_requests_events: null,
+}
+
+function deliveryRoutes(app: FastifyInstance, world: World, onHook: OnHook) {
+  const sentTo = (hook: Hook) => world.sender.sent.filter((s) => s.hookId === hook.id)
+  app.post(
+    '/projects/:id/hooks/:hook/test/:trigger',
+    onHook(async ({ project, user }, hook, request, reply) => {
+      const event = TRIGGERS[(request.params as Params).trigger]
+      if (event === undefined) return wrong(reply, 'trigger does not have a valid value')
+      if (event === null) return no(reply, 422, 'Ensure the project has merge requests.')
+      const payload = await samplePush(project, user, world.url)
+      if (payload === null) return no(reply, 422, 'Ensure the project has at least one commit.')
+      const sent = await world.sender.sendNow(hook, event, payload)
+      const well = typeof sent.status === 'number' && sent.status >= 200 && sent.status < 300
+      return well ? reply.code(201).send({ message: '201 Created' }) : no(reply, 422, sent.error ?? sent.answer ?? '')
     }),
   )
   app.get(
     '/projects/:id/hooks/:hook/events',
-    inProject(world, MAINTAINER, async (_asker, request, reply) => {
-      const sent = world.sender.sent.filter((s) => String(s.hookId) === (request.params as Params).hook).reverse()
-      return page(
-        request,
-        reply,
-        sent.map((s) => ({
-          id: s.id,
-          trigger: s.event === 'Push Hook' ? 'push_hooks' : 'tag_push_hooks',
-          response_status: String(s.status),
-          created_at: s.at,
-          request_data: JSON.parse(s.body),
-        })),
-      )
-    }),
+    onHook((_asker, hook, request, reply) =>
+      page(request, reply, sentTo(hook).reverse()).map((s) => ({
+        id: s.id,
+        trigger: s.event === 'Push Hook' ? 'push_hooks' : 'tag_push_hooks',
+        response_status: String(s.status),
+        response_body: s.answer ?? s.error ?? '',
+        created_at: s.at,
+        request_data: JSON.parse(s.body),
+      })),
+    ),
   )
   app.post(
     '/projects/:id/hooks/:hook/events/:event/resend',
-    inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const { hook: hookId, event } = request.params as Params
-      const hook = find(project.id, hookId)
-      const sent = world.sender.sent.find((s) => String(s.id) === event)
-      if (hook === undefined || sent === undefined) return no(reply, 404, '404 Not found')
+    onHook(async (_asker, hook, request, reply) => {
+      const sent = sentTo(hook).find((s) => String(s.id) === (request.params as Params).event)
+      if (sent === undefined) return no(reply, 404, '404 Not found')
       const again = await world.sender.resend(hook, sent)
       return reply.code(201).send({ response_status: again.status })
     }),
   )
 }
+
+const hookShape = (projectId: number, h: Hook, signing: boolean) => ({
+  id: h.id,
+  url: h.url,
+  name: h.name,
+  description: null,
+  project_id: projectId,
+  created_at: h.createdAt,
+  push_events: h.pushEvents,
+  tag_push_events: h.tagPushEvents,
+  merge_requests_events: h.mergeRequestsEvents,
+  enable_ssl_verification: h.sslVerification,
+  push_events_branch_filter: h.filter.pattern,
+  branch_filter_strategy: h.filter.strategy,
+  custom_webhook_template: null,
+  url_variables: [],
+  custom_headers: [],
+  alert_status: 'executable',
+  disabled_until: null,
+  token_present: h.token !== null,
+  ...(signing ? { signing_token_present: h.signingKey !== null } : {}),
+})

@@ -1,7 +1,7 @@
-// Who asks, whether they may, and how lists are paged.
+// Who asks, whether they may, and in what words they ask.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from './people'
-import type { Project } from './repositories'
+import { levelOf, type Project } from './repositories'
 import type { World } from './world'
 
 export type Asker = { user: User; project: Project; level: number }
@@ -9,45 +9,57 @@ export type Handler = (asker: Asker, request: FastifyRequest, reply: FastifyRepl
 
 export const no = (reply: FastifyReply, status: number, message: unknown) => reply.code(status).send({ message })
 
-export function userOf(world: World, request: FastifyRequest): User | null {
+/** What GitLab's checks of parameters answer. */
+export const wrong = (reply: FastifyReply, words: string, status = 400) => reply.code(status).send({ error: words })
+
+function tokenOf(request: FastifyRequest): string | null {
   const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
   const token = request.headers['private-token'] ?? bearer
-  return typeof token === 'string' ? world.people.byToken(token) : null
+  return typeof token === 'string' ? token : null
+}
+
+/** Whether somebody says who they are, truly or not. */
+export const isNamed = (request: FastifyRequest) => tokenOf(request) !== null
+
+export function userOf(world: World, request: FastifyRequest): User | null {
+  const token = tokenOf(request)
+  return token === null ? null : world.people.byToken(token)
+}
+
+/** A route for whoever is known. */
+export function known(
+  world: World,
+  handle: (user: User, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const user = userOf(world, request)
+    return user === null ? no(reply, 401, '401 Unauthorized') : handle(user, request, reply)
+  }
 }
 
 /** A route below a project: the asker is known, is a member, and has the level that the verb needs. */
 export function inProject(world: World, level: number, handle: Handler) {
-  return async (request: FastifyRequest, reply: FastifyReply) => {
-    const user = userOf(world, request)
-    if (user === null) return no(reply, 401, '401 Unauthorized')
+  return known(world, async (user, request, reply) => {
     const { id } = request.params as { id: string }
     const project = world.projects.find((p) => String(p.id) === id || p.path === id)
-    const has = project === undefined ? 0 : user.admin ? 50 : (project.members[user.username] ?? 0)
+    const has = project === undefined ? 0 : levelOf(project, user)
     if (project === undefined || has === 0) return no(reply, 404, '404 Project Not Found')
     if (has < level) return no(reply, 403, '403 Forbidden')
     return handle({ user, project, level: has }, request, reply)
-  }
+  })
 }
 
-/** Offset paging with GitLab's headers. */
-export function page<T>(request: FastifyRequest, reply: FastifyReply, all: T[]): T[] {
-  const query = request.query as { page?: string; per_page?: string }
-  const size = Math.min(100, Math.max(1, Number(query.per_page ?? 20)))
-  const number = Math.max(1, Number(query.page ?? 1))
-  const pages = Math.max(1, Math.ceil(all.length / size))
-  const next = number < pages ? number + 1 : null
-  reply.headers({
-    'x-total': all.length,
-    'x-total-pages': pages,
-    'x-page': number,
-    'x-per-page': size,
-    'x-next-page': next ?? '',
-    'x-prev-page': number > 1 ? number - 1 : '',
-  })
-  if (next !== null) {
-    const url = new URL(request.url, 'http://forge')
-    url.searchParams.set('page', String(next))
-    reply.header('link', `<http://${request.headers.host}${url.pathname}${url.search}>; rel="next"`)
-  }
-  return all.slice((number - 1) * size, number * size)
+/** The parameters of the address and of the body: texts, numbers and booleans, each as text. */
+export function askedOf(request: FastifyRequest): Record<string, string> {
+  const all = { ...(request.query as object), ...(request.body as object | null | undefined) }
+  const plain = Object.entries(all).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+  return Object.fromEntries(plain.map(([name, value]) => [name, String(value)]))
+}
+
+/** The refusal where one of the required parameters is absent or blank; null where all are there. */
+export function missing(asked: Record<string, string>, ...names: string[]): string | null {
+  const problems = names.flatMap((name) =>
+    asked[name] === undefined ? [`${name} is missing`] : asked[name]?.trim() === '' ? [`${name} is empty`] : [],
+  )
+  return problems.length === 0 ? null : problems.join(', ')
 }

@@ -1,21 +1,22 @@
-// The demo forge: a stand-in for GitLab 19 in demo and tests, on real bare repositories and real git.
-
+// The demo forge: a stand-in for GitLab on real bare repositories and real git, in demo and tests.
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { api } from './api'
-import { no, userOf } from './asker'
+import { no, userOf, wrong } from './asker'
 import { serveGit } from './git-http'
-import { Mischief, type Orders } from './mischief'
+import { Limits } from './limits'
+import { BadOrders, Mischief, type Orders } from './mischief'
 import { commitPage, projectPage, projectsPage } from './page'
 import { DEVELOPER, People } from './people'
-import { changesOf, tellOfPush } from './pushes'
-import { makeRepository, type Project, readRefs, resolve } from './repositories'
+import { addProject, type WantedProject } from './projects'
+import { changeRefs, pushOptions } from './pushes'
+import { isClosed, levelOf, resolve } from './repositories'
+import { Turns } from './turns'
 import { Sender, type Sent } from './webhooks'
 import type { World } from './world'
 
 const MAX_BODY = 1024 * 1024
-const CLOSE_MS = 5_000
 
 export interface DemoForge {
   url: string
@@ -25,91 +26,119 @@ export interface DemoForge {
     password: string
     admin?: boolean
   }): Promise<{ id: number; token: string }>
-  /** `members`: access level by user name (30 Developer, 40 Maintainer). `seed`: a folder whose files are the first commit on master and develop. */
-  addProject(project: {
-    path: string
-    members: Record<string, number>
-    seed?: string
-  }): Promise<{ id: number; dir: string }>
+  addProject(project: WantedProject): Promise<{ id: number; dir: string }>
+  /** @throws BadOrders */
   misbehave(orders: Orders): void
   /** What was sent, oldest first; the last thousand. */
   readonly deliveries: readonly Sent[]
-  /** Resolves when no webhook is under way. */
+  /** Resolves when no webhook is under way, nor held back or late by order. */
   idle(): Promise<void>
+  /** What is still to be sent is dropped; what is being sent has a second. */
   close(): Promise<void>
 }
 
-export async function startForge(options: {
+export interface ForgeOptions {
+  /** Folder for its repositories. */
   dir: string
   port?: number
   host?: string
+  /** false: it behaves as GitLab 18, which does not sign webhooks. */
   signing?: boolean
-}): Promise<DemoForge> {
-  const mischief = new Mischief()
+  /** Bytes that one request of git's may have. */
+  maxPushBytes?: number
+}
+
+function newWorld(options: ForgeOptions): World {
+  const [signing, mischief] = [options.signing ?? true, new Mischief()]
+  const version = signing ? '19.3.0' : '18.11.0'
   let last = 0
+  let lastProject = 0
   const world: World = {
     url: '',
+    root: options.dir,
+    version,
     people: new People(),
     projects: [],
+    underConstruction: new Set(),
+    namespaces: [],
     hooks: new Map(),
     statuses: new Map(),
+    sender: new Sender(() => world, mischief),
     mischief,
-    signing: options.signing ?? true,
-    sender: new Sender(() => world.url, mischief),
+    limits: new Limits(),
+    turns: new Turns(),
+    signing,
     nextId: () => ++last,
+    nextProjectId: () => ++lastProject,
   }
+  return world
+}
+
+export async function startForge(options: ForgeOptions): Promise<DemoForge> {
+  const world = newWorld(options)
+  const closing = new AbortController()
   // Percent-encoded slashes stay inside one segment: `group%2Fname` is one id, as on GitLab.
   const app = fastify({ bodyLimit: MAX_BODY, forceCloseConnections: true, routerOptions: { maxParamLength: 1000 } })
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, Object.fromEntries(new URLSearchParams(String(body)))),
-  )
-  misbehaving(app, world)
+  readBodies(app)
+  misbehaving(app, world, closing.signal)
   await app.register(async (scope) => api(scope, world), { prefix: '/api/v4' })
-  app.post('/demo/misbehave', async (request, reply) => {
-    if (userOf(world, request)?.admin !== true) return no(reply, 403, '403 Forbidden')
-    mischief.obey((request.body ?? {}) as Orders)
-    return reply.code(204).send()
-  })
-  await app.register(async (scope) => gitRoutes(scope, world, options.dir))
-  pages(app, world)
-  await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 })
-  world.url = `http://${options.host ?? '127.0.0.1'}:${(app.server.address() as AddressInfo).port}`
+  app.all('/api/*', async (_request, reply) => wrong(reply, '404 Not Found', 404))
+  orderRoute(app, world)
+  await app.register(async (scope) => gitRoutes(scope, world, options.maxPushBytes))
+  app.get('/', (_request, reply) => reply.type('text/html').send(projectsPage(world.projects)))
+  const host = options.host ?? '127.0.0.1'
+  await app.listen({ host, port: options.port ?? 0 })
+  world.url = `http://${host}:${(app.server.address() as AddressInfo).port}`
   return {
     url: world.url,
     addUser: async (person) => world.people.add(person),
-    addProject: (project) => addProject(world, options.dir, project),
-    misbehave: (orders) => mischief.obey(orders),
+    addProject: async (project) => {
+      const { id, dir } = await addProject(world, project)
+      return { id, dir }
+    },
+    misbehave: (orders) => world.mischief.obey(orders),
     deliveries: world.sender.sent,
     idle: () => world.sender.idle(),
     close: async () => {
-      await Promise.race([world.sender.idle(), new Promise((done) => setTimeout(done, CLOSE_MS).unref())])
+      closing.abort()
+      await world.sender.close()
       await app.close()
     },
   }
 }
 
-async function addProject(
-  world: World,
-  dir: string,
-  wanted: { path: string; members: Record<string, number>; seed?: string },
-) {
-  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)+$/.test(wanted.path)) throw new Error(`not a path of a project: ${wanted.path}`)
-  if (world.projects.some((p) => p.path === wanted.path)) throw new Error(`there is a project ${wanted.path} already`)
-  const project: Project = {
-    id: world.projects.length + 1,
-    path: wanted.path,
-    name: wanted.path.split('/').at(-1) ?? wanted.path,
-    defaultBranch: 'master',
-    members: { ...wanted.members },
-    dir: join(dir, `${wanted.path}.git`),
+/** Forms, and JSON of which an empty body is none, as clients send it with a DELETE. */
+function readBodies(app: FastifyInstance) {
+  const read = (type: string, parse: (body: string) => unknown) => {
+    app.removeContentTypeParser(type)
+    app.addContentTypeParser(type, { parseAs: 'string' }, async (_request: unknown, body: string | Buffer) => {
+      try {
+        return parse(String(body))
+      } catch {
+        throw Object.assign(new Error('Problem while parsing request body'), { statusCode: 400 })
+      }
+    })
   }
-  await makeRepository(project.dir, wanted.seed)
-  world.projects.push(project)
-  return { id: project.id, dir: project.dir }
+  read('application/x-www-form-urlencoded', (body) => Object.fromEntries(new URLSearchParams(body)))
+  read('application/json', (body) => (body.trim() === '' ? {} : JSON.parse(body)))
+}
+
+function orderRoute(app: FastifyInstance, world: World) {
+  app.post('/demo/misbehave', async (request, reply) => {
+    if (userOf(world, request)?.admin !== true) return no(reply, 403, '403 Forbidden')
+    try {
+      world.mischief.obey(request.body ?? {})
+    } catch (error) {
+      if (error instanceof BadOrders) return wrong(reply, error.message)
+      throw error
+    }
+    return reply.code(204).send()
+  })
 }
 
 /** Orders to misbehave befall the API and git alike; the pages for people stay up. */
-function misbehaving(app: FastifyInstance, world: World) {
+function misbehaving(app: FastifyInstance, world: World, closing: AbortSignal) {
+  const late = (ms = 0) => (ms > 0 ? pause(ms, undefined, { signal: closing, ref: false }).catch(() => {}) : undefined) // closing: at once
   app.addHook('onRequest', async (request, reply) => {
     if (request.url.startsWith('/demo/')) return
     const { down, slowMs } = world.mischief.orders
@@ -118,25 +147,26 @@ function misbehaving(app: FastifyInstance, world: World) {
       request.raw.socket.destroy()
       return
     }
-    if (slowMs) await new Promise((done) => setTimeout(done, slowMs))
+    await late(slowMs)
     if (!request.url.startsWith('/api/')) return
     const order = world.mischief.befalls(request.method, request.url)
     if (order === null) return
+    await late(order.delayMs)
+    if (order.status === undefined) return
+    // GitLab's throttle says when to come back and how much is left; limits of single features say nothing.
     if (order.retryAfter !== undefined) reply.header('retry-after', order.retryAfter)
-    return reply
-      .code(order.status)
-      .type('text/plain')
-      .send(order.status === 429 ? 'Retry later\n' : 'GitLab is not responding\n')
+    if (order.status === 429 && order.retryAfter !== undefined) reply.headers(Limits.spent(order.retryAfter))
+    const words = order.status === 429 ? 'Retry later\n' : 'GitLab is not responding\n'
+    return reply.code(order.status).type('text/plain').send(words)
   })
 }
 
 const GIT_PATH = /^\/(.+?)\.git(\/(?:info\/refs|git-upload-pack|git-receive-pack))$/
 
 /** Git over HTTP. Pushes to one repository go one after the other, so that what each changed is known. */
-function gitRoutes(app: FastifyInstance, world: World, root: string) {
+function gitRoutes(app: FastifyInstance, world: World, maxBytes?: number) {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null)) // the body streams to git as it is
-  const pushes = new Map<number, Promise<void>>()
   app.route({
     method: ['GET', 'POST'],
     url: '/*',
@@ -152,34 +182,29 @@ function gitRoutes(app: FastifyInstance, world: World, root: string) {
           .type('text/plain')
           .send('HTTP Basic: Access denied\n')
       const project = world.projects.find((p) => p.path === decodeURIComponent(match[1] ?? ''))
-      const level = project === undefined ? 0 : user.admin ? 50 : (project.members[user.username] ?? 0)
+      const level = project === undefined ? 0 : levelOf(project, user)
       if (project === undefined || level === 0)
         return reply.code(404).type('text/plain').send('The project you were looking for could not be found.\n')
       const writes = match[2] === '/git-receive-pack' || url.searchParams.get('service') === 'git-receive-pack'
       if (writes && level < DEVELOPER)
         return reply.code(403).type('text/plain').send('You are not allowed to push code to this project.\n')
       reply.hijack()
-      const ask = { root, path: `/${project.path}.git${match[2]}`, query: url.search.slice(1), username: user.username }
+      const ask = {
+        root: world.root,
+        path: `/${project.path}.git${match[2]}`,
+        query: url.search.slice(1),
+        username: user.username,
+        closed: project.protectedBranches.filter((branch) => isClosed(project, branch, level)),
+        maxBytes,
+      }
       if (match[2] !== '/git-receive-pack') return serveGit(request.raw, reply.raw, ask)
-      const turn = (pushes.get(project.id) ?? Promise.resolve()).then(async () => {
-        const before = await readRefs(project.dir)
-        await serveGit(request.raw, reply.raw, ask)
-        const changes = changesOf(before, await readRefs(project.dir))
-        await tellOfPush(project, user, changes, world.hooks.get(project.id) ?? [], world.sender, world.url)
-      })
-      const quiet = turn.catch((error: Error) => console.warn(`demo forge: ${error.message}`))
-      pushes.set(project.id, quiet)
-      world.sender.track(quiet)
-      return turn
+      const push = () => serveGit(request.raw, reply.raw, ask)
+      return changeRefs(world, { project, user }, push, () => pushOptions(project.dir))
     },
   })
 }
 
 type Reply = Parameters<typeof no>[0]
-
-function pages(app: FastifyInstance, world: World) {
-  app.get('/', (_request, reply) => reply.type('text/html').send(projectsPage(world.projects)))
-}
 
 async function page(world: World, path: string, reply: Reply) {
   const [projectPath = '', rest] = decodeURIComponent(path).slice(1).split('/-/commit/')

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { GIT_ENV } from './repositories'
+import { GIT_ENV, MAX_PUSH_BYTES } from './repositories'
 
 const BACKEND = `${execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()}/git-http-backend`
 const DEADLINE_MS = 120_000
@@ -13,10 +13,18 @@ export interface GitRequest {
   path: string
   query: string
   username: string
+  /** Branches that this user may not push to. */
+  closed: readonly string[]
+  /** Bytes that the request may have; longer ones are cut off with a 413. */
+  maxBytes?: number
 }
 
 /** Hands a request to git's own `git http-backend` and its answer back, as it streams. Resolves when the process has ended. */
 export function serveGit(request: IncomingMessage, response: ServerResponse, ask: GitRequest): Promise<void> {
+  const most = ask.maxBytes ?? MAX_PUSH_BYTES
+  if (Number(request.headers['content-length'] ?? 0) > most) return tooLarge(request, response)
+  // Gone while it waited for its turn: git would wait for the rest of the request.
+  if (response.destroyed) return Promise.resolve()
   const backend = spawn(BACKEND, [], {
     stdio: ['pipe', 'pipe', 'ignore'],
     timeout: DEADLINE_MS,
@@ -27,6 +35,7 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
       PATH_INFO: ask.path,
       QUERY_STRING: ask.query,
       REMOTE_USER: ask.username,
+      FORGE_CLOSED_REFS: ask.closed.map((branch) => `refs/heads/${branch}`).join('\n'),
       REMOTE_ADDR: '127.0.0.1',
       REQUEST_METHOD: request.method ?? 'GET',
       CONTENT_TYPE: request.headers['content-type'] ?? '',
@@ -35,6 +44,13 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
     },
   })
   backend.stdin.on('error', () => {}) // it may answer before it has read everything
+  let received = 0
+  request.on('data', (chunk: Buffer) => {
+    received += chunk.length
+    if (received <= most || response.destroyed) return
+    backend.kill() // what it has is half a pack, of which git keeps nothing
+    void tooLarge(request, response)
+  })
   request.pipe(backend.stdin)
   response.on('close', () => {
     if (!response.writableFinished) backend.kill()
@@ -70,6 +86,12 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
       resolve()
     })
   })
+}
+
+async function tooLarge(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  request.unpipe()
+  if (!response.headersSent) response.writeHead(413, { 'content-type': 'text/plain', connection: 'close' })
+  response.end('The request is too large.\n', () => request.destroy())
 }
 
 function writeHead(response: ServerResponse, head: string) {

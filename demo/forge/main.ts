@@ -1,4 +1,5 @@
 // The demo forge alone: node --import tsx demo/forge/main.ts --dir FOLDER [--port N]
+import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { startForge } from './forge'
 
@@ -8,8 +9,9 @@ if (values.dir === undefined) {
   process.exit(2)
 }
 const forge = await startForge({ dir: values.dir, port: Number(values.port) })
-const root = await forge.addUser({ username: 'root', name: 'Administrator', password: 'demo-root', admin: true })
-console.log(`demo forge at ${forge.url}, user root, password demo-root, token ${root.token}`)
+const password = randomBytes(12).toString('base64url')
+const root = await forge.addUser({ username: 'root', name: 'Administrator', password, admin: true })
+console.log(`demo forge at ${forge.url}, user root, password ${password}, token ${root.token}`)
 const stop = () => void forge.close().then(() => process.exit(0))
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)

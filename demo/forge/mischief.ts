@@ -1,13 +1,17 @@
 // Orders to misbehave, so that tests and people can see what Shiplock does about it.
+import { z } from 'zod'
 
 export interface ApiMischief {
-  status: 429 | 500 | 502
+  /** Absent: it is answered as it should be, late. */
+  status?: 429 | 500 | 502
   /** Seconds, sent as Retry-After. */
   retryAfter?: number
   /** How many requests it befalls. */
   times: number
-  /** `METHOD /path-pattern`; absent: every request of the API. */
+  /** Pattern of `METHOD /path`; absent: every request of the API. */
   match?: string
+  /** The request waits this long first. */
+  delayMs?: number
 }
 
 export interface Orders {
@@ -19,16 +23,59 @@ export interface Orders {
   down?: boolean
 }
 
-export class Mischief {
-  orders: Orders = {}
+const isPattern = (text: string) => {
+  try {
+    return new RegExp(text) instanceof RegExp
+  } catch {
+    return false // that is the answer
+  }
+}
 
-  obey(orders: Orders) {
-    this.orders = orders
+const count = z.number().min(0)
+const Orders = z.strictObject({
+  webhooks: z
+    .strictObject({ duplicate: count.max(100), delayMs: count, reorder: z.boolean(), drop: count })
+    .partial()
+    .optional(),
+  api: z
+    .array(
+      z.strictObject({
+        status: z.literal([429, 500, 502]).optional(),
+        retryAfter: count.optional(),
+        times: count,
+        match: z.string().max(500).refine(isPattern, 'is not a regular expression').optional(),
+        delayMs: count.optional(),
+      }),
+    )
+    .optional(),
+  slowMs: count.optional(),
+  down: z.boolean().optional(),
+})
+
+/** Orders that make no sense; its message says which. */
+export class BadOrders extends Error {}
+
+export class Mischief {
+  private current: Orders = {}
+
+  get orders(): Readonly<Orders> {
+    return this.current
+  }
+
+  /** @throws BadOrders; then the earlier orders stand */
+  obey(orders: unknown) {
+    const read = Orders.safeParse(orders)
+    if (!read.success) {
+      const issue = read.error.issues[0]
+      throw new BadOrders(`${issue?.path.join('.') || 'orders'}: ${issue?.message ?? 'not understood'}`)
+    }
+    // A copy: orders are counted down here, and are whoever gave them's to use again.
+    this.current = structuredClone(read.data)
   }
 
   /** The order that befalls this request, counted down; null: it is answered as it should be. */
   befalls(method: string, path: string): ApiMischief | null {
-    for (const order of this.orders.api ?? []) {
+    for (const order of this.current.api ?? []) {
       if (order.times <= 0) continue
       if (order.match !== undefined && !new RegExp(order.match).test(`${method} ${path}`)) continue
       order.times--
@@ -39,7 +86,7 @@ export class Mischief {
 
   /** One fewer webhook to lose. */
   drops(): boolean {
-    const webhooks = this.orders.webhooks
+    const webhooks = this.current.webhooks
     if (!webhooks?.drop) return false
     webhooks.drop--
     return true

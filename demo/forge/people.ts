@@ -7,12 +7,14 @@ export interface User {
   admin: boolean
   passwordHash: Buffer
   tokenHash: Buffer
+  createdAt: string
 }
 
 /** GitLab's access levels. */
 export const REPORTER = 20
 export const DEVELOPER = 30
 export const MAINTAINER = 40
+export const OWNER = 50
 
 const hash = (text: string) => createHash('sha256').update(text).digest()
 
@@ -26,7 +28,8 @@ export class People {
     const token = `glpat-${randomBytes(18).toString('base64url')}`
     const id = this.users.length + 1
     const { username, name, admin = false, password } = person
-    this.users.push({ id, username, name, admin, passwordHash: hash(password), tokenHash: hash(token) })
+    const createdAt = new Date().toISOString()
+    this.users.push({ id, username, name, admin, passwordHash: hash(password), tokenHash: hash(token), createdAt })
     return { id, token }
   }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { MAINTAINER, OWNER, type User } from './people'
 
 const run = promisify(execFile)
 const DEADLINE_MS = 30_000
@@ -15,7 +16,20 @@ export interface Project {
   /** user name → access level */
   members: Record<string, number>
   dir: string
+  createdAt: string
+  /** Branches that only a Maintainer may push to, there or not. */
+  protectedBranches: readonly string[]
 }
+
+/** A user's access level in a project; 0: it is not theirs to see. */
+export function levelOf(project: Project, user: User): number {
+  if (user.admin) return OWNER
+  return Object.hasOwn(project.members, user.username) ? (project.members[user.username] ?? 0) : 0
+}
+
+/** What keeps a user from pushing to a branch, or from making or deleting it. */
+export const isClosed = (project: Project, branch: string, level: number) =>
+  level < MAINTAINER && project.protectedBranches.includes(branch)
 
 export interface CommitFacts {
   id: string
@@ -42,10 +56,21 @@ export const GIT_ENV = {
   GIT_COMMITTER_EMAIL: 'demo@example.com',
 }
 
+const limits = { env: GIT_ENV, timeout: DEADLINE_MS, maxBuffer: MAX_OUTPUT }
+
 export async function git(cwd: string, args: string[]): Promise<string> {
-  const { stdout } = await run('git', args, { cwd, env: GIT_ENV, timeout: DEADLINE_MS, maxBuffer: MAX_OUTPUT })
+  const { stdout } = await run('git', args, { cwd, ...limits })
   return stdout
 }
+
+/** The same for what may be no text. */
+export async function gitBytes(cwd: string, args: string[]): Promise<Buffer> {
+  const { stdout } = await run('git', args, { cwd, ...limits, encoding: 'buffer' })
+  return stdout
+}
+
+/** What a client may send in one request of git's. */
+export const MAX_PUSH_BYTES = 512 * 1024 * 1024
 
 const SETTINGS = [
   ['http.receivepack', 'true'],
@@ -53,7 +78,27 @@ const SETTINGS = [
   ['receive.denyDeletes', 'false'],
   ['receive.denyNonFastForwards', 'false'],
   ['receive.advertisePushOptions', 'true'],
+  // The pack as it is on disk: a request may be compressed.
+  ['receive.maxInputSize', String(MAX_PUSH_BYTES)],
+  // Nothing tidies up behind a test's back, or still writes when the folder is removed.
+  ['gc.auto', '0'],
+  ['receive.autogc', 'false'],
+  ['maintenance.auto', 'false'],
 ] as const
+
+// The forge names the branches that this pusher may not push to, one a line; git itself then refuses the push.
+const GUARD = `#!/bin/sh
+while read -r before after ref; do
+  case "
+$FORGE_CLOSED_REFS
+" in *"
+$ref
+"*)
+    echo 'GitLab: You are not allowed to push code to protected branches on this project.' >&2
+    exit 1 ;;
+  esac
+done
+`
 
 // Push options reach a hook as variables and nothing else; they are laid down for the forge to read after the push.
 const HOOK = `#!/bin/sh
@@ -66,17 +111,18 @@ done
 exit 0
 `
 
-/** Makes a bare repository; with a seed folder, its files are the first commit on master and develop. */
-export async function makeRepository(dir: string, seed?: string) {
+/** Makes a bare repository; with a seed folder, its files are the first commit on the default branch and on `also`. */
+export async function makeRepository(dir: string, defaultBranch: string, seed?: string, also: readonly string[] = []) {
   await mkdir(dirname(dir), { recursive: true })
-  await git(dirname(dir), ['init', '--quiet', '--bare', '--initial-branch=master', '--', dir])
+  await git(dirname(dir), ['init', '--quiet', '--bare', `--initial-branch=${defaultBranch}`, '--', dir])
   for (const [key, value] of SETTINGS) await git(dir, ['config', key, value])
+  await writeFile(join(dir, 'hooks', 'pre-receive'), GUARD, { mode: 0o755 })
   await writeFile(join(dir, 'hooks', 'post-receive'), HOOK, { mode: 0o755 })
   if (seed === undefined) return
   const work = ['--git-dir', dir, '--work-tree', seed]
   await git(seed, [...work, 'add', '--all', '--force'])
   await git(seed, [...work, 'commit', '--quiet', '--message=Begin'])
-  await git(dir, ['branch', 'develop', 'master'])
+  for (const branch of also) await git(dir, ['branch', branch, defaultBranch])
 }
 
 /** Full names of branches and tags, and what they point at. */
@@ -92,9 +138,29 @@ export async function readRefs(dir: string): Promise<Map<string, string>> {
 
 const FORMAT = '%H%x00%s%x00%B%x00%an%x00%ae%x00%aI%x00%P%x01'
 
-/** Commits, newest first. `revision` is a checked hash or full ref name, or a range of such. */
-export async function log(dir: string, revision: string, most: number): Promise<CommitFacts[]> {
-  const out = await git(dir, ['log', `--max-count=${most}`, `--format=${FORMAT}`, '--end-of-options', revision])
+/**
+ * Commits, newest first. `revisions` are checked hashes or full ref names, `^` before what is left out; `more` holds
+ * options of git log that are no user's words, `path` what they must have changed.
+ */
+export async function log(
+  dir: string,
+  revisions: string | readonly string[],
+  most: number,
+  more: readonly string[] = [],
+  path?: string,
+): Promise<CommitFacts[]> {
+  const from = typeof revisions === 'string' ? [revisions] : revisions
+  const out = await git(dir, [
+    '--literal-pathspecs',
+    'log',
+    `--max-count=${most}`,
+    `--format=${FORMAT}`,
+    ...more,
+    '--end-of-options',
+    ...from,
+    '--',
+    ...(path === undefined ? [] : [path]),
+  ])
   return out
     .split('\u0001')
     .map((c) => c.trimStart())
@@ -108,13 +174,15 @@ export async function log(dir: string, revision: string, most: number): Promise<
 
 /** The commit that a hash, branch or tag names; null where there is none. */
 export async function resolve(dir: string, name: string): Promise<string | null> {
-  if (name.startsWith('-') || /[\s~^:?*[\\]|\.\./.test(name)) return null
-  for (const candidate of /^[0-9a-f]{7,64}$/.test(name)
-    ? [name]
-    : [`refs/heads/${name}`, `refs/tags/${name}`, ...(name === 'HEAD' ? ['HEAD'] : [])]) {
+  if (name.startsWith('-') || /[\s\0~^:?*[\\]|\.\./.test(name)) return null
+  const hash = /^[0-9a-f]{7,64}$/.test(name) ? [name] : []
+  const refs = [`refs/heads/${name}`, `refs/tags/${name}`]
+  // A branch may be called `deadbeef`; a whole hash is always one.
+  const candidates = name === 'HEAD' ? ['HEAD'] : name.length >= 40 ? [...hash, ...refs] : [...refs, ...hash]
+  for (const candidate of candidates) {
     const out = await git(dir, ['rev-parse', '--quiet', '--verify', '--end-of-options', `${candidate}^{commit}`]).catch(
-      () => '',
-    ) // not there: the next
+      () => '', // not there: the next
+    )
     if (out.trim() !== '') return out.trim()
   }
   return null

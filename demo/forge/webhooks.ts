@@ -1,5 +1,7 @@
-// Webhooks as GitLab 19 sends them: every header, token and signature, ten seconds, no retry, no redirect.
+// Webhooks as GitLab sends them: every header, token and signature, ten seconds, no retry, no redirect.
 import { createHmac, randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { BranchFilter } from './branch-names'
 import type { Mischief } from './mischief'
 
 export interface Hook {
@@ -11,6 +13,8 @@ export interface Hook {
   tagPushEvents: boolean
   mergeRequestsEvents: boolean
   sslVerification: boolean
+  /** Of pushes to branches; tags are never filtered. */
+  filter: BranchFilter
   name: string
   createdAt: string
 }
@@ -23,20 +27,39 @@ export interface Sent {
   body: string
   at: string
   status: number | 'failed'
+  /** What the receiver said, its first 8 KB. */
+  answer?: string
   error?: string
 }
 
 const TIMEOUT_MS = 10_000
 const MOST_REMEMBERED = 1_000
+/** GitLab keeps no more of an answer. */
+const MAX_ANSWER = 8 * 1024
+/** How long a held-back event waits for a newer one to overtake it. */
+const REORDER_MS = 300
+/** How long what is already being sent may take once the forge closes. */
+const CLOSE_MS = 1_000
+
+/** Who sends: the address of the instance, and what GitLab it is. Asked for each time, for a port is known late. */
+export interface Instance {
+  url: string
+  version: string
+  signing: boolean
+}
 
 export class Sender {
   readonly sent: Sent[] = []
   private readonly underway = new Set<Promise<void>>()
   private held: (() => void)[] = []
   private last = 0
+  /** Ends waits. */
+  private readonly closing = new AbortController()
+  /** Ends what is being sent. */
+  private readonly cutOff = new AbortController()
 
   constructor(
-    private readonly instance: () => string,
+    private readonly instance: () => Instance,
     private readonly mischief: Mischief,
   ) {}
 
@@ -47,18 +70,30 @@ export class Sender {
     const { duplicate = 0, delayMs = 0, reorder = false } = this.mischief.orders.webhooks ?? {}
     const go = () => {
       for (let copy = 0; copy <= duplicate; copy++)
-        this.track(this.later(delayMs).then(() => this.deliver(hook, event, body, key)))
+        this.track(this.after(delayMs, () => this.deliver(hook, event, body, key)))
     }
     if (!reorder) return go()
     // Reordered: the newer goes first; an event with no successor goes after a moment all the same.
     this.held.unshift(go)
-    setTimeout(() => this.release(), 300)
+    this.track(this.after(REORDER_MS, async () => this.release()))
   }
+
+  /** Sends at once, whatever was ordered. */
+  sendNow = (hook: Hook, event: string, payload: object) =>
+    this.deliver(hook, event, JSON.stringify(payload), randomUUID())
 
   resend = (hook: Hook, sent: Sent) => this.deliver(hook, sent.event, sent.body, sent.key)
 
   async idle() {
     while (this.underway.size > 0) await Promise.all(this.underway)
+  }
+
+  /** Drops what is still to be sent, gives what is being sent a moment, and cuts it off then. */
+  async close() {
+    this.closing.abort()
+    const late = setTimeout(() => this.cutOff.abort(), CLOSE_MS)
+    await Promise.race([this.idle(), new Promise((done) => this.cutOff.signal.addEventListener('abort', done))])
+    clearTimeout(late)
   }
 
   private release() {
@@ -67,8 +102,11 @@ export class Sender {
     for (const go of held) go()
   }
 
-  private later = (ms: number) =>
-    ms === 0 ? Promise.resolve() : new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
+  /** Waits, then works; closing drops the work, and what would only begin after it. */
+  private async after(ms: number, work: () => Promise<unknown>) {
+    if (ms > 0) await pause(ms, undefined, { signal: this.closing.signal, ref: false }).catch(() => {}) // closing: below
+    if (!this.closing.signal.aborted) await work()
+  }
 
   /** What `idle` waits for. */
   track(work: Promise<unknown>) {
@@ -76,7 +114,7 @@ export class Sender {
     this.underway.add(done)
   }
 
-  private async deliver(hook: Hook, event: string, body: string, key: string) {
+  private async deliver(hook: Hook, event: string, body: string, key: string): Promise<Sent> {
     const sent: Sent = {
       id: ++this.last,
       hookId: hook.id,
@@ -94,10 +132,10 @@ export class Sender {
         body,
         headers: this.headers(hook, event, body, key),
         redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.cutOff.signal]),
       })
       sent.status = answer.status
-      await answer.arrayBuffer()
+      sent.answer = await beginningOf(answer)
     } catch (error) {
       sent.error = (error as Error).message
     }
@@ -105,23 +143,37 @@ export class Sender {
   }
 
   private headers(hook: Hook, event: string, body: string, key: string): Record<string, string> {
-    const at = String(Math.floor(Date.now() / 1000))
+    const { url, version, signing } = this.instance()
     return {
       'Content-Type': 'application/json',
-      'User-Agent': 'GitLab/19.3.0',
+      'User-Agent': `GitLab/${version}`,
       'X-Gitlab-Event': event,
-      'X-Gitlab-Instance': this.instance(),
+      'X-Gitlab-Instance': url,
       'X-Gitlab-Webhook-UUID': randomUUID(),
       'X-Gitlab-Event-UUID': randomUUID(),
       'Idempotency-Key': key,
-      'webhook-id': key,
-      'webhook-timestamp': at,
       ...(hook.token === null ? {} : { 'X-Gitlab-Token': hook.token }),
-      ...(hook.signingKey === null
-        ? {}
-        : {
-            'webhook-signature': `v1,${createHmac('sha256', hook.signingKey).update(`${key}.${at}.${body}`).digest('base64')}`,
-          }),
+      ...(signing ? signature(hook.signingKey, key, body) : {}),
     }
   }
+}
+
+/** Standard Webhooks, since GitLab 19. */
+function signature(signingKey: Buffer | null, key: string, body: string): Record<string, string> {
+  const at = String(Math.floor(Date.now() / 1000))
+  const sent = { 'webhook-id': key, 'webhook-timestamp': at }
+  if (signingKey === null) return sent
+  const mac = createHmac('sha256', signingKey).update(`${key}.${at}.${body}`).digest('base64')
+  return { ...sent, 'webhook-signature': `v1,${mac}` }
+}
+
+async function beginningOf(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of answer.body ?? []) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= MAX_ANSWER) break
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER)
 }

@@ -1,7 +1,10 @@
 // The webhooks of the demo forge, against what GitLab 19 is known to send.
 import { createHmac } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { api, arrives, git, given, KEY, of, standUp, there, ZERO } from './given-demo-forge'
+import { startForge } from '../../demo/forge/forge'
+import { address, api, arrives, git, given, KEY, of, SIGNING_TOKEN, standUp, there, ZERO } from './given-demo-forge'
 
 standUp()
 
@@ -114,5 +117,124 @@ describe('webhooks', () => {
     expect([resent.status, resent.json]).toEqual([201, { response_status: 202 }])
     await arrives(id, 2)
     expect(new Set(of(id).map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
+  })
+
+  it('name the files of each commit: added, modified, removed, of a merge against its first parent', async () => {
+    const { id, clone, commit } = await given('names')
+    const put = async (name: string, text: string) => {
+      await writeFile(join(clone, name), text)
+      await git(clone, 'add', '--all')
+    }
+    await put('näme.txt', 'one\n')
+    await commit('add')
+    await put('näme.txt', 'two\n')
+    await git(clone, 'rm', '--quiet', 'src/hello world.txt')
+    await commit('change')
+    await git(clone, 'switch', '--quiet', '--create', 'side', 'HEAD~1')
+    await put('side.txt', 'side\n')
+    await commit('side')
+    await git(clone, 'switch', '--quiet', 'master')
+    await git(clone, 'merge', '--quiet', '--no-ff', '--message=merge', 'side')
+    await git(clone, 'push', '--quiet', 'origin', 'HEAD:develop')
+    await arrives(id)
+    const told = of(id)[0]?.push.commits.map(({ title, added, modified, removed }) => ({
+      title,
+      added,
+      modified,
+      removed,
+    }))
+    expect(told).toHaveLength(4)
+    expect(told).toEqual(
+      expect.arrayContaining([
+        { title: 'add', added: ['näme.txt'], modified: [], removed: [] },
+        { title: 'change', added: [], modified: ['näme.txt'], removed: ['src/hello world.txt'] },
+        { title: 'side', added: ['side.txt'], modified: [], removed: [] },
+        { title: 'merge', added: ['side.txt'], modified: [], removed: [] },
+      ]),
+    )
+  })
+
+  it('of a tag carry the commit, and those of the first default branch its commits', async () => {
+    const { id } = await there.forge.addProject({ path: 'team/begin', members: { ann: 40 } })
+    const url = there.receiverUrl
+    await api(`/projects/${id}/hooks`, { method: 'POST', body: { url, tag_push_events: true } })
+    const clone = join(there.dir, 'begin')
+    await git(there.dir, 'clone', '--quiet', '--', address('team/begin', 'ann', 'ann-secret'), clone)
+    await git(clone, 'commit', '--quiet', '--allow-empty', '-m', 'first of all')
+    await git(clone, 'push', '--quiet', 'origin', 'HEAD:master')
+    await arrives(id)
+    expect(of(id)[0]?.push).toMatchObject({ before: ZERO, total_commits_count: 1, ref_protected: true })
+    expect(of(id)[0]?.push.commits.map(({ title }) => title)).toEqual(['first of all'])
+    await git(clone, 'tag', 'light')
+    await git(clone, 'push', '--quiet', 'origin', 'light')
+    await arrives(id, 2)
+    expect(of(id)[1]?.push).toMatchObject({ object_kind: 'tag_push', message: null, total_commits_count: 1 })
+    expect(of(id)[1]?.push.commits.map(({ title }) => title)).toEqual(['first of all'])
+  })
+
+  it('pass the filter of the hook or are not sent', async () => {
+    const { id, clone, hook } = await given('filter', { push_events_branch_filter: 'release/*' })
+    expect(hook).toMatchObject({ push_events_branch_filter: 'release/*', branch_filter_strategy: 'wildcard' })
+    const push = (branch: string) => git(clone, 'push', '--quiet', 'origin', `HEAD:refs/heads/${branch}`)
+    for (const branch of ['feature/a', 'released', 'xrelease/1', 'release/1/2']) await push(branch)
+    await arrives(id)
+    expect(of(id).map(({ push }) => push.ref)).toEqual(['refs/heads/release/1/2'])
+    // Tags know no filter.
+    await git(clone, 'push', '--quiet', 'origin', 'HEAD:refs/tags/v1')
+    await arrives(id, 2)
+    const set = (body: object) => api(`/projects/${id}/hooks/${hook.id}`, { method: 'PUT', body })
+    expect(await set({ push_events_branch_filter: 'a b' })).toMatchObject({
+      status: 422,
+      json: { error: 'Invalid branch filter given' },
+    })
+    expect((await set({ branch_filter_strategy: 'all_branches' })).json.branch_filter_strategy).toBe('all_branches')
+    await push('feature/b')
+    await arrives(id, 3)
+  })
+
+  it('can be tried, with the newest commits, where there are any', async () => {
+    const { id, hook } = await given('try', { push_events: false })
+    const attempt = (trigger: string, of = id, which = hook.id) =>
+      api(`/projects/${of}/hooks/${which}/test/${trigger}`, { method: 'POST' })
+    expect(await attempt('push_events')).toMatchObject({ status: 201, json: { message: '201 Created' } })
+    await arrives(id)
+    expect(of(id)[0]?.headers['x-gitlab-event']).toBe('Push Hook')
+    expect(of(id)[0]?.push).toMatchObject({ ref: 'refs/heads/master', total_commits_count: 1 })
+    expect((await attempt('nonsense')).json).toEqual({ error: 'trigger does not have a valid value' })
+    const empty = await there.forge.addProject({ path: 'team/try-empty', members: { ann: 40 } })
+    const add = (url: string) => api(`/projects/${empty.id}/hooks`, { method: 'POST', body: { url } })
+    const other = (await add(there.receiverUrl)).json.id
+    expect((await attempt('push_events', empty.id, other)).json.message).toMatch(/at least one commit/)
+    // Nobody else's hook, nor its deliveries.
+    expect((await attempt('push_events', empty.id)).status).toBe(404)
+    expect((await api(`/projects/${empty.id}/hooks/${hook.id}/events`)).status).toBe(404)
+  })
+
+  it('come from a GitLab 18 without signature, id and time, whatever token was given', async () => {
+    const old = await startForge({ dir: join(there.dir, 'old-18'), signing: false })
+    try {
+      const eve = await old.addUser({ username: 'eve', name: 'Eve', password: 'eve-secret' })
+      const seed = join(there.dir, 'seed')
+      const { id } = await old.addProject({ path: 'team/eighteen', members: { eve: 40 }, seed })
+      const ask = async (path: string, body?: object) => {
+        const headers = { 'PRIVATE-TOKEN': eve.token, 'content-type': 'application/json' }
+        const answer = await fetch(`${old.url}/api/v4${path}`, {
+          ...(body && { method: 'POST', body: JSON.stringify(body) }),
+          headers,
+        })
+        return (await answer.json()) as { id: number; version: string }
+      }
+      const wish = { url: there.receiverUrl, token: 'in-clear', signing_token: SIGNING_TOKEN }
+      const hook = await ask(`/projects/${id}/hooks`, wish)
+      await ask(`/projects/${id}/hooks/${hook.id}/test/push_events`, {})
+      await arrives(id)
+      const headers = of(id)[0]?.headers ?? {}
+      expect(headers).toMatchObject({ 'user-agent': 'GitLab/18.11.0', 'x-gitlab-token': 'in-clear' })
+      expect(headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/)
+      expect(Object.keys(headers).filter((name) => name.startsWith('webhook-'))).toEqual([])
+      expect((await ask('/version')).version).toBe('18.11.0')
+    } finally {
+      await old.close()
+    }
   })
 })

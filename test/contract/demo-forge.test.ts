@@ -1,6 +1,11 @@
 // The demo forge against what GitLab is known to do over git and when it is ill; real git, real HTTP.
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { startForge } from '../../demo/forge/forge'
 import { address, api, arrives, git, given, of, standUp, there } from './given-demo-forge'
 
 standUp()
@@ -42,6 +47,51 @@ describe('git over HTTP', () => {
     await git(there.dir, 'init', '--quiet', shallow)
     await git(shallow, 'fetch', '--quiet', '--depth=1', address(path, 'oauth2', there.ann.token), sha)
     expect(await git(shallow, 'rev-parse', 'FETCH_HEAD')).toBe(sha)
+  })
+
+  it('lets maintainers alone push to protected branches, unless the project protects none', async () => {
+    const { path, clone, commit } = await given('guarded')
+    await commit('by a developer')
+    const push = (to: string, branch: string) =>
+      git(clone, 'push', address(to, 'dev', 'dev-secret'), `HEAD:refs/heads/${branch}`)
+    const told = /GitLab: You are not allowed to push code to protected branches on this project/
+    for (const branch of ['master', 'develop']) await expect(push(path, branch)).rejects.toThrow(told)
+    await push(path, 'feature/developed')
+    expect(await git(clone, 'ls-remote', '--heads', 'origin', 'feature/developed')).not.toBe('')
+    await git(clone, 'push', '--quiet', 'origin', 'HEAD:develop')
+    await there.forge.addProject({ path: 'team/unguarded', members: { dev: 30 }, protect: false })
+    await push('team/unguarded', 'master')
+  })
+
+  it('leaves packs as they came, and nothing running behind', async () => {
+    const { dir } = await there.forge.addProject({ path: 'team/kept', members: {} })
+    const of = (name: string) => git(dir, 'config', '--local', name)
+    expect([await of('gc.auto'), await of('receive.autogc'), await of('maintenance.auto')]).toEqual([
+      '0',
+      'false',
+      'false',
+    ])
+    expect(Number(await of('receive.maxInputSize'))).toBe(512 * 1024 * 1024)
+  })
+
+  it('cuts off what is too large, told beforehand or not, and keeps nothing of it', async () => {
+    const small = await startForge({ dir: join(there.dir, 'small'), maxPushBytes: 200_000 })
+    try {
+      await small.addUser({ username: 'eve', name: 'Eve', password: 'eve-secret' })
+      const { dir } = await small.addProject({ path: 'team/small', members: { eve: 40 } })
+      const { clone } = await given('too-large')
+      await writeFile(join(clone, 'large.bin'), randomBytes(400_000))
+      await git(clone, 'add', '--all')
+      await git(clone, 'commit', '--quiet', '-m', 'large')
+      const url = `${small.url.replace('://', '://eve:eve-secret@')}/team/small.git`
+      const push = (...options: string[]) => git(clone, ...options, 'push', url, 'HEAD:refs/heads/master')
+      await expect(push()).rejects.toThrow(/413/) // git tells the length of what fits its buffer
+      await expect(push('-c', 'http.postBuffer=100000')).rejects.toThrow(/413|hung up|unexpected disconnect/)
+      expect(await git(dir, 'for-each-ref')).toBe('')
+      await git(clone, 'push', '--quiet', url, 'HEAD~1:refs/heads/master')
+    } finally {
+      await small.close()
+    }
   })
 })
 
@@ -92,6 +142,65 @@ describe('misbehaving', () => {
     expect((await api('/user')).json).toMatchObject({ id: there.ann.id, username: 'ann' })
   })
 
+  it('keeps its orders to itself, and refuses those that it cannot obey', async () => {
+    const orders = { api: [{ status: 500 as const, times: 1, match: 'GET .*/user' }] }
+    for (const _ of [1, 2]) {
+      there.forge.misbehave(orders)
+      expect((await api('/user')).status).toBe(500)
+    }
+    expect(orders.api[0]?.times).toBe(1)
+    const order = (body: object) =>
+      fetch(`${there.forge.url}/demo/misbehave`, {
+        method: 'POST',
+        headers: { 'PRIVATE-TOKEN': there.root.token, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    const bad = await order({ api: [{ status: 500, times: 1, match: '(' }] })
+    expect([bad.status, await bad.json()]).toEqual([400, { error: 'api.0.match: is not a regular expression' }])
+    for (const body of [{ api: [{ status: 200, times: 1 }] }, { slow: 1 }, { webhooks: { drop: -1 } }])
+      expect((await order(body)).status, JSON.stringify(body)).toBe(400)
+    expect((await api('/user')).status).toBe(200)
+    expect(() => there.forge.misbehave({ api: [{ times: 1, match: '[' }] })).toThrow(/regular expression/)
+  })
+
+  it('is late for the requests of one rule alone', async () => {
+    there.forge.misbehave({ api: [{ times: 1, match: 'GET .*/version', delayMs: 300 }] })
+    const took = async (path: string) => {
+      const began = performance.now()
+      expect((await api(path)).status).toBe(200)
+      return performance.now() - began
+    }
+    expect(await took('/user')).toBeLessThan(250)
+    expect(await took('/version')).toBeGreaterThanOrEqual(295)
+    expect(await took('/version')).toBeLessThan(250)
+  })
+
+  it('closes at once, although a webhook and an answer are still to come', async () => {
+    const going = await startForge({ dir: join(there.dir, 'going') })
+    const eve = await going.addUser({ username: 'eve', name: 'Eve', password: 'eve-secret' })
+    const seed = join(there.dir, 'seed')
+    const { id } = await going.addProject({ path: 'team/going', members: { eve: 40 }, seed })
+    const ask = (path: string, body: object) =>
+      fetch(`${going.url}/api/v4/projects/${id}${path}`, {
+        method: 'POST',
+        headers: { 'PRIVATE-TOKEN': eve.token, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    await ask('/hooks', { url: there.receiverUrl })
+    for (const webhooks of [{ delayMs: 60_000 }, { reorder: true, delayMs: 60_000 }]) {
+      going.misbehave({ webhooks })
+      const branch = `feature/${JSON.stringify(webhooks).length}`
+      expect((await ask('/repository/branches', { branch, ref: 'develop' })).status).toBe(201)
+    }
+    going.misbehave({ slowMs: 60_000 })
+    const waits = ask('/repository/branches', {}).catch(() => 'cut off')
+    const began = performance.now()
+    await going.close()
+    await waits
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(going.deliveries).toEqual([])
+  })
+
   it('cuts every connection while it is down', async () => {
     there.forge.misbehave({ down: true })
     await expect(api('/user')).rejects.toThrow()
@@ -112,4 +221,25 @@ describe('pages', () => {
       expect(html).not.toContain('<script')
     }
   })
+})
+
+it('alone it has a password of its own each time', async () => {
+  const began = async (n: number) => {
+    const child = spawn(process.execPath, [
+      '--import',
+      'tsx',
+      'demo/forge/main.ts',
+      '--dir',
+      join(there.dir, `alone-${n}`),
+    ])
+    try {
+      const [line] = (await once(child.stdout, 'data')) as [Buffer]
+      return /at (http:\S+), user root, password (\S+), token (\S+)/.exec(String(line)) ?? expect.fail(String(line))
+    } finally {
+      child.kill()
+    }
+  }
+  const [one, two] = await Promise.all([began(1), began(2)])
+  expect(one[2]).toMatch(/^.{16}$/)
+  expect(one[2]).not.toBe(two[2])
 })
