@@ -87,7 +87,14 @@ export const RunDetail = RunSummary.omit({ stages: true }).extend({
   templated: z.boolean().describe('True: the repository has no service file, the default pipeline was used'),
   deliveries: z.array(z.number().int()),
   trail: z.array(
-    z.object({ id: z.string(), at: z.iso.datetime(), kind: z.string(), actor: z.string(), because: z.string() }),
+    z.object({
+      id: z.string(),
+      at: z.iso.datetime(),
+      kind: z.string(),
+      name: z.string().nullable().describe('The stage or environment that it is about'),
+      actor: z.string(),
+      because: z.string(),
+    }),
   ),
 })
 

@@ -91,7 +91,7 @@ export async function record<const M extends Machine, F extends keyof M & string
        UPDATE "${TABLE[subject]}" SET ${sets.join(', ')} WHERE id = $1 AND status = $2${epoch}${due} RETURNING *
      ), entry AS (
        INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", before, after, because, data)
-       SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}
+       SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}${NAME_OF[subject]}
        FROM changed c
      )
      SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch) AS rung FROM changed c`,
@@ -105,6 +105,13 @@ const PROJECT_OF: Record<Subject, string> = {
   run: 'c."projectId"',
   stage: '(SELECT r."projectId" FROM "Run" r WHERE r.id = c."runId")',
   promotion: '(SELECT e."projectId" FROM "Environment" e WHERE e.id = c."environmentId")',
+}
+/** What a person calls it, beside its number. */
+const NAME_OF: Record<Subject, string> = {
+  project: '',
+  run: '',
+  stage: ` || jsonb_build_object('name', c.name)`,
+  promotion: ` || jsonb_build_object('name', (SELECT e.name FROM "Environment" e WHERE e.id = c."environmentId"))`,
 }
 const RUN_OF: Record<Subject, string> = {
   project: 'NULL::int',

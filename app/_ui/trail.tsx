@@ -12,7 +12,9 @@ export function Trail({ trail }: { trail: RunDetail['trail'] }) {
         <li key={entry.id} className="px-4 py-2 text-[13px]">
           <p className="flex flex-wrap items-baseline justify-between gap-x-3">
             <span>
-              <code className="text-xs text-ink">{entry.kind}</code> <span className="text-soft">{entry.actor}</span>
+              <code className="text-xs text-ink">{entry.kind}</code>{' '}
+              {entry.name && <span className="font-medium text-ink">{entry.name}</span>}{' '}
+              <span className="text-soft">{entry.actor}</span>
             </span>
             <Moment at={entry.at} className="text-xs text-faint" />
           </p>

@@ -152,10 +152,12 @@ const TRAIL = 200
 const readTrail = (record: RecordHandle, runId: number) =>
   record.db.auditEntry.findMany({
     where: { runId },
-    select: { id: true, at: true, kind: true, actorName: true, because: true },
+    select: { id: true, at: true, kind: true, actorName: true, because: true, data: true },
     orderBy: { id: 'desc' },
     take: TRAIL,
   })
+
+const Named = z.looseObject({ name: z.string().nullable().catch(null).default(null) }).catch({ name: null })
 
 function asDetail(row: DetailRow, trail: Awaited<ReturnType<typeof readTrail>>, facts: Alive): RunDetail {
   const plan = Plan.parse(row.plan)
@@ -175,6 +177,7 @@ function asDetail(row: DetailRow, trail: Awaited<ReturnType<typeof readTrail>>, 
       id: String(e.id),
       at: e.at.toISOString(),
       kind: e.kind,
+      name: Named.parse(e.data).name,
       actor: e.actorName,
       because: e.because,
     })),
