@@ -1,6 +1,6 @@
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault, isFault } from '../pipelines/fault'
-import { LEASE_MS } from '../pipelines/lease'
+import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
 import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
 import { type DeploymentRow, deploymentOf } from './deployment'
@@ -177,12 +177,8 @@ async function giveBack(context: Context, claimed: Claimed) {
 /** Takes a lapsed claim away; whoever takes it up finds what was half-made by its labels. */
 export async function losePromotion(context: Context, id: number): Promise<void> {
   await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<{ epoch: number; attempts: number }>(
-      `SELECT epoch, attempts FROM "Promotion" WHERE id = $1 AND status = 'deploying' AND "leaseUntil" < clock_timestamp()`,
-      [id],
-    )
-    const lapsed = rows[0]
-    if (lapsed === undefined) return
+    const lapsed = await lapsedClaim(tx, 'promotion', id)
+    if (lapsed === null) return
     const change = {
       id,
       from: 'deploying',

@@ -4,7 +4,7 @@ import { asWorker, type Context } from './context'
 import { canRetry, Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import type { Forge, ForgeProject } from './forges/forge'
-import { LEASE_MS } from './lease'
+import { LEASE_MS, lapsedClaim } from './lease'
 import { type Check, hookContext, PROJECT } from './project'
 
 const MAX_ATTEMPTS = 10
@@ -171,11 +171,7 @@ async function makeHook(context: Context, id: number, forge: Forge, project: For
 /** Takes a lapsed check away from a worker that gave no sign of life. */
 export async function loseProject(context: Context, id: number): Promise<void> {
   await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<{ epoch: number }>(
-      `SELECT epoch FROM "Project" WHERE id = $1 AND status = 'checking' AND "leaseUntil" < clock_timestamp()`,
-      [id],
-    )
-    const lapsed = rows[0]
+    const lapsed = await lapsedClaim(tx, 'project', id)
     if (lapsed)
       await record(tx, 'project', PROJECT, {
         id,

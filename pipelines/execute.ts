@@ -5,7 +5,7 @@ import type { Files, Verdict, WorkLabel } from './engines/engine'
 import { isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
-import { LEASE_MS } from './lease'
+import { LEASE_MS, lapsedClaim } from './lease'
 import { owe } from './owe'
 import { MAX_ATTEMPTS, retryAfter } from './retry'
 import { STAGE } from './run'
@@ -218,12 +218,8 @@ async function giveBack(context: Context, claimed: Claimed) {
 /** Takes a lapsed claim away from a worker that gave no sign of life; the stage is due again. */
 export async function loseStage(context: Context, id: number): Promise<void> {
   await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<{ epoch: number; attempts: number }>(
-      `SELECT epoch, attempts FROM "Stage" WHERE id = $1 AND status = 'running' AND "leaseUntil" < clock_timestamp()`,
-      [id],
-    )
-    const stage = rows[0]
-    if (stage === undefined) return
+    const stage = await lapsedClaim(tx, 'stage', id)
+    if (stage === null) return
     const by = asWorker(context)
     if (stage.attempts >= MAX_ATTEMPTS) {
       await advanceStage(tx, {

@@ -1,4 +1,5 @@
 import type { RecordHandle } from '../prisma/client'
+import type { Tx } from '../prisma/record'
 
 /** How long a claim lasts without a sign of life, in ms. A dead worker's work is taken up after this. */
 export const LEASE_MS = 15_000
@@ -13,6 +14,20 @@ const HELD = {
   project: { table: 'Project', status: 'checking' },
 } as const
 type Held = keyof typeof HELD
+
+/** The claim on a row that lapsed: whoever held it gave no sign of life. Null: it has not, or nobody holds it. */
+export async function lapsedClaim(
+  tx: Tx,
+  subject: Held,
+  id: number,
+): Promise<{ epoch: number; attempts: number } | null> {
+  const { table, status } = HELD[subject]
+  const { rows } = await tx.query<{ epoch: number; attempts: number }>(
+    `SELECT epoch, attempts FROM "${table}" WHERE id = $1 AND status = $2 AND "leaseUntil" < clock_timestamp()`,
+    [id, status],
+  )
+  return rows[0] ?? null
+}
 
 interface Claim {
   subject: Held

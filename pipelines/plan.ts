@@ -7,7 +7,7 @@ import { forgeOf } from './forge-of'
 import { type Commit, fetchCommit } from './git'
 import { FLOW } from './gitflow'
 import { takeUpHead, twinOf } from './head'
-import { LEASE_MS } from './lease'
+import { LEASE_MS, lapsedClaim } from './lease'
 import type { Answer, KnownRelease, PlanningRun } from './planned'
 import { MAX_PLAN_ATTEMPTS, retryAfter } from './retry'
 import { RUN } from './run'
@@ -152,12 +152,8 @@ async function errored(context: Context, run: PlanningRun, error: unknown) {
 /** Takes a lapsed planning claim away from a worker that gave no sign of life. */
 export async function losePlan(context: Context, id: number): Promise<void> {
   await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<{ epoch: number }>(
-      `SELECT epoch FROM "Run" WHERE id = $1 AND status = 'planning' AND "leaseUntil" < clock_timestamp()`,
-      [id],
-    )
-    const lapsed = rows[0]
-    if (lapsed === undefined) return
+    const lapsed = await lapsedClaim(tx, 'run', id)
+    if (lapsed === null) return
     await record(tx, 'run', RUN, {
       id,
       from: 'planning',
