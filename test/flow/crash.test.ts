@@ -81,6 +81,32 @@ describe('a worker that is killed', () => {
   })
 })
 
+describe('what nobody stands behind', () => {
+  it('a container, labelled as a step of ours, is gone within a minute; a stranger is left alone', async () => {
+    const shiplock = await Shiplock.start()
+    const plant = (labels: Record<string, string>) =>
+      docker.createContainer({ Image: BUSYBOX, Cmd: ['sleep', '600'], Labels: labels })
+    const step = {
+      'shiplock.kind': 'step',
+      'shiplock.run': '4711',
+      'shiplock.stage': 'unit',
+      'shiplock.epoch': '1',
+      'shiplock.project': '1',
+    }
+    const orphan = await plant({ ...step, 'shiplock.instance': shiplock.instance })
+    const strangers = [await plant({}), await plant({ ...step, 'shiplock.instance': 'somebody-else' })]
+    try {
+      await orphan.start()
+      const there = async (id: string) => (await docker.listContainers({ all: true })).some((c) => c.Id === id)
+      await eventually('the orphan is gone', async () => !(await there(orphan.id)), 50_000)
+      for (const stranger of strangers) expect(await there(stranger.id)).toBe(true)
+    } finally {
+      for (const stranger of strangers) await stranger.remove({ force: true })
+      await shiplock.close()
+    }
+  })
+})
+
 describe('the queue', () => {
   it('losing all of it loses nothing: the sweep rings again', async () => {
     const shiplock = await Shiplock.start({ worker: 'none' })
