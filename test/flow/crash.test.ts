@@ -1,6 +1,6 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { endOf, eventually, Shiplock, serviceFile } from '../given'
+import { BUSYBOX, endOf, eventually, Shiplock, serviceFile } from '../given'
 
 const docker = new Docker()
 
