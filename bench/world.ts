@@ -49,6 +49,11 @@ export interface Project {
   clone: Clone
 }
 
+const open = new Set<World>()
+
+/** Ends what is still up: the bench was told to stop. */
+export const closeAll = () => Promise.allSettled([...open].map((world) => world.close()))
+
 export class World {
   private readonly children = new Map<string, ChildProcess>()
   readonly mia: Person = { username: 'mia', name: 'Mia Chen', password: secret() }
@@ -93,6 +98,7 @@ export class World {
       const db = new pg.Pool({ connectionString: postgres.url, max: 2, application_name: 'bench' })
       db.on('error', () => {}) // the server is stopped under it at the end
       const world = new World(dir, postgres, db, forge, env)
+      open.add(world)
       await world.open(password, options.webFlags ?? [])
       return world
     } catch (error) {
@@ -214,6 +220,7 @@ export class World {
 
   /** Ends everything and leaves nothing: processes, containers and images by label, database, folder. */
   async close() {
+    open.delete(this)
     await Promise.all([this.stopProcess('worker'), this.stopProcess('web')])
     await this.forge.close()
     const { instance } = this
