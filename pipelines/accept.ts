@@ -4,6 +4,7 @@ import { CHANNEL, SHIPLOCK } from '../prisma/record'
 import { cancelRun } from './cancel'
 import type { ForgeEvent } from './forges/forge'
 import { badBranchName, branchKind, FLOW, FLOW_IN_WORDS } from './gitflow'
+import { type Accepted, type IntakeRow, inboxOf } from './inbox'
 
 /** The project a webhook belongs to, as the intake needs it. */
 export interface HookOwner {
@@ -55,12 +56,8 @@ export interface Delivery {
   parsed: ForgeEvent
 }
 
-export interface Accepted {
-  delivery: number
-  decision: string
-  because: string
-  run: number | null
-}
+/** Text of a stranger as PostgreSQL can hold it: no NUL, no half of a surrogate pair. */
+const storable = (text: string) => Buffer.from(text.replaceAll('\0', '\uFFFD')).toString()
 
 /** The same push through a second webhook, or resent without its key, is the same content. */
 const contentKey = (p: PushEvent) =>
@@ -69,38 +66,38 @@ const contentKey = (p: PushEvent) =>
     .digest('hex')
 
 /**
- * Stores a verified delivery, what was decided, and the run it makes, in one statement; answers only after the commit.
+ * Stores a verified delivery, what was decided, and the run it makes, in one transaction; answers only after the commit.
  * The same key, or the same content under another key, gives the run that exists. Rings by itself, after the commit.
  */
 export async function acceptDelivery(record: RecordHandle, delivery: Delivery): Promise<Accepted> {
   const decided = decide(delivery.parsed, delivery.owner)
-  const key = delivery.key ?? `sha256:${createHash('sha256').update(delivery.body).digest('hex')}`
+  const key =
+    delivery.key !== null
+      ? storable(delivery.key)
+      : `sha256:${createHash('sha256').update(delivery.body).digest('hex')}`
   const push = 'push' in decided ? decided.push : null
   const status = decided.decision === 'accepted' ? 'queued' : 'refused'
-  const values = [
-    delivery.owner.id,
+  const row: IntakeRow = {
+    projectId: delivery.owner.id,
     key,
-    delivery.event.slice(0, 100),
-    decided.decision,
-    decided.because,
-    delivery.body.length,
-    delivery.body,
-    push ? contentKey(push) : null,
-    delivery.owner.name,
-    push?.branch.slice(0, 1024) ?? '',
-    decided.decision === 'accepted' ? decided.kind : 'other',
-    push?.after ?? '',
-    push?.before ?? '',
-    push?.title ?? '',
-    push?.pusherId ?? '',
-    push?.pusherName ?? '',
+    event: storable(delivery.event.slice(0, 100)),
+    decision: decided.decision,
+    because: storable(decided.because),
+    contentKey: push ? contentKey(push) : null,
+    service: delivery.owner.name,
+    branch: storable(push?.branch.slice(0, 1024) ?? ''),
+    branchKind: decided.decision === 'accepted' ? decided.kind : 'other',
+    commit: push?.after ?? '',
+    before: push?.before ?? '',
+    title: storable(push?.title ?? ''),
+    pusherId: push?.pusherId ?? '',
+    pusherName: storable(push?.pusherName ?? ''),
     status,
-    decided.decision === 'accepted' ? FLOW[decided.kind].priority : 10,
-    push ? `forge:${push.pusherId}` : SHIPLOCK.actor,
-    push?.pusherName ?? SHIPLOCK.actorName,
-  ]
-  const { rows } = await record.pool.query<Accepted>({ name: 'accept-delivery', text: ACCEPT, values })
-  const stored = rows[0] ?? (await earlier(record, delivery.owner.id, key))
+    priority: decided.decision === 'accepted' ? FLOW[decided.kind].priority : 10,
+    actor: push ? `forge:${push.pusherId}` : SHIPLOCK.actor,
+    actorName: storable(push?.pusherName ?? SHIPLOCK.actorName),
+  }
+  const stored = (await inboxOf(record).store(row, delivery.body)) ?? (await earlier(record, delivery.owner.id, key))
   const accepted =
     stored.run === null && push ? await linkTwin(record, stored, delivery.owner.id, contentKey(push)) : stored
   if (accepted.decision === 'accepted' || accepted.decision === 'refused') ringSoon(record, accepted.run)
@@ -108,33 +105,6 @@ export async function acceptDelivery(record: RecordHandle, delivery: Delivery): 
     await cancelBranch(record, delivery, decided.cancelBranch)
   return accepted
 }
-
-// One statement, so one round trip and one commit. A key that was seen before inserts nothing and answers nothing; content
-// that was seen before finds its run. A refused branch makes a run too, so that the commit and the page can say why.
-const ACCEPT = `
-WITH made AS (
-  INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, "pusherId", "pusherName", status, because, priority, "finishedAt")
-  SELECT $1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, CASE WHEN $17 = 'refused' THEN $5 ELSE '' END, $18,
-         CASE WHEN $17 = 'refused' THEN clock_timestamp() END
-  WHERE $8::text IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "Delivery" WHERE "projectId" = $1 AND key = $2)
-  ON CONFLICT ("projectId", "contentKey") DO NOTHING
-  RETURNING id, "projectId", "branchKind"
-), twin AS (
-  SELECT id FROM "Run" WHERE "projectId" = $1 AND "contentKey" = $8
-), entry AS (
-  INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after, because)
-  SELECT CASE WHEN $17 = 'refused' THEN 'run.refuse' ELSE 'run.accept' END, $19, $20, "projectId", 'run', id, id, $17, $5 FROM made
-), owed AS (
-  INSERT INTO "Report" ("projectId", "runId", name, wanted, description)
-  SELECT "projectId", id, 'shiplock', 'failed', left($5, 200) FROM made WHERE $17 = 'refused'
-)
-INSERT INTO "Delivery" ("projectId", key, event, decision, because, bytes, body, "runId")
-SELECT $1, $2, $3,
-  CASE WHEN EXISTS (SELECT 1 FROM twin) THEN 'duplicate' ELSE $4 END,
-  CASE WHEN EXISTS (SELECT 1 FROM twin) THEN 'the same content as run #' || (SELECT id FROM twin) ELSE $5 END,
-  $6, $7, COALESCE((SELECT id FROM made), (SELECT id FROM twin))
-ON CONFLICT ("projectId", key) DO NOTHING
-RETURNING id AS delivery, decision, because, "runId" AS run`
 
 async function earlier(record: RecordHandle, project: number, key: string): Promise<Accepted> {
   const { rows } = await record.pool.query<Accepted>(

@@ -55,7 +55,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
         deadlineMs: 300_000,
         signal,
       })
-      const outcome = await work(context, claimed, label, () => commit.files(), log, signal)
+      const outcome = await work(context, claimed, label, (prefix) => commit.files(prefix), log, signal)
       await log.end()
       if (lost.aborted) return // somebody else decides now
       if (context.stopping.aborted) await giveBack(context, claimed)

@@ -164,8 +164,8 @@ async function tidy(access: GitAccess): Promise<void> {
   await runGit(local, 'git gc', ['gc', '--quiet', '--prune=2.days.ago'], { maxOutput: 65_536 }).catch(() => undefined)
 }
 
-/** `git archive`: a tar of exactly the commit's files. Ends with a Fault where git does; destroying it stops git. */
-export function archive(dir: string, commit: string): NodeJS.ReadableStream {
+/** `git archive`: a tar of exactly the commit's files, each name after the prefix. Ends with a Fault where git does; destroying it stops git. */
+export function archive(dir: string, commit: string, prefix = ''): NodeJS.ReadableStream {
   const access: GitAccess = {
     dir,
     url: '',
@@ -173,7 +173,7 @@ export function archive(dir: string, commit: string): NodeJS.ReadableStream {
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
   }
-  const child = startGit(access, ['archive', '--format=tar', commit], 'ignore')
+  const child = startGit(access, ['archive', '--format=tar', `--prefix=${prefix}`, commit], 'ignore')
   const words = lastWords(child, null)
   const out = new PassThrough({ highWaterMark: 256 * 1024 })
   const timer = setTimeout(

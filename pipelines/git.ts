@@ -25,7 +25,7 @@ export interface Commit {
   /** Names in the root folder, files and folders alike. */
   list(): Promise<string[]>
   /** A tar of exactly the commit's files, made afresh for each call; destroy it to stop early. */
-  files(): NodeJS.ReadableStream
+  files(prefix?: string): NodeJS.ReadableStream
 }
 
 export interface FetchOrder {
@@ -97,7 +97,7 @@ function commitOf(order: FetchOrder, held: Held): Commit {
     title: held.title,
     readFile: (path, maxBytes) => readFile(reading(), held.root, path, maxBytes, order.commit.length),
     list: async () => held.root.map((entry) => entry.name.toString('utf8')),
-    files: () => archive(order.dir, order.commit),
+    files: (prefix) => archive(order.dir, order.commit, prefix),
   }
 }
 

@@ -18,6 +18,7 @@ interface Hook {
   owner: { id: number; name: string; forgeProjectId: number | null }
   intake: ForgeIntake
   signed: boolean
+  secrets: ReturnType<typeof hookSecrets>
 }
 
 export interface WebhookOptions {
@@ -31,7 +32,7 @@ const complain = (reply: FastifyReply, status: number, code: string, message: st
 
 /** POST /webhooks/<hook>: 202 with the run's address, 200 with the reason where there is nothing to do, 401, 404, 413, 503. */
 export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
-  const find = hookFinder(options.record)
+  const find = hookFinder(options.record, options.keys)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY }, (_request, body, done) => done(null, body))
   app.decorateRequest('shiplockHook', null)
@@ -61,9 +62,8 @@ type HookRequest = FastifyRequest & { shiplockHook: Hook }
 
 async function receive(request: HookRequest, reply: FastifyReply, options: WebhookOptions) {
   const { owner, intake, signed } = request.shiplockHook
-  const { hook: name } = request.params as { hook: string }
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-  if (!intake.verify(request.headers, body, { ...hookSecrets(options.keys, name), signed }, Date.now())) {
+  if (!intake.verify(request.headers, body, { ...request.shiplockHook.secrets, signed }, Date.now())) {
     return complain(
       reply,
       401,
@@ -86,7 +86,7 @@ async function receive(request: HookRequest, reply: FastifyReply, options: Webho
     .send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
 }
 
-function hookFinder(record: RecordHandle) {
+function hookFinder(record: RecordHandle, keys: string) {
   const known = new Map<string, { hook: Hook | null; until: number }>()
   return async (name: string): Promise<Hook | null> => {
     const remembered = known.get(name)
@@ -99,7 +99,12 @@ function hookFinder(record: RecordHandle) {
     const hook =
       row === null || intake === undefined
         ? null
-        : { owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId }, intake, signed: row.hookSigned }
+        : {
+            owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId },
+            intake,
+            signed: row.hookSigned,
+            secrets: hookSecrets(keys, name),
+          }
     if (known.size >= MOST_REMEMBERED) known.clear()
     known.set(name, { hook, until: performance.now() + BELIEVED_MS })
     return hook

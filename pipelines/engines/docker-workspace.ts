@@ -1,7 +1,7 @@
 import { type DockerApi, hasStatus } from './docker-api'
 import { WORKSPACE } from './docker-container'
 import { stream } from './docker-context'
-import { readTar, TAR_END, tarEntry, withOwner } from './docker-tar'
+import { readTar, TAR_END, withOwner } from './docker-tar'
 import type { Files } from './engine'
 
 interface Owner {
@@ -25,11 +25,11 @@ export async function putWorkspace(
   signal: AbortSignal,
 ): Promise<number> {
   const owner = await ownerOf(api, id, user)
-  const directory = tarEntry({ name: `${WORKSPACE.slice(1)}/`, mode: 0o755, ...owner })
-  await put(api, id, '/', Buffer.concat([directory, TAR_END]), signal)
   let bytes = 0
   let broken: unknown = null
-  const file = stream(files, async function* (source) {
+  // One copy, with the folder in it: each copy costs the engine a mount and a process of its own.
+  const prefixed: Files = () => files(`${WORKSPACE.slice(1)}/`)
+  const file = stream(prefixed, async function* (source) {
     for await (const part of readTar(source)) {
       bytes += part.data?.length ?? 512
       yield part.raw ? withOwner(part.raw, owner.uid, owner.gid, part.raw.length - 512) : part.data
@@ -40,7 +40,7 @@ export async function putWorkspace(
     broken = error
   })
   try {
-    await put(api, id, WORKSPACE, file, signal)
+    await put(api, id, '/', file, signal)
   } catch (error) {
     throw broken ?? error
   } finally {
@@ -49,7 +49,7 @@ export async function putWorkspace(
   return bytes
 }
 
-const put = (api: DockerApi, id: string, path: string, file: NodeJS.ReadableStream | Buffer, signal: AbortSignal) =>
+const put = (api: DockerApi, id: string, path: string, file: NodeJS.ReadableStream, signal: AbortSignal) =>
   api.text({ method: 'PUT', path: `/containers/${id}/archive`, query: { path }, file, signal, deadlineMs: PUT_MS })
 
 /** `user` as in an image: empty, a name or a number, with or without a group. Names are looked up in the image itself. */

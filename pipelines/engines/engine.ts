@@ -27,8 +27,11 @@ export interface Limits {
   diskBytes: number
 }
 
-/** A tar stream of the commit's files, made afresh for each call. */
-export type Files = () => NodeJS.ReadableStream
+/**
+ * A tar stream of the commit's files, made afresh for each call. With a prefix (`workspace/`), every name starts with it
+ * and its folder is the first entry.
+ */
+export type Files = (prefix?: string) => NodeJS.ReadableStream
 
 export interface BuildOrder {
   label: WorkLabel

@@ -38,10 +38,13 @@ export const step = (run: string | string[], over: Partial<StepOrder> = {}): Ste
 })
 
 export const commit = (contents: Record<string, string>): Files => {
-  const entries = Object.entries(contents).map(([name, text]) =>
-    tarEntry({ name, body: Buffer.from(text), mode: 0o644 }),
-  )
-  return () => Readable.from([...entries, TAR_END])
+  return (prefix = '') => {
+    const folder = prefix === '' ? [] : [tarEntry({ name: prefix, mode: 0o755 })]
+    const entries = Object.entries(contents).map(([name, text]) =>
+      tarEntry({ name: `${prefix}${name}`, body: Buffer.from(text), mode: 0o644 }),
+    )
+    return Readable.from([...folder, ...entries, TAR_END])
+  }
 }
 
 export const build = (dockerfile: string, over: Partial<BuildOrder> = {}): BuildOrder => {

@@ -153,6 +153,22 @@ describe('what is made of it', () => {
     const run = await shiplock.client.run(Number(answer.body.run))
     expect(run).toMatchObject({ status: 'refused', because: answer.body.because, stages: [] })
   })
+  it.each(['feature/a\u0000b', 'feature/\ud800'])(
+    'a branch called %j, which git cannot have, is ignored',
+    async (branch) => {
+      expect(await deliver(push({ branch }))).toMatchObject({ status: 200, body: { decision: 'ignored' } })
+    },
+  )
+  it('words of a stranger that no database can hold do no harm', async () => {
+    const body = push({
+      branch: 'feature/words',
+      user_username: 'a\u0000\ud800',
+      user_name: 'b\u0000',
+      commits: [{ id: head, title: 'c\u0000\udfff', message: 'c\u0000' }],
+    })
+    const headers = { ...signed(body), 'x-gitlab-event': 'Push Hook \u00ff' }
+    expect(await deliver(body, headers)).toMatchObject({ status: 202, body: { decision: 'accepted' } })
+  })
   it('a branch outside the flow is refused on the commit too', async () => {
     await shiplock.told(head, { shiplock: 'failed' })
   })
