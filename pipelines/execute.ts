@@ -47,15 +47,18 @@ export async function executeStage(context: Context, stageId: number): Promise<v
         stage: claimed.name,
         epoch: claimed.epoch,
       }
-      const commit = await fetchCommit({
-        dir: `${context.cache}/${claimed.projectId}`,
-        url: project.cloneUrl,
-        credentials: forge.gitCredentials(),
-        commit: claimed.commit,
-        deadlineMs: 300_000,
-        signal,
-      })
-      const outcome = await work(context, claimed, label, (prefix) => commit.files(prefix), log, signal)
+      const fetch = async (): Promise<Files> => {
+        const commit = await fetchCommit({
+          dir: `${context.cache}/${claimed.projectId}`,
+          url: project.cloneUrl,
+          credentials: forge.gitCredentials(),
+          commit: claimed.commit,
+          deadlineMs: 300_000,
+          signal,
+        })
+        return (prefix) => commit.files(prefix)
+      }
+      const outcome = await work(context, claimed, label, fetch, log, signal)
       await log.end()
       if (lost.aborted) return // somebody else decides now
       if (context.stopping.aborted) await giveBack(context, claimed)
@@ -108,7 +111,7 @@ async function work(
   context: Context,
   claimed: Claimed,
   label: WorkLabel,
-  files: Files,
+  fetch: () => Promise<Files>,
   log: StageLog,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -119,7 +122,7 @@ async function work(
     return context.engine.build(
       {
         label,
-        files,
+        files: await fetch(),
         dockerfile: definition.dockerfile,
         image: definition.image,
         imageLabels: {
@@ -141,7 +144,7 @@ async function work(
       label,
       image,
       run: definition.run,
-      files: definition.image === null ? null : files,
+      files: definition.image === null ? null : await fetch(),
       ...(definition.workdir === undefined ? {} : { workdir: definition.workdir }),
       env: {
         CI: 'true',

@@ -39,6 +39,8 @@ export interface FetchOrder {
   /** For the whole call, in ms. */
   deadlineMs: number
   signal: AbortSignal
+  /** A push has just brought it: the cache is not asked before the forge is. */
+  isFresh?: boolean
 }
 
 /** Bytes of a commit object and of one folder's listing; about 100,000 names. */
@@ -60,12 +62,29 @@ export async function fetchCommit(asked: FetchOrder): Promise<Commit> {
     signal: order.signal,
   }
   const isNew = await readyRepository(access, order.commit.length === 64 ? 'sha256' : 'sha1')
-  const held = isNew ? null : await look(access, order.commit)
+  const held = isNew ? null : (recall(order) ?? (order.isFresh ? null : await look(access, order.commit)))
   if (held !== null) return commitOf(order, held)
   await fetchInto(access, order.commit, async () => (await look(access, order.commit)) !== null)
   const fetched = await look(access, order.commit)
   if (fetched === null) throw new Fault('forge.missing', `${order.commit} is not a commit of this repository`)
+  remember(order, fetched)
   return commitOf(order, fetched)
+}
+
+/** A run's stages follow one another within seconds, and ask for the same commit: what a hash names never changes. */
+const REMEMBERED_MS = 60_000
+const MOST_REMEMBERED = 200
+const remembered = new Map<string, { held: Held; until: number }>()
+const nameOf = (order: FetchOrder) => `${order.dir} ${order.commit}`
+
+function remember(order: FetchOrder, held: Held) {
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(nameOf(order), { held, until: performance.now() + REMEMBERED_MS })
+}
+
+function recall(order: FetchOrder): Held | null {
+  const known = remembered.get(nameOf(order))
+  return known !== undefined && known.until > performance.now() ? known.held : null
 }
 
 interface Held {

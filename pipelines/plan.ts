@@ -59,6 +59,7 @@ async function find(context: Context, run: PlanningRun, signal: AbortSignal): Pr
     commit: run.commit,
     deadlineMs: 120_000,
     signal,
+    isFresh: run.attempts === 1,
   })
   fetching.catch(() => {}) // judged below, after the head: a commit that is gone is no fault where the branch has moved on
   const head = await forge.head(project.forgeProjectId, run.branch)
