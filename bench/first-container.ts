@@ -22,7 +22,7 @@ const LEGS = [
     'created',
     'claim committed, cache looked into, image and lost attempts looked for (worker, git, engine); create itself (engine)',
   ],
-  ['filled', 'files copied into it: git archive, two PUTs (worker, git, engine)'],
+  ['filled', 'files copied into it: git archive, one copy of a tar (worker, git, engine)'],
   ['started', 'attach, wait, start (engine)'],
 ] as const
 type Moment = (typeof LEGS)[number][0]
