@@ -54,6 +54,12 @@ if ('problems' in read) {
   process.exit(2)
 }
 main(read.config).catch((error: unknown) => {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE' || code === 'EACCES') {
+    const what = code === 'EADDRINUSE' ? 'is taken by another program' : 'may not be listened on by this user'
+    console.error(`The web process cannot start: port ${read.config.port} ${what}. Set PORT to another one.`)
+    process.exit(2)
+  }
   console.error('The web process cannot start:', error)
   process.exit(1)
 })
