@@ -18,13 +18,15 @@ export function makeFolder(): string {
   return dir
 }
 
-const alive = (pid: number) => {
-  if (Number.isNaN(pid)) return false
+/** The command line of a process; empty where there is none, or only its entry is left (a zombie). */
+const commandOf = (pid: number) => {
+  if (Number.isNaN(pid)) return ''
   try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return existsSync('/proc/self')
+      ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      : execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })
+  } catch {
+    return '' // there is no such process
   }
 }
 
@@ -37,7 +39,7 @@ export async function cleanLeftovers(): Promise<number> {
     if (!name.startsWith(PREFIX)) continue
     const dir = join(tmpdir(), name)
     const pid = numberIn(join(dir, 'pid'))
-    if (Number.isNaN(pid) || alive(pid)) continue
+    if (Number.isNaN(pid) || commandOf(pid).includes('demo/demo.ts')) continue
     await cleanUp(dir)
     cleaned++
   }
@@ -62,17 +64,9 @@ export async function cleanUp(dir: string) {
 
 const remove = (path: string) => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 
-const commandOf = (pid: number) => {
-  try {
-    return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })
-  } catch {
-    return '' // ps answers 1 where there is no such process
-  }
-}
-
 /** Ends a process that outlived its demo, in order if it can be. Its command is looked at: a number may be given away again. */
 async function stopProcess(pid: number, command: string) {
-  for (let tenths = 0; alive(pid) && commandOf(pid).includes(command); tenths++) {
+  for (let tenths = 0; commandOf(pid).includes(command); tenths++) {
     if (tenths === 0) process.kill(pid, 'SIGTERM')
     if (tenths === 150) process.kill(pid, 'SIGKILL')
     if (tenths > 200) throw new Error(`process ${pid} (${command}) cannot be stopped`)

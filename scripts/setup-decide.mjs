@@ -26,15 +26,16 @@
 export const OLDEST_NODE = '20.19.0'
 
 const REAL = ['git', 'busybox-static']
-const BROWSER = ['redis-server', 'chromium', 'fonts-wqy-microhei']
+/** For the tests: a queue, a browser with a Chinese font, and the bridge of a second engine, which is there to be killed. */
+const TESTED = ['redis-server', 'chromium', 'fonts-wqy-microhei', 'iproute2']
 
 /** @type {Record<Command, { packages: string[], optional: string[], engine: boolean, build: boolean }>} */
 export const NEEDS = {
   demo: { packages: REAL, optional: [], engine: true, build: true },
   start: { packages: ['git'], optional: [], engine: true, build: true },
   dev: { packages: ['git'], optional: [], engine: true, build: false },
-  test: { packages: [...REAL, ...BROWSER], optional: [], engine: true, build: true },
-  bench: { packages: [...REAL, ...BROWSER], optional: ['postgresql-contrib'], engine: true, build: true },
+  test: { packages: [...REAL, ...TESTED], optional: [], engine: true, build: true },
+  bench: { packages: [...REAL, ...TESTED], optional: ['postgresql-contrib'], engine: true, build: true },
   check: { packages: [], optional: [], engine: false, build: false },
 }
 

@@ -19,6 +19,7 @@ const SEEN = {
   'redis-server': () => program('redis-server'),
   chromium: () => program('chromium'),
   'fonts-wqy-microhei': () => fs.existsSync('/usr/share/fonts/truetype/wqy/wqy-microhei.ttc'),
+  iproute2: () => program('ip'),
   'postgresql-contrib': () => program('pgbench') || globPgbench(),
 }
 

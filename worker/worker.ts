@@ -39,8 +39,9 @@ export async function startWorker(
     doorbell
       .ring(JOBS[job].lane, job, id, epoch)
       .catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
-  const ringDue = async (statement: string) => {
-    const { rows } = await pool.query<{ job: JobName; id: number; epoch: number }>(statement)
+  // Named, so that PostgreSQL plans it once for each connection: it is asked every second for ever.
+  const ringDue = async (name: string, text: string) => {
+    const { rows } = await pool.query<{ job: JobName; id: number; epoch: number }>({ name, text })
     await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id, r.epoch)))
   }
 
@@ -53,7 +54,7 @@ export async function startWorker(
     if (subject === 'stage' || subject === 'run') {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined
-        ringDue(reports).catch(complain)
+        ringDue('due-reports', reports).catch(complain)
       }, REPORT_DEBOUNCE_MS)
     }
   }
@@ -63,7 +64,7 @@ export async function startWorker(
   for (const lane of Object.keys(lanes) as Lane[]) doorbell.answer(lane, lanes[lane], work)
 
   const timers = [
-    every(SWEEP_MS, () => ringDue(DUE), complain),
+    every(SWEEP_MS, () => ringDue('due', DUE), complain),
     every(HEARTBEAT_MS, () => beat(context), complain),
     every(PRUNE_MS, () => prune(context.record), complain),
     every(

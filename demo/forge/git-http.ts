@@ -65,6 +65,8 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
         }
         return
       }
+      // Cut off meanwhile, as too large: it has its answer.
+      if (response.headersSent) return void backend.kill()
       head = Buffer.concat([head, chunk])
       const end = head.indexOf('\r\n\r\n')
       if (end < 0) {

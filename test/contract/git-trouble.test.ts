@@ -4,6 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { fetchCommit } from '../../pipelines/git'
+import { processes } from '../processes'
 import { bare, faultOf, giveRepository, order, push, RIGHT, root, there, write } from './given-repository'
 
 giveRepository()
@@ -142,7 +143,9 @@ describe('secrets', () => {
     const abort = new AbortController()
     const fetching = faultOf(fetchCommit(order(sha, { signal: abort.signal })))
     await vi.waitFor(() => expect(hold.waiting).toBe(1), 10_000)
-    const shown = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    const shown = processes()
+      .map((p) => p.args)
+      .join('\n')
     abort.abort()
     await fetching
     expect(shown).toContain(`${there.server.url}/team/hello.git`)

@@ -1,7 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { dockerEngine } from '../../pipelines/engines/docker'
@@ -18,6 +19,11 @@ export interface SecondDocker {
   /** Stops it in order and removes all it has on disk. */
   remove: () => Promise<void>
 }
+
+/** A second engine takes root and a dockerd on this machine; without them what needs one is skipped, and counted so. */
+export const canStartSecondDocker =
+  process.getuid?.() === 0 &&
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'dockerd')))
 
 /**
  * A Docker engine of our own beside the machine's, with its own root, socket and bridge, to be killed. Needs root. Never

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import Docker from 'dockerode'
 import { afterAll, describe, expect, it } from 'vitest'
 import { instanceId } from '../../prisma/seal'
 import { eventually } from '../given'
+import { processes } from '../processes'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 // A world of its own: a demo cleans up after every dead one it finds in the folder for temporary files.
@@ -28,10 +29,7 @@ function demo(...args: string[]): { process: ChildProcess; said: () => string; e
 }
 
 const folders = () => readdirSync(out).filter((name) => name.startsWith('shiplock-demo-'))
-const processesWith = (text: string) =>
-  execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes(text))
+const processesWith = (text: string) => processes().filter((p) => p.args.includes(text))
 const left = async (instance: string) => {
   const filters = { label: [`shiplock.instance=${instance}`] }
   const docker = new Docker()
@@ -82,7 +80,7 @@ describe('npm run demo', () => {
     const instance = instanceId(join(out, dir, 'state', 'keys'))
     process.kill(-Number(running.process.pid), 'SIGINT') // a terminal tells the whole group
     await running.ended
-    await eventually('its folder is gone', async () => folders().length === before.length, 60_000)
+    await eventually('its folder is gone', async () => !folders().includes(dir), 60_000)
     expect(await left(instance)).toEqual([])
     await eventually('no process is left', async () => processesWith(dir).length === 0, 60_000)
   }, 240_000)

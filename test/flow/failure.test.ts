@@ -1,6 +1,6 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type SecondDocker, secondDocker } from '../contract/second-docker'
+import { canStartSecondDocker, type SecondDocker, secondDocker } from '../contract/second-docker'
 import { BUSYBOX, eventually, Shiplock, serviceFile } from '../given'
 
 const docker = new Docker()
@@ -244,7 +244,7 @@ describe('what can go wrong with the forge', () => {
   })
 })
 
-describe('what can go wrong with the engine', () => {
+describe.skipIf(!canStartSecondDocker)('what can go wrong with the engine', () => {
   let second: SecondDocker
   let shiplock: Shiplock
   beforeAll(async () => {

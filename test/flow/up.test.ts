@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { Clone } from '../../demo/story'
 import { dockerEngine } from '../../pipelines/engines/docker'
 import { instanceId } from '../../prisma/seal'
 import { endOf, eventually, SERVICE, serviceFile } from '../given'
+import { processes } from '../processes'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PASSWORD = 'correct horse battery staple'
@@ -17,11 +18,9 @@ const mia = { username: 'mia', name: 'Mia Chen', password: PASSWORD }
 
 /** Process ids of what this process started whose command line holds a text. */
 const childrenOf = (pid: number | undefined, text: string) =>
-  execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .filter((m) => m !== null && Number(m[2]) === pid && m[3]?.includes(text))
-    .map((m) => Number(m?.[1]))
+  processes()
+    .filter((p) => p.parent === pid && p.args.includes(text))
+    .map((p) => p.pid)
 
 describe('Shiplock in one command, with nothing configured', () => {
   let dir: string
@@ -108,9 +107,7 @@ describe('Shiplock in one command, with nothing configured', () => {
     const state = join(dir, 'state')
     await endOf(up, 'SIGTERM')
     expect(up.exitCode).toBe(0)
-    const left = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => pids.includes(Number.parseInt(line, 10)) || line.includes(state))
+    const left = processes().filter((p) => pids.includes(p.pid) || p.args.includes(state))
     expect(left).toEqual([])
   })
 })
