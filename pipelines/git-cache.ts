@@ -86,15 +86,26 @@ export async function askObjects(
 /** One fetch at a time per cache in this process: git's own locks would only make the second fail. */
 const fetching = new Map<string, Promise<void>>()
 
-/** Fetches one commit, without history. `isThere` is asked when another call was ahead: it may have brought the commit. */
-export async function fetchInto(access: GitAccess, commit: string, isThere: () => Promise<boolean>): Promise<void> {
+/** How many fetches into a cache this process has ended. */
+const ended = new Map<string, number>()
+export const fetchesEnded = (dir: string) => ended.get(dir) ?? 0
+
+/**
+ * Fetches one commit, without history. `isThere` is asked when another call was ahead, or has ended since `seen` fetches
+ * had: it may have brought the commit.
+ */
+export async function fetchInto(
+  access: GitAccess,
+  commit: string,
+  seen: number,
+  isThere: () => Promise<boolean>,
+): Promise<void> {
   const ahead = fetching.get(access.dir)
   const mine = (async () => {
-    if (ahead !== undefined) {
-      await inTime(access, ahead)
-      if (await isThere()) return
-    }
+    if (ahead !== undefined) await inTime(access, ahead)
+    if (fetchesEnded(access.dir) !== seen && (await isThere())) return
     await fetchPatiently(access, commit)
+    ended.set(access.dir, fetchesEnded(access.dir) + 1)
     await tidy(access)
   })()
   // Whoever is next starts anyway: the error is this caller's. One that gave up waiting does not let the next one pass.

@@ -6,7 +6,7 @@
 
 import { resolve } from 'node:path'
 import { Fault } from './fault'
-import { archive, askObjects, fetchInto, readyRepository } from './git-cache'
+import { archive, askObjects, fetchesEnded, fetchInto, readyRepository } from './git-cache'
 import { readCommit, readTree, type TreeEntry } from './git-objects'
 import { type Credentials, type GitAccess, urlForGit } from './git-process'
 
@@ -61,10 +61,11 @@ export async function fetchCommit(asked: FetchOrder): Promise<Commit> {
     deadline: Date.now() + order.deadlineMs,
     signal: order.signal,
   }
+  const seen = fetchesEnded(order.dir)
   const isNew = await readyRepository(access, order.commit.length === 64 ? 'sha256' : 'sha1')
   const held = isNew ? null : (recall(order) ?? (order.isFresh ? null : await look(access, order.commit)))
   if (held !== null) return commitOf(order, held)
-  await fetchInto(access, order.commit, async () => (await look(access, order.commit)) !== null)
+  await fetchInto(access, order.commit, seen, async () => (await look(access, order.commit)) !== null)
   const fetched = await look(access, order.commit)
   if (fetched === null) throw new Fault('forge.missing', `${order.commit} is not a commit of this repository`)
   remember(order, fetched)

@@ -199,7 +199,8 @@ describe('the cache', () => {
     })
     const fetched = await Promise.all([...commits, ...commits].map((sha) => fetchCommit(order(sha))))
     expect(fetched.map((commit) => commit.title)).toEqual(['1', '2', '3', '4', '1', '2', '3', '4'])
-    expect(there.server.seen.filter((request) => request.path.endsWith('/git-upload-pack'))).toHaveLength(4)
+    // Each fetch begins by asking for the refs, once; how many rounds follow is git's own affair.
+    expect(there.server.seen.filter((request) => request.path.includes('/info/refs'))).toHaveLength(4)
   })
 
   it('waits for the lock of another process, and takes up one that a crash left', async () => {
