@@ -9,6 +9,9 @@ import { migrate } from '../prisma/migrate'
 import { ensurePostgres, stateDir } from '../prisma/postgres'
 import { ensureKeys } from '../prisma/seal'
 
+// Whoever read our output may be gone before us: without this, telling so would fail too, and so on for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const dev = process.argv.includes('--dev')
 const state = stateDir()

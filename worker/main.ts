@@ -10,6 +10,9 @@ import { readConfig } from './config'
 import { openDoorbell } from './queue'
 import { startWorker } from './worker'
 
+// Whoever read our output may be gone before us: without this, telling so would fail too, and so on for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const read = readConfig(process.env)
 if ('problems' in read) {
   console.error(`The worker cannot start; its configuration has ${read.problems.length} problem(s):`)

@@ -8,6 +8,8 @@ import { startingEnvironments } from './environments'
 import { startWeb } from './server'
 
 const dev = process.argv.includes('--dev')
+// Whoever read our output may be gone before us: without this, telling so would fail too, and so on for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 // Before Next and React are loaded: they look at it once.
 Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_TELEMETRY_DISABLED: '1' })
 

@@ -29,7 +29,7 @@ function demo(...args: string[]): { process: ChildProcess; said: () => string; e
 }
 
 const folders = () => readdirSync(out).filter((name) => name.startsWith('shiplock-demo-'))
-const processesWith = (text: string) => processes().filter((p) => p.args.includes(text))
+const processesWith = (text: string) => processes().filter((p) => p.args.includes(text) || p.env.includes(text))
 const left = async (instance: string) => {
   const filters = { label: [`shiplock.instance=${instance}`] }
   const docker = new Docker()

@@ -107,7 +107,7 @@ describe('Shiplock in one command, with nothing configured', () => {
     const state = join(dir, 'state')
     await endOf(up, 'SIGTERM')
     expect(up.exitCode).toBe(0)
-    const left = processes().filter((p) => pids.includes(p.pid) || p.args.includes(state))
+    const left = processes().filter((p) => pids.includes(p.pid) || p.args.includes(state) || p.env.includes(state))
     expect(left).toEqual([])
   })
 })

@@ -7,7 +7,15 @@ import { decide, NEEDS, refuseNode } from '../../scripts/setup-decide.mjs'
 
 type Facts = Parameters<typeof decide>[1]
 
-const packages = ['git', 'busybox-static', 'redis-server', 'chromium', 'fonts-wqy-microhei', 'iproute2', 'postgresql-contrib']
+const packages = [
+  'git',
+  'busybox-static',
+  'redis-server',
+  'chromium',
+  'fonts-wqy-microhei',
+  'iproute2',
+  'postgresql-contrib',
+]
 const whole: Facts = {
   node: '20.20.0',
   modules: true,
