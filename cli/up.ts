@@ -94,6 +94,7 @@ function diedUnasked(name: string, script: string, arguments_: string[], code: n
     return
   }
   console.warn(`${name} ended unasked (${signal ?? `exit ${code}`}); starting it again`)
+  // It has said itself why it could not start; here it only counts as one more death.
   start(name, script, arguments_).catch(() => {
     if (!stopping) setTimeout(() => diedUnasked(name, script, arguments_, code, signal), 1_000)
   })
