@@ -50,12 +50,24 @@ export const RunSummary = z.object({
   stages: z.array(z.object({ name: z.string(), status: z.string(), ms: z.number().int().nullable() })),
 })
 
+export const VerdictShape = z.object({
+  gate: z.string(),
+  state: z.enum(['open', 'waiting', 'shut']),
+  because: z.string(),
+  who: z.string().optional().describe('Whose turn it is, while it waits'),
+  since: z.iso.datetime().optional(),
+  until: z.iso.datetime().optional().describe('When it opens by itself, where that is known'),
+})
+
 export const PromotionShape = z.object({
   id: z.number().int(),
   environment: z.string(),
+  environmentId: z.number().int(),
+  kind: z.string().describe('onward | by-hand | rollback | put-back'),
+  reason: z.string().describe('What a person gave who asked for it'),
   status: z.string(),
   because: z.string(),
-  verdicts: z.array(z.object({ gate: z.string(), state: z.enum(['open', 'waiting', 'shut']), because: z.string() })),
+  verdicts: z.array(VerdictShape),
   requestedBy: z.string(),
   release: z.object({
     id: z.number().int(),
@@ -70,6 +82,9 @@ export const PromotionShape = z.object({
   createdAt: z.iso.datetime(),
   startedAt: z.iso.datetime().nullable(),
   deployedAt: z.iso.datetime().nullable(),
+  verifiedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+  approvals: z.array(z.object({ by: z.string(), role: z.string(), comment: z.string(), at: z.iso.datetime() })),
   waiting: Waiting.nullable(),
 })
 
@@ -112,11 +127,18 @@ export const LogPage = z.object({
     .describe('Bytes of output that were not kept, and where in the text'),
 })
 
+export const HoldShape = z.object({ by: z.string(), because: z.string(), since: z.iso.datetime() })
+
 export const EnvironmentShape = z.object({
+  id: z.number().int(),
   name: z.string(),
   project: z.object({ id: z.number().int(), path: z.string() }),
   service: z.string().nullable(),
   start: z.string().describe('automatic | on-signoff | by-hand'),
+  after: z.string().nullable().describe('Where a release must have been verified before'),
+  hold: HoldShape.nullable().describe('Nothing new follows until it is released'),
+  frozen: z.object({ reason: z.string(), until: z.iso.datetime() }).nullable(),
+  unreachable: z.object({ because: z.string(), since: z.iso.datetime() }).nullable(),
   running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })
     .nullable()
     .describe('The deployment it was last observed running'),
@@ -160,6 +182,7 @@ export const ErrorShape = z.object({
 
 export type RunSummary = z.infer<typeof RunSummary>
 export type RunDetail = z.infer<typeof RunDetail>
+export type VerdictShape = z.infer<typeof VerdictShape>
 export type StageShape = z.infer<typeof StageShape>
 export type PromotionShape = z.infer<typeof PromotionShape>
 export type EnvironmentShape = z.infer<typeof EnvironmentShape>

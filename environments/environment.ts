@@ -1,8 +1,9 @@
 // An environment: an ordered place with a policy, as data. The files in environments/*.yaml are what a project starts with.
 import { z } from 'zod'
 import { nearest } from '../pipelines/nearest'
-import { parseSize } from '../pipelines/quantity'
+import { parseDuration, parseSize } from '../pipelines/quantity'
 import { type Problem, pathInWords, readYaml, type YamlDocument } from '../pipelines/yaml-document'
+import { Freeze } from './freeze'
 import { DockerSettings } from './targets/docker-settings'
 
 const MIN_MEMORY = 6 * 1024 ** 2
@@ -21,21 +22,29 @@ const Memory = z
   )
 
 const Approval = z.strictObject({
-  role: z.string().min(1).max(64),
+  role: z.enum(['owner', 'ops'], 'must be owner or ops'),
   count: z.int().min(1).max(20).default(1),
-  passkey: z.enum(['required', 'optional']).optional(),
+  /** A passkey is asked for by a later version: `required` is refused, so that nobody believes it is kept. */
+  passkey: z.enum(['optional'], 'this version asks for no passkey: leave it out, or write optional').optional(),
 })
 
-const Freeze = z.strictObject({
-  from: z.string().min(1).max(64),
-  to: z.string().min(1).max(64),
-  zone: z.string().min(1).max(64).optional(),
-  reason: z.string().min(1).max(500),
-})
+/** "30m" or a number of milliseconds: what was parsed parses again. */
+const Duration = z
+  .union([z.string(), z.number()], 'must be a duration like 30m')
+  .transform((text) => (typeof text === 'number' ? text : (parseDuration(text) ?? Number.NaN)))
+  .pipe(
+    z
+      .int('must be a duration like 30m')
+      .min(0)
+      .max(30 * 86_400_000, 'must be at most 30 days'),
+  )
 
-/** What a valid file may say, also where this version does not carry it: see NOT_CARRIED. */
+const VERIFIED_BY = ['component', 'functional', 'stress'] as const
+
 export const EnvironmentPolicy = z.strictObject({
   name: Name,
+  /** Its place in the order of environments; the lower comes first. */
+  position: z.int().min(0).max(1000).default(0),
   /** The environment in which a release must have been verified before. Absent: this is the first one. */
   after: Name.optional(),
   start: z.enum(['automatic', 'on-signoff', 'by-hand'], 'must be automatic, on-signoff or by-hand'),
@@ -54,18 +63,21 @@ export const EnvironmentPolicy = z.strictObject({
       pids: z.int().min(8).max(32_768).optional(),
     })
     .optional(),
+  /** Every rule must hold; one person satisfies one rule; nobody approves their own change. */
   approvals: z.array(Approval).max(20).default([]),
+  /** Times in which nothing is deployed there. */
   freeze: z.array(Freeze).max(100).default([]),
-  verify: z.array(z.string().min(1).max(64)).max(20).default([]),
+  /** How long a release must have been verified in `after` before it may come here; in ms once parsed. */
+  soak: Duration.optional(),
+  /** Stages of the service file that run against the environment after a deployment, and decide whether it counts as verified. */
+  verify: z
+    .array(z.enum(VERIFIED_BY, `must be ${VERIFIED_BY.join(', ')}`))
+    .max(VERIFIED_BY.length)
+    .default([]),
+  /** What happens where they fail: the release before is put back by itself, or the failed one stays. */
+  on_verify_failed: z.enum(['rollback', 'stay'], 'must be rollback or stay').default('stay'),
 })
 export type EnvironmentPolicy = z.infer<typeof EnvironmentPolicy>
-
-/** Keys that say "do not deploy unless …". To pass over one in silence would be to deploy where somebody forbade it. */
-const NOT_CARRIED = {
-  approvals: 'nobody would be asked',
-  freeze: 'the window would not be kept',
-  verify: 'nothing would be verified',
-} as const
 
 /** One thing that is wrong with a file of an environment. */
 export interface EnvironmentProblem extends Problem {
@@ -85,7 +97,18 @@ export function parseEnvironment(
   if (!parsed.success && document.value !== undefined && document.value !== null) {
     problems.push(...parsed.error.issues.flatMap((issue) => problemsOf(issue, document)))
   }
-  problems.push(...notCarried(document))
+  if (parsed.success && parsed.data.start === 'on-signoff' && parsed.data.approvals.length === 0)
+    problems.push({
+      line: document.lineOf(['start']),
+      path: 'start',
+      message: 'on-signoff needs somebody who signs: add approvals, such as [{ role: ops, count: 1 }]',
+    })
+  if (parsed.success && parsed.data.soak !== undefined && parsed.data.after === undefined)
+    problems.push({
+      line: document.lineOf(['soak']),
+      path: 'soak',
+      message: 'soak counts from the verification in another environment: name it in `after`',
+    })
   if (parsed.success && parsed.data.after === parsed.data.name) {
     problems.push({
       line: document.lineOf(['after']),
@@ -101,17 +124,6 @@ export function parseEnvironment(
 /** `environments/test.yaml:3 target.kind: must be docker`: one line for a terminal. */
 export const problemInWords = ({ file, line, path, message }: EnvironmentProblem) =>
   `${file}${line === null ? '' : `:${line}`}${path ? ` ${path}` : ''}: ${message}`
-
-/** Looked for in the file itself, so that it is also told where something else is wrong. */
-function notCarried({ value, lineOf }: YamlDocument): Problem[] {
-  const file = z.record(z.string(), z.unknown()).safeParse(value).data ?? {}
-  return Object.entries(NOT_CARRIED).flatMap(([key, consequence]) => {
-    const asked = file[key]
-    if (!Array.isArray(asked) || asked.length === 0) return []
-    const message = `is not carried by this version, and is refused because ${consequence}: remove it, or leave the list empty`
-    return [{ line: lineOf([key]), path: key, message }]
-  })
-}
 
 function problemsOf(issue: z.core.$ZodIssue, document: YamlDocument): Problem[] {
   const path = issue.path.filter((p) => typeof p !== 'symbol')

@@ -1,74 +1,248 @@
 // The gates: conditions on a promotion, each a pure function of facts. One function judges every path that could deploy.
 import { type BranchKind, FLOW } from '../pipelines/gitflow'
+import { type Freeze, frozenAt } from './freeze'
+import { isDeclaredReturn, type PromotionKind } from './promotion'
+
+/** Who said something, when and why. */
+export interface Said {
+  by: string
+  at: Date
+  because: string
+}
+
+export interface Vote {
+  account: string
+  role: string
+  at: Date
+}
 
 /** Everything the gates look at, read in one go from the record. */
 export interface Facts {
-  environment: { name: string; start: 'automatic' | 'on-signoff' | 'by-hand' }
-  release: { id: number; tag: string }
-  run: { id: number; branchKind: BranchKind | 'other'; templated: boolean }
+  /** `id` null: nobody has asked yet; what would be the answer? */
+  promotion: { id: number | null; kind: PromotionKind; requestedBy: string; since: Date; startedByHand: string | null }
+  environment: {
+    name: string
+    position: number
+    start: 'automatic' | 'on-signoff' | 'by-hand'
+    after: string | null
+    soakMs: number
+    approvals: readonly { role: string; count: number }[]
+    freeze: readonly Freeze[]
+    hold: Said | null
+    removed: { at: Date; because: string } | null
+    unreachable: { since: Date; because: string } | null
+  }
+  /** Null: nothing is built yet (only where nobody has asked). */
+  release: { id: number; tag: string; digest: string; refused: Said | null } | null
+  run: { branch: string; branchKind: BranchKind | 'fork' | 'other'; templated: boolean }
+  /** How far the branch may go: the place of that environment in the order; null: the project has none of that name. */
+  ceiling: number | null
+  serviceFile: 'required' | 'optional'
   /** Required configuration that has no value. */
   missingConfig: readonly string[]
-  /** Another promotion that is being deployed there now. */
-  busy: { id: number; since: Date } | null
-  /** A newer promotion to the same environment that is deployed or on its way. */
-  newer: { id: number; run: number } | null
+  /** This digest's verification in `environment.after`. */
+  verified: { promotion: number; at: Date } | null
+  /** The latest promotion of this release to `environment.after`, whatever came of it. */
+  upstream: { promotion: number; status: string; because: string } | null
+  /** This digest was verified in this very environment before: a return to it. */
+  wasHere: boolean
+  /** Hotfixes that have not come back to develop; null where the project only shows them. */
+  debts: readonly { id: number; source: string; since: Date; url: string }[] | null
+  /** The version tag that production waits for; null: it waits for none. */
+  tagAwaited: { since: Date } | null
+  votes: readonly Vote[]
+  /** Another promotion that has the environment now. */
+  busy: { id: number; status: string; since: Date } | null
+  /** A newer promotion of the same branch to the same environment that is deployed, or on its way there. */
+  newer: { id: number; run: number; status: string } | null
+  /** An older one of the same branch that somebody has approved, and that has not had its turn. */
+  olderApproved: { id: number; since: Date } | null
 }
 
 export interface Verdict {
   gate: GateName
   state: 'open' | 'waiting' | 'shut'
   because: string
+  /** Whose turn it is, while it waits. */
+  who?: string
+  /** ISO 8601: since when it waits. */
+  since?: string
+  /** ISO 8601: when it opens by itself, where that is known. */
+  until?: string
 }
 
 type Judgement = Omit<Verdict, 'gate'>
 const open = (because: string): Judgement => ({ state: 'open', because })
-const waiting = (because: string): Judgement => ({ state: 'waiting', because })
 const shut = (because: string): Judgement => ({ state: 'shut', because })
+const waiting = (because: string, who: string, since: Date, until?: Date): Judgement => ({
+  state: 'waiting',
+  because,
+  who,
+  since: since.toISOString(),
+  ...(until === undefined ? {} : { until: until.toISOString() }),
+})
+
+export const BY_ITSELF = 'nobody: it goes on by itself'
+const OPS = 'operations (role ops)'
+
+/** Which rules the votes satisfy: every rule must hold, and one person satisfies one rule. */
+export function tally(rules: Facts['environment']['approvals'], votes: readonly Vote[]) {
+  const left = [...votes]
+  return rules.map(({ role, count }) => {
+    const by: string[] = []
+    while (by.length < count) {
+      const at = left.findIndex((v) => v.role === role)
+      if (at < 0) break
+      by.push(...left.splice(at, 1).map((v) => v.account))
+    }
+    return { role, count, by }
+  })
+}
 
 /** In the order that a person would ask. */
 export const GATES = {
-  ceiling: ({ run, environment }: Facts) => {
-    const goesTo = run.branchKind === 'other' ? null : FLOW[run.branchKind].goesTo
-    return goesTo === environment.name
-      ? open(`a ${run.branchKind} branch may go to ${environment.name}`)
-      : shut(
-          goesTo === null
-            ? `a ${run.branchKind} branch goes nowhere`
-            : `a ${run.branchKind} branch goes to ${goesTo}, not to ${environment.name}`,
-        )
+  environment: ({ environment: { removed, name } }: Facts) =>
+    removed === null ? open(`${name} is there`) : shut(`${name} was removed: ${removed.because}`),
+  ceiling: ({ run, environment, ceiling, promotion, wasHere }: Facts) => {
+    if (isDeclaredReturn(promotion.kind) && wasHere) return open('it was here before')
+    const goesTo = run.branchKind === 'other' || run.branchKind === 'fork' ? null : FLOW[run.branchKind].goesTo
+    if (goesTo === null) return shut(`a ${run.branchKind} branch goes nowhere`)
+    if (ceiling === null) return shut(`the project has no environment called ${goesTo}`)
+    return environment.position <= ceiling
+      ? open(`a ${run.branchKind} branch may go as far as ${goesTo}`)
+      : shut(`a ${run.branchKind} branch goes to ${goesTo} and no further, not to ${environment.name}`)
   },
-  'service file': ({ run, environment }: Facts) => {
+  'service file': ({ run, environment, serviceFile }: Facts) => {
     if (!run.templated) return open('there is a valid .shiplock.yaml')
-    return environment.name === 'test'
-      ? open('there is no .shiplock.yaml; the test environment is as far as it may go')
+    if (environment.name === 'test')
+      return open('there is no .shiplock.yaml; the test environment is as far as it may go')
+    return serviceFile === 'optional'
+      ? open('there is no .shiplock.yaml, and this project does not ask for one')
       : shut('there is no .shiplock.yaml, so it may not go beyond the test environment: add one to the repository')
   },
+  refused: ({ release }: Facts) =>
+    release?.refused == null
+      ? open('operations have not refused it')
+      : shut(`refused by ${release.refused.by}: ${release.refused.because}`),
   configuration: ({ missingConfig, environment }: Facts) =>
     missingConfig.length === 0
       ? open('nothing required is missing')
       : shut(
           `${environment.name} has no value for ${missingConfig.join(', ')}: give a default in .shiplock.yaml; values per environment are not carried by this version`,
         ),
-  start: ({ environment }: Facts) =>
-    environment.start === 'automatic'
-      ? open('it starts by itself')
-      : shut(`${environment.name} starts ${environment.start}, which this version does not carry`),
-  order: ({ newer }: Facts) =>
-    newer === null ? open('nothing newer is there') : shut(`promotion #${newer.id} of run #${newer.run} is newer`),
+  order: ({ newer, promotion, olderApproved }: Facts) => {
+    if (isDeclaredReturn(promotion.kind)) return open('going back, and saying so')
+    if (newer !== null) return shut(`promotion #${newer.id} of run #${newer.run} is newer; to go back, declare a rollback`)
+    return olderApproved === null
+      ? open('nothing newer is there')
+      : waiting(
+          `promotion #${olderApproved.id} is older and approved: it goes first, or is canceled`,
+          `${OPS}: it deploys by itself, or cancel it`,
+          olderApproved.since,
+        )
+  },
+  verified: ({ environment: { after }, verified, upstream, promotion, wasHere, release }: Facts) => {
+    if (after === null) return open('nothing comes before it')
+    if (isDeclaredReturn(promotion.kind) && wasHere) return open('it was verified here before')
+    if (verified !== null) return open(`${after} verified it (promotion #${verified.promotion})`)
+    if (release === null) return waiting(`it is not built yet, and ${after} must verify it`, BY_ITSELF, promotion.since)
+    const where = upstream === null ? `it was never there` : `there it is ${upstream.status} (promotion #${upstream.promotion})`
+    return waiting(
+      `${after} has not verified ${release.tag}: ${where}`,
+      upstream !== null && ['waiting', 'queued', 'deploying', 'deployed', 'verifying'].includes(upstream.status)
+        ? BY_ITSELF
+        : `an owner or operations: promote it to ${after}`,
+      promotion.since,
+    )
+  },
+  debt: ({ debts, promotion, environment }: Facts) => {
+    if (isDeclaredReturn(promotion.kind)) return open('going back does not wait for a debt')
+    if (environment.after === null) return open('only what comes behind another environment waits for a debt')
+    if (debts === null) return open('this project shows its debts, and does not wait for them')
+    const [debt] = debts
+    return debt === undefined
+      ? open('every hotfix has come back to develop')
+      : waiting(
+          `${debt.source} must come back to develop first${debt.url === '' ? '' : `: ${debt.url}`}`,
+          'an owner: merge it back',
+          debt.since,
+        )
+  },
+  tag: ({ tagAwaited }: Facts) =>
+    tagAwaited === null
+      ? open('no tag is waited for')
+      : waiting('this project tags by hand: there is no version tag on the commit yet', 'an owner: push the tag', tagAwaited.since),
+  hold: ({ environment: { hold, name }, promotion }: Facts) =>
+    hold === null || isDeclaredReturn(promotion.kind)
+      ? open('there is no hold')
+      : waiting(`${name} is held by ${hold.by}: ${hold.because}`, `${OPS}: release the hold`, hold.at),
+  freeze: ({ environment: { freeze, name }, promotion }: Facts, now: Date) => {
+    if (promotion.kind === 'put-back') return open('putting back is part of the deployment that failed')
+    const frozen = frozenAt(freeze, now)
+    return frozen === null
+      ? open('there is no freeze now')
+      : waiting(`${name} is frozen: ${frozen.reason}`, BY_ITSELF, frozen.since, frozen.until)
+  },
+  soak: ({ environment: { soakMs, after }, verified, promotion }: Facts, now: Date) => {
+    if (soakMs === 0 || isDeclaredReturn(promotion.kind)) return open('no time of proof is asked for')
+    if (verified === null) return waiting(`it must prove itself in ${after} first`, BY_ITSELF, promotion.since)
+    const until = new Date(verified.at.getTime() + soakMs)
+    return now >= until
+      ? open(`it has proved itself in ${after} for long enough`)
+      : waiting(`it must prove itself in ${after} until then`, BY_ITSELF, verified.at, until)
+  },
+  start: ({ environment: { start, name }, promotion }: Facts) => {
+    if (start !== 'by-hand') return open(start === 'automatic' ? 'it starts by itself' : 'it starts when it is signed off')
+    if (promotion.kind !== 'onward') return open(`asked for by ${promotion.requestedBy}`)
+    return promotion.startedByHand === null
+      ? waiting(`${name} is started by hand`, 'an owner or operations: start it', promotion.since)
+      : open(`started by ${promotion.startedByHand}`)
+  },
+  approvals: ({ environment: { approvals }, votes, promotion }: Facts) => {
+    if (approvals.length === 0) return open('nobody has to approve')
+    if (promotion.kind === 'put-back') return open('putting back what ran before needs no new approval')
+    const rules = tally(approvals, votes)
+    const lacking = rules.filter((r) => r.by.length < r.count)
+    const given = votes.map((v) => `${v.account} (${v.role})`).join(', ')
+    return lacking.length === 0
+      ? open(`approved by ${given}`)
+      : waiting(
+          `${lacking.map((r) => `${r.count - r.by.length} of ${r.count} from ${r.role}`).join(' and ')} still to approve${given === '' ? '' : `; given: ${given}`}`,
+          lacking.map((r) => (r.role === 'ops' ? OPS : `role ${r.role}`)).join(' and '),
+          promotion.since,
+        )
+  },
   'environment free': ({ busy, environment }: Facts) =>
     busy === null
       ? open('nothing else is being deployed there')
-      : waiting(`promotion #${busy.id} is being deployed to ${environment.name}; one at a time`),
+      : waiting(
+          `promotion #${busy.id} is ${busy.status === 'deploying' ? 'being deployed to' : 'being verified in'} ${environment.name}; one at a time`,
+          BY_ITSELF,
+          busy.since,
+        ),
+  target: ({ environment: { unreachable } }: Facts) =>
+    unreachable === null
+      ? open('it answers')
+      : waiting(unreachable.because, 'whoever operates it: it is asked again and again', unreachable.since),
 } as const satisfies Record<string, (facts: Facts, now: Date) => Judgement>
 
 export type GateName = keyof typeof GATES
+export const GATE_NAMES = Object.keys(GATES) as GateName[]
 
-/** The answer of all gates, and the one state that counts: shut before waiting before open. */
-export function judge(facts: Facts, now: Date): { state: Verdict['state']; because: string; verdicts: Verdict[] } {
-  const verdicts = (Object.keys(GATES) as GateName[]).map((gate) => {
+export interface Judged {
+  state: Verdict['state']
+  because: string
+  /** The verdict that counts; null where all are open. */
+  worst: Verdict | null
+  verdicts: Verdict[]
+}
+
+/** The answer of all gates, and the one that counts: shut before waiting before open. */
+export function judge(facts: Facts, now: Date): Judged {
+  const verdicts = GATE_NAMES.map((gate): Verdict => {
     const answer: (f: Facts, n: Date) => Judgement = GATES[gate]
     return { gate, ...answer(facts, now) }
   })
-  const worst = verdicts.find((v) => v.state === 'shut') ?? verdicts.find((v) => v.state === 'waiting')
-  return { state: worst?.state ?? 'open', because: worst?.because ?? '', verdicts }
+  const worst = verdicts.find((v) => v.state === 'shut') ?? verdicts.find((v) => v.state === 'waiting') ?? null
+  return { state: worst?.state ?? 'open', because: worst?.because ?? '', worst, verdicts }
 }

@@ -1,7 +1,8 @@
 import { machine, type Status } from './machine'
 
-/** A run: planned by a worker, then as bad as its worst stage. */
+/** A run: planned by a worker, then as bad as its worst stage. `held`: a fork's, until an owner says go. */
 export const RUN = machine({
+  held: { allow: 'queued', cancel: 'canceled', supersede: 'superseded' },
   queued: { claim: 'planning', cancel: 'canceled', supersede: 'superseded' },
   planning: {
     plan: 'running',

@@ -5,13 +5,18 @@ import type { RecordHandle } from './client'
 /** A transaction's connection. */
 export type Tx = Pick<pg.PoolClient, 'query'>
 
-/** The channel that every change is rung on; the payload is `<subject>:<id>:<status>:<epoch>`. */
+/** The channel that every change is rung on; the payload is `<subject>:<id>:<status>:<epoch>:<priority>`. */
 export const CHANNEL = 'shiplock'
 
 /** Who did it, as the trail names them. `actor` is a stable id: account:3, forge:17, worker:w1, shiplock. */
 export interface Actor {
   actor: string
   actorName: string
+}
+/** A person with an account here. */
+export interface Person extends Actor {
+  accountId: number
+  role: string
 }
 export const SHIPLOCK: Actor = { actor: 'shiplock', actorName: 'Shiplock' }
 
@@ -24,7 +29,16 @@ export const NOW_IF_NULL = { nowIfNull: true } as const
 type Special = typeof NOW | typeof PLUS_ONE | ReturnType<typeof inMs> | typeof NOW_IF_NULL
 export type Value = string | number | bigint | boolean | Date | null | Special | { json: unknown }
 
-const TABLE = { run: 'Run', stage: 'Stage', promotion: 'Promotion', project: 'Project' } as const
+const TABLE = {
+  run: 'Run',
+  stage: 'Stage',
+  promotion: 'Promotion',
+  project: 'Project',
+  mergeRequest: 'MergeRequest',
+  mergeAction: 'MergeAction',
+  tag: 'Tag',
+  backMerge: 'BackMerge',
+} as const
 export type Subject = keyof typeof TABLE
 
 type Machine = Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -94,7 +108,7 @@ export async function record<const M extends Machine, F extends keyof M & string
        SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}${NAME_OF[subject]}
        FROM changed c
      )
-     SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch) AS rung FROM changed c`,
+     SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch || ':' || ${URGENCY_OF[subject]}) AS rung FROM changed c`,
     parameters,
   )
   return (rows[0] as Row | undefined) ?? null
@@ -105,6 +119,10 @@ const PROJECT_OF: Record<Subject, string> = {
   run: 'c."projectId"',
   stage: '(SELECT r."projectId" FROM "Run" r WHERE r.id = c."runId")',
   promotion: '(SELECT e."projectId" FROM "Environment" e WHERE e.id = c."environmentId")',
+  mergeRequest: 'c."projectId"',
+  mergeAction: 'c."projectId"',
+  tag: 'c."projectId"',
+  backMerge: 'c."projectId"',
 }
 /** What a person calls it, beside its number. */
 const NAME_OF: Record<Subject, string> = {
@@ -112,12 +130,31 @@ const NAME_OF: Record<Subject, string> = {
   run: '',
   stage: ` || jsonb_build_object('name', c.name)`,
   promotion: ` || jsonb_build_object('name', (SELECT e.name FROM "Environment" e WHERE e.id = c."environmentId"))`,
+  mergeRequest: ` || jsonb_build_object('name', '!' || c.iid)`,
+  mergeAction: ` || jsonb_build_object('name', c.kind, 'by', c."accountName")`,
+  tag: ` || jsonb_build_object('name', c.name)`,
+  backMerge: ` || jsonb_build_object('name', c.source)`,
+}
+/** Goes along with the ring, so that a hotfix is first in every queue. */
+const URGENCY_OF: Record<Subject, string> = {
+  project: '10',
+  run: 'c.priority',
+  stage: 'c.priority',
+  promotion: 'c.priority',
+  mergeRequest: '10',
+  mergeAction: '10',
+  tag: '10',
+  backMerge: '10',
 }
 const RUN_OF: Record<Subject, string> = {
   project: 'NULL::int',
   run: 'c.id',
   stage: 'c."runId"',
   promotion: 'c."runId"',
+  mergeRequest: 'NULL::int',
+  mergeAction: 'NULL::int',
+  tag: 'c."runId"',
+  backMerge: '(SELECT p."runId" FROM "Promotion" p WHERE p.id = c."promotionId")',
 }
 
 /** An entry for what is no status change: something made, asked for, or refused. Same transaction as what it tells of. */

@@ -7,7 +7,7 @@ import { ROOT } from './config'
 /** Each comes behind the one it names in `after`. Pure. Throws where that names none of them, or goes round in a circle. */
 export function inOrder(policies: readonly EnvironmentPolicy[]): EnvironmentPolicy[] {
   const ordered: EnvironmentPolicy[] = []
-  const left = [...policies].sort((a, b) => a.name.localeCompare(b.name))
+  const left = [...policies].sort((a, b) => a.position - b.position || a.name.localeCompare(b.name))
   while (left.length > 0) {
     const at = left.findIndex((p) => p.after === undefined || ordered.some((o) => o.name === p.after))
     const [policy] = at < 0 ? [] : left.splice(at, 1)

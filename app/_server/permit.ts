@@ -1,6 +1,6 @@
 // Who may do what: one table. Pages, REST and streams ask it; a route whose action is not here does not start.
 
-export const ROLES = ['admin', 'developer', 'viewer'] as const
+export const ROLES = ['admin', 'owner', 'ops', 'developer', 'viewer'] as const
 export type Role = (typeof ROLES)[number]
 
 /** Who is asking. A token acts for its account, with the account's role as it is now. */
@@ -21,13 +21,35 @@ interface Permit {
 }
 
 const EVERYONE: readonly Role[] = ROLES
-const WHO_CHANGES: readonly Role[] = ['admin', 'developer']
+const WHO_CHANGES: readonly Role[] = ['admin', 'owner', 'ops', 'developer']
+const OWNERS: readonly Role[] = ['admin', 'owner']
+const OPS: readonly Role[] = ['admin', 'ops']
+const OWNERS_AND_OPS: readonly Role[] = ['admin', 'owner', 'ops']
 const ADMIN: readonly Role[] = ['admin']
 
 export const PERMITS = {
   'runs.read': { roles: EVERYONE, tokens: true, why: 'Runs, their stages, logs and trail' },
   'runs.cancel': { roles: WHO_CHANGES, tokens: true, why: 'Stop a run' },
   'runs.retry': { roles: WHO_CHANGES, tokens: true, why: 'Try an errored stage again' },
+  'runs.allow': { roles: OWNERS, tokens: true, why: "Say go for the static checks of a fork's merge request" },
+  'artifacts.read': { roles: EVERYONE, tokens: true, why: 'Test results, and the files that stages left' },
+  'merge-requests.read': { roles: EVERYONE, tokens: true, why: 'Merge requests, with what the flow says of them' },
+  'merge-requests.approve': { roles: OWNERS, tokens: true, why: 'Approve a merge request as it was seen' },
+  'merge-requests.merge': { roles: OWNERS, tokens: true, why: 'Merge a request as it was seen' },
+  'releases.read': { roles: EVERYONE, tokens: true, why: 'Releases, and how far each has come' },
+  'releases.refuse': { roles: OPS, tokens: true, why: 'Refuse a release with a reason, and lift that' },
+  'promotions.read': { roles: EVERYONE, tokens: true, why: 'Promotions, with the verdict of every gate' },
+  'promotions.request': { roles: OWNERS_AND_OPS, tokens: true, why: 'Ask for a release to go to an environment, or start one' },
+  'promotions.approve': { roles: ['owner', 'ops'], tokens: true, why: 'Sign a promotion off; who changed it may not' },
+  'promotions.cancel': { roles: OWNERS_AND_OPS, tokens: true, why: 'End a promotion, also while it deploys' },
+  'promotions.retry': { roles: OWNERS_AND_OPS, tokens: true, why: 'Try a promotion again, through the gates again' },
+  'promotions.rollback': { roles: OPS, tokens: true, why: 'Put an earlier release back, which holds the environment' },
+  'environments.hold': { roles: OPS, tokens: true, why: 'Hold an environment, and release the hold' },
+  'environments.remove': { roles: ADMIN, tokens: false, why: 'Take an environment out of use' },
+  'deliveries.replay': { roles: OWNERS_AND_OPS, tokens: true, why: 'Have a webhook request judged again' },
+  'projects.flow': { roles: OWNERS, tokens: true, why: 'Change the names and policies of a project' },
+  'accounts.read': { roles: ADMIN, tokens: false, why: 'Who has an account, and with which role' },
+  'accounts.create': { roles: ADMIN, tokens: false, why: 'Make an account' },
   'deliveries.read': { roles: EVERYONE, tokens: true, why: 'The inbox of webhook requests, with their bodies' },
   'environments.read': { roles: EVERYONE, tokens: true, why: 'What runs where, and what is on its way' },
   'projects.read': { roles: EVERYONE, tokens: true, why: 'Connected repositories and their checks' },

@@ -48,6 +48,8 @@ export interface Observation {
   because: string
   /** Where a browser finds it, from this machine. */
   url: string | null
+  /** Where a container of the same engine finds it: the network to join, and the address there. Null: nothing runs, or no port. */
+  inside: { network: string; url: string } | null
   replicas: { id: string; name: string; digest: string; running: boolean; url: string | null; startedAt: string }[]
 }
 

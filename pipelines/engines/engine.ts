@@ -45,6 +45,43 @@ export interface BuildOrder {
   limits: Limits
 }
 
+/** A container that stands beside a step while it runs, reached by its name on their common network. Times in ms. */
+export interface ServiceOrder {
+  /** Its host name for the step. */
+  name: string
+  image: string
+  env: Record<string, string>
+  /** Null: the image's own. */
+  command: readonly string[] | null
+  /** When it counts as ready; null: the image's own healthcheck, and without one as soon as it runs. */
+  healthcheck: { test: readonly string[]; interval: number; timeout: number; startPeriod: number; retries: number } | null
+}
+
+/** A file that a step left, taken out of its container after the commands have ended, also when they failed. */
+export interface Collected {
+  /** As found, relative to the working directory. */
+  path: string
+  bytes: Buffer
+}
+
+export interface CollectOrder {
+  /** Globs relative to the working directory: `reports/*.xml`, `dist/**`. No symbolic link is followed. */
+  globs: readonly string[]
+  most: { files: number; fileBytes: number; bytes: number }
+  /** Awaited one after the other. */
+  take: (file: Collected) => Promise<void>
+  /** Told of what was left out for a limit, once, in words. */
+  leftOut: (because: string) => void
+}
+
+/** A folder that outlives the step. `key` names it: everything that may change what is in it, or who may read it, is part of it. */
+export interface Cache {
+  /** At most 200 of [a-z0-9.-]. */
+  key: string
+  /** Absolute path in the container. */
+  path: string
+}
+
 export interface StepOrder {
   label: WorkLabel
   /** A digest in the store, or a reference that is pulled where it is absent. */
@@ -56,7 +93,16 @@ export interface StepOrder {
   workdir?: string
   env: Record<string, string>
   limits: Limits
+  /** Started before the step, waited for until healthy (at most `SERVICE_WAIT_MS`), removed after it. */
+  services?: readonly ServiceOrder[]
+  /** One more network that the step joins: where a deployed release is reached. */
+  network?: string
+  caches?: readonly Cache[]
+  collect?: CollectOrder
 }
+
+/** Service containers that are not healthy by then fail the step, with their last words. */
+export const SERVICE_WAIT_MS = 60_000
 
 export type Verdict =
   | { ok: true; because: string; exitCode: number | null }
@@ -81,10 +127,12 @@ export interface Engine {
   run(order: StepOrder, log: Log, signal: AbortSignal): Promise<Verdict>
   /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
   cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
-  /** What exists with our instance label and kind=step: for the sweep that removes orphans. */
+  /** Removes caches that nothing has used for `unusedMs`, and those over `mostBytes`; gives how many. Never one in use. */
+  pruneCaches(instance: string, limits: { unusedMs: number; mostBytes: number }): Promise<number>
+  /** What exists with our instance label and kind=step or kind=service: for the sweep that removes orphans. */
   list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
   /** Removes one by id; absent is fine. */
   remove(id: string): Promise<void>
-  /** Removes all that this instance made: step containers, their network, its images. Deployments stay, and what they run. */
+  /** Removes all that this instance made: step and service containers, their networks, its caches and images. Deployments stay, and what they run. */
   removeAll(instance: string): Promise<void>
 }

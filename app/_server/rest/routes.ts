@@ -7,10 +7,15 @@ import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
 import { readHealth } from '../health'
 import { ACCOUNT } from './account-routes'
+import { MERGE_REQUESTS } from './merge-request-routes'
 import { openApi } from './openapi'
+import { PEOPLE } from './people-routes'
+import { PROMOTIONS } from './promotion-routes'
+import { RELEASES } from './release-routes'
 import { type RestRoute, route } from './route'
 import { RUNS } from './run-routes'
 import * as shape from './shapes'
+import { TESTS } from './test-routes'
 
 const PLACES = [
   route({
@@ -166,4 +171,15 @@ const ABOUT = [
   }),
 ]
 
-export const ROUTES: readonly RestRoute[] = [...RUNS, ...PLACES, ...PROJECTS, ...ACCOUNT, ...ABOUT]
+export const ROUTES: readonly RestRoute[] = [
+  ...RUNS,
+  ...TESTS,
+  ...MERGE_REQUESTS,
+  ...RELEASES,
+  ...PROMOTIONS,
+  ...PLACES,
+  ...PROJECTS,
+  ...PEOPLE,
+  ...ACCOUNT,
+  ...ABOUT,
+]

@@ -13,6 +13,11 @@ import {
   RunSummary,
 } from '../../shapes'
 import { ROLES } from '../permit'
+import { MERGE_REQUESTS_NAMED } from './merge-request-shapes'
+import { PEOPLE_NAMED } from './people-shapes'
+import { PROMOTIONS_NAMED } from './promotion-shapes'
+import { RELEASES_NAMED } from './release-shapes'
+import { TESTS_NAMED } from './test-shapes'
 
 export const Health = z.object({
   status: z
@@ -61,6 +66,11 @@ export const NAMED = {
   TokenList: z.object({ items: z.array(TokenShape) }),
   TokenMade,
   OpenApi: z.record(z.string(), z.unknown()),
+  ...PROMOTIONS_NAMED,
+  ...RELEASES_NAMED,
+  ...MERGE_REQUESTS_NAMED,
+  ...TESTS_NAMED,
+  ...PEOPLE_NAMED,
 } as const satisfies Record<string, z.ZodType>
 
 const number = (what: string, min: number, max: number) =>

@@ -1,0 +1,2 @@
+// Shapes of merge request routes that are components of the OpenAPI document.
+export const MERGE_REQUESTS_NAMED = {} as const

@@ -1,0 +1,2 @@
+// Shapes of test routes that are components of the OpenAPI document.
+export const TESTS_NAMED = {} as const
