@@ -2,10 +2,11 @@
 import { LogOut } from 'lucide-react'
 import { useTranslations } from 'next-intl'
 import { useState } from 'react'
+import type { RoleName } from './_ui/names'
 import { ask } from './rest'
 
 /** Who is signed in, and the way out. */
-export function Account({ name, role }: { name: string; role: 'admin' | 'developer' | 'viewer' }) {
+export function Account({ name, role }: { name: string; role: RoleName }) {
   const t = useTranslations()
   const [problem, setProblem] = useState('')
   const signOut = async () => {

@@ -2,10 +2,11 @@ import { Lock } from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import { button } from './button'
+import type { RoleName } from './names'
 import { Empty } from './page'
 
 /** A page that this account may not open, and why. */
-export function Denied({ role, why }: { role: 'admin' | 'developer' | 'viewer'; why: string }) {
+export function Denied({ role, why }: { role: RoleName; why: string }) {
   const t = useTranslations()
   return (
     <Empty

@@ -11,3 +11,4 @@ export const environmentName = (t: T, name: string): string =>
 export const gateName = (t: T, name: string): string => (has(en.gate, name) ? t(`gate.${name}`) : name)
 export const checkName = (t: T, name: string): string => (has(en.check, name) ? t(`check.${name}`) : name)
 export const startWords = (t: T, name: string): string => (has(en.start, name) ? t(`start.${name}`) : name)
+export type RoleName = keyof typeof en.account.role
