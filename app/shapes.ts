@@ -129,6 +129,18 @@ export const LogPage = z.object({
 
 export const HoldShape = z.object({ by: z.string(), because: z.string(), since: z.iso.datetime() })
 
+export const DebtShape = z
+  .object({
+    id: z.number().int(),
+    source: z.string(),
+    target: z.string(),
+    status: z.string(),
+    because: z.string(),
+    url: z.string().describe('The merge request on the forge, where one is open; else empty'),
+    since: z.iso.datetime(),
+  })
+  .describe('A hotfix that has not come back yet')
+
 export const EnvironmentShape = z.object({
   id: z.number().int(),
   name: z.string(),
@@ -138,6 +150,7 @@ export const EnvironmentShape = z.object({
   after: z.string().nullable().describe('Where a release must have been verified before'),
   hold: HoldShape.nullable().describe('Nothing new follows until it is released'),
   frozen: z.object({ reason: z.string(), until: z.iso.datetime() }).nullable(),
+  debts: z.array(DebtShape).describe('Hotfixes that must come back first; of a first environment none'),
   unreachable: z.object({ because: z.string(), since: z.iso.datetime() }).nullable(),
   running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })
     .nullable()
@@ -185,6 +198,7 @@ export type RunDetail = z.infer<typeof RunDetail>
 export type VerdictShape = z.infer<typeof VerdictShape>
 export type StageShape = z.infer<typeof StageShape>
 export type PromotionShape = z.infer<typeof PromotionShape>
+export type DebtShape = z.infer<typeof DebtShape>
 export type EnvironmentShape = z.infer<typeof EnvironmentShape>
 export type DeliveryShape = z.infer<typeof DeliveryShape>
 export type DeliveryDetail = z.infer<typeof DeliveryDetail>

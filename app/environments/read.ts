@@ -1,13 +1,20 @@
-import { z } from 'zod'
+import { frozenAt } from '../../environments/freeze'
+import { UNPAID } from '../../pipelines/back-merge'
+import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { whoIsAlive } from '../_server/alive'
+import { isId } from '../paging'
 import { type Facts, whyPromotionWaits } from '../runs/waiting'
-import { type EnvironmentShape, PromotionShape } from '../shapes'
+import { type DebtShape, type EnvironmentShape, PromotionShape } from '../shapes'
+import { policyOf } from './policy'
 
 /** The columns of a promotion that leave the record. */
 export const PROMOTION_COLUMNS = {
   id: true,
+  environmentId: true,
+  kind: true,
+  reason: true,
   status: true,
   because: true,
   verdicts: true,
@@ -18,11 +25,13 @@ export const PROMOTION_COLUMNS = {
   createdAt: true,
   startedAt: true,
   deployedAt: true,
+  verifiedAt: true,
   finishedAt: true,
   dueAt: true,
   attempts: true,
   environment: { select: { name: true } },
   release: { select: { id: true, service: true, tag: true, digest: true, version: true, commit: true } },
+  approvals: { select: { accountName: true, role: true, comment: true, at: true }, orderBy: { id: 'asc' } },
 } as const satisfies Prisma.PromotionSelect
 export type PromotionRow = Prisma.PromotionGetPayload<{ select: typeof PROMOTION_COLUMNS }>
 
@@ -30,12 +39,16 @@ const Verdicts = PromotionShape.shape.verdicts
 // Written by another version, perhaps: what cannot be read is shown as no verdict, never as an error page.
 const asVerdicts = (json: unknown) => Verdicts.catch([]).parse(json)
 
-export function asPromotion(row: PromotionRow, facts: Facts): PromotionShape {
-  const verdicts = asVerdicts(row.verdicts)
+/** @param judged the verdicts of this moment, where they were judged again; else those that are stored */
+export function asPromotion(row: PromotionRow, facts: Facts, judged?: PromotionShape['verdicts']): PromotionShape {
+  const verdicts = judged ?? asVerdicts(row.verdicts)
   const { id, tag, digest, version, commit } = row.release
   return {
     id: row.id,
     environment: row.environment.name,
+    environmentId: row.environmentId,
+    kind: row.kind,
+    reason: row.reason,
     status: row.status,
     because: row.because,
     verdicts,
@@ -47,6 +60,14 @@ export function asPromotion(row: PromotionRow, facts: Facts): PromotionShape {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     deployedAt: row.deployedAt?.toISOString() ?? null,
+    verifiedAt: row.verifiedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    approvals: row.approvals.map((a) => ({
+      by: a.accountName,
+      role: a.role,
+      comment: a.comment,
+      at: a.at.toISOString(),
+    })),
     waiting: whyPromotionWaits({ ...row, environment: row.environment.name }, verdicts, facts),
   }
 }
@@ -59,10 +80,16 @@ const MAX_OPEN = 20
 const LOOK_BACK = 20
 
 interface Place {
+  id: number
   name: string
-  start: string | null
+  policy: unknown
   projectId: number
   path: string
+  heldAt: Date | null
+  heldBy: string
+  heldBecause: string
+  unreachableSince: Date | null
+  unreachableBecause: string
   running: number | null
   open: number[]
   lastFailed: number | null
@@ -71,8 +98,8 @@ interface Place {
 // One statement for the whole board. Each lateral part walks an index of Promotion from its end and stops early, so it
 // costs the same however long the history is.
 const BOARD = `
-SELECT e.name, e.policy->>'start' AS start, p.id AS "projectId", p.path,
-       running.id AS running, COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
+SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
+       p.id AS "projectId", p.path, running.id AS running, COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
 FROM "Environment" e
 JOIN "Project" p ON p.id = e."projectId"
 LEFT JOIN LATERAL (
@@ -91,23 +118,29 @@ LEFT JOIN LATERAL (
     SELECT id, status FROM "Promotion" WHERE "environmentId" = e.id AND status IN ('failed', 'errored') ORDER BY id DESC LIMIT 1
   ) f WHERE f.id >= COALESCE(running.id, 0)
 ) failed ON true
-WHERE ($1::text IS NULL OR e.name = $1) AND ($2::int IS NULL OR e."projectId" = $2)
+WHERE e."removedAt" IS NULL AND ($1::text IS NULL OR e.name = $1) AND ($2::int IS NULL OR e."projectId" = $2)
+  AND ($3::int IS NULL OR e.id = $3)
 ORDER BY e.position, p.path, e.id LIMIT ${MAX_ENVIRONMENTS}`
 
-async function readPlaces(
-  record: RecordHandle,
-  name: string | null,
-  project: number | null,
-): Promise<EnvironmentShape[]> {
+interface Which {
+  name?: string
+  project?: number
+  id?: number
+}
+
+async function readPlaces(record: RecordHandle, which: Which): Promise<EnvironmentShape[]> {
   const [{ rows: places }, facts] = await Promise.all([
-    record.pool.query<Place>(BOARD, [name, project]),
+    record.pool.query<Place>(BOARD, [which.name ?? null, which.project ?? null, which.id ?? null]),
     whoIsAlive(record),
   ])
   const ids = places.flatMap((p) => [p.running, ...p.open, p.lastFailed]).filter((id) => id !== null)
-  const rows = await record.db.promotion.findMany({
-    where: { id: { in: [...new Set(ids)] } },
-    select: { ...PROMOTION_COLUMNS, run: { select: { branch: true, title: true, pusherName: true } } },
-  })
+  const [rows, debts] = await Promise.all([
+    record.db.promotion.findMany({
+      where: { id: { in: [...new Set(ids)] } },
+      select: { ...PROMOTION_COLUMNS, run: { select: { branch: true, title: true, pusherName: true } } },
+    }),
+    readDebts(record, [...new Set(places.map((p) => p.projectId))]),
+  ])
   const byId = new Map(rows.map((row) => [row.id, row]))
   const found = (id: number | null) => (id === null ? undefined : byId.get(id))
   return places.map((place) => {
@@ -115,10 +148,10 @@ async function readPlaces(
     const open = place.open.map(found).filter((row) => row !== undefined)
     const failed = found(place.lastFailed)
     return {
-      name: place.name,
-      project: { id: place.projectId, path: place.path },
+      ...asPlace(place, facts.now),
+      // What is the first of all waits for no debt: the gate says the same.
+      debts: policyOf(place.policy).after === undefined ? [] : (debts.get(place.projectId) ?? []),
       service: running?.release.service ?? open.at(-1)?.release.service ?? failed?.release.service ?? null,
-      start: Start.catch('by-hand').parse(place.start),
       running: running
         ? {
             ...asPromotion(running, facts),
@@ -133,11 +166,61 @@ async function readPlaces(
   })
 }
 
-const Start = z.enum(['automatic', 'on-signoff', 'by-hand'])
+/** The place itself: its policy in words, and what keeps it closed. */
+function asPlace(row: Place, now: Date) {
+  const policy = policyOf(row.policy)
+  const frozen = frozenAt(policy.freeze, now)
+  return {
+    id: row.id,
+    name: row.name,
+    project: { id: row.projectId, path: row.path },
+    start: policy.start,
+    after: policy.after ?? null,
+    hold: row.heldAt === null ? null : { by: row.heldBy, because: row.heldBecause, since: row.heldAt.toISOString() },
+    frozen: frozen === null ? null : { reason: frozen.reason, until: frozen.until.toISOString() },
+    unreachable:
+      row.unreachableSince === null
+        ? null
+        : { because: row.unreachableBecause, since: row.unreachableSince.toISOString() },
+  }
+}
 
-/** What runs where: the environments of all projects, in their order. Three queries, however many there are (500 at most). */
-export const readBoard = (record: RecordHandle): Promise<EnvironmentShape[]> => readPlaces(record, null, null)
+/** Debts that one project shows: the oldest ones. */
+const MAX_DEBTS = 200
+
+/** Hotfixes that have not come back to develop, by project, oldest first. */
+async function readDebts(record: RecordHandle, projects: number[]): Promise<Map<number, DebtShape[]>> {
+  const rows = await record.db.backMerge.findMany({
+    where: { projectId: { in: projects }, hotfix: true, status: { in: [...UNPAID] } },
+    select: {
+      id: true,
+      projectId: true,
+      source: true,
+      target: true,
+      status: true,
+      because: true,
+      url: true,
+      createdAt: true,
+    },
+    orderBy: { id: 'asc' },
+    take: MAX_DEBTS,
+  })
+  const debts = new Map<number, DebtShape[]>()
+  for (const { projectId, createdAt, ...row } of rows)
+    debts.set(projectId, [...(debts.get(projectId) ?? []), { ...row, since: createdAt.toISOString() }])
+  return debts
+}
+
+/** What runs where: the environments of all projects, in their order. Four queries, however many there are (500 at most). */
+export const readBoard = (record: RecordHandle): Promise<EnvironmentShape[]> => readPlaces(record, {})
 
 /** The environments of this name, of one project or of all. Empty where there is none. */
 export const readEnvironment = (record: RecordHandle, name: string, project?: number): Promise<EnvironmentShape[]> =>
-  readPlaces(record, name, project ?? null)
+  readPlaces(record, { name, ...(project === undefined ? {} : { project }) })
+
+/** One environment by its id. Throws not.found, also where it was removed. */
+export async function readPlace(record: RecordHandle, id: number): Promise<EnvironmentShape> {
+  const [place] = isId(id) ? await readPlaces(record, { id }) : []
+  if (place === undefined) throw new Fault('not.found', `there is no environment #${id}`)
+  return place
+}

@@ -1,14 +1,15 @@
 // "Why is it waiting?", answered from rows alone.
 
-import { PROMOTION } from '../../environments/promotion'
+import { BY_ITSELF } from '../../environments/gate'
+import { PROMOTION, type PromotionStatus } from '../../environments/promotion'
 import { isFinal } from '../../pipelines/machine'
 import { MAX_ATTEMPTS } from '../../pipelines/retry'
 import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
-export const BY_ITSELF = 'nobody: it goes on by itself'
 export const OPERATOR = 'whoever operates Shiplock: start one with npm run worker'
 const RETRIER = 'an admin or a developer: try it again'
+const OWNER_OR_OPS = 'an owner or operations: try it again'
 
 export interface Facts {
   workerAlive: boolean
@@ -48,9 +49,9 @@ const whyHeld = (row: Due, born: Date, facts: Facts): Waiting | null =>
     ? null
     : waiting('the worker that had it is gone, and no other is running', OPERATOR, row.startedAt ?? born)
 
-function whyErrored(row: Due, born: Date, facts: Facts, name: string): Waiting {
+function whyErrored(row: Due, born: Date, facts: Facts, name: string, who = RETRIER): Waiting {
   if (row.attempts < MAX_ATTEMPTS) return whyQueued(row, born, facts, `another attempt of ${name}`)
-  return waiting(`${name} errored: ${row.because || 'the reason is not known'}`, RETRIER, row.finishedAt ?? row.dueAt)
+  return waiting(`${name} errored: ${row.because || 'the reason is not known'}`, who, row.finishedAt ?? row.dueAt)
 }
 
 export interface WaitingStage extends Due {
@@ -78,18 +79,36 @@ export function whyRunWaits(
   return whyQueued(current, born, facts, `a free lane for ${current.name}`)
 }
 
+/** Nothing is due: it is over, it is there, or a person has to begin it again. */
+const AT_REST: readonly string[] = ['deployed', 'failed'] satisfies PromotionStatus[]
+
 /** Why this promotion does not go on right now; null: it does, or it has ended. */
 export function whyPromotionWaits(
   row: Due & { createdAt: Date; environment: string },
   verdicts: PromotionShape['verdicts'],
   facts: Facts,
 ): Waiting | null {
-  if (isFinal(PROMOTION, row.status) || row.status === 'deployed') return null
+  if (isFinal(PROMOTION, row.status) || AT_REST.includes(row.status)) return null
   if (row.status === 'queued') return whyQueued(row, row.createdAt, facts, `a free lane for ${row.environment}`)
-  if (row.status === 'deploying') return whyHeld(row, row.createdAt, facts)
-  if (row.status === 'errored') return whyErrored(row, row.createdAt, facts, `the deployment to ${row.environment}`)
-  if (!facts.workerAlive) return waiting('no worker is running', OPERATOR, row.createdAt)
-  const shut = verdicts.filter((v) => v.state !== 'open')
-  const what = shut.map((v) => v.because).join('; ') || row.because || 'its gates have not been judged yet'
-  return waiting(what, BY_ITSELF, row.createdAt, row.dueAt > facts.now ? row.dueAt : null)
+  if (row.status === 'deploying' || row.status === 'verifying') return whyHeld(row, row.createdAt, facts)
+  if (row.status === 'errored')
+    return whyErrored(row, row.createdAt, facts, `the deployment to ${row.environment}`, OWNER_OR_OPS)
+  const closed = verdicts.filter((v) => v.state !== 'open')
+  // Whose turn it is counts before what passes by itself: a sign-off may be given while a freeze lasts.
+  const turn = closed.find((v) => v.state === 'waiting' && v.who !== undefined && v.who !== BY_ITSELF)
+  if (!facts.workerAlive && turn === undefined) return waiting('no worker is running', OPERATOR, row.createdAt)
+  const what = closed.map((v) => v.because).join('; ') || row.because || 'its gates have not been judged yet'
+  const since = turn?.since ?? closed[0]?.since
+  const until = turn ? turn.until : lastOf(closed.map((v) => v.until))
+  const again = turn === undefined && row.dueAt > facts.now ? row.dueAt : null
+  return waiting(
+    what,
+    turn?.who ?? BY_ITSELF,
+    since === undefined ? row.createdAt : new Date(since),
+    until === undefined ? again : new Date(until),
+  )
 }
+
+/** When all of them have opened; undefined where one does not say when. ISO 8601 in UTC sorts as text. */
+const lastOf = (times: readonly (string | undefined)[]) =>
+  times.includes(undefined) ? undefined : times.toSorted().at(-1)

@@ -1,0 +1,87 @@
+// A promotion as its page and REST show it. Times are ISO 8601 in UTC, durations milliseconds.
+import { z } from 'zod'
+import { PromotionShape, RunDetail, StageShape } from '../shapes'
+
+export const CanShape = z
+  .object({ may: z.boolean(), because: z.string().describe('Why not, in words; empty where it may') })
+  .describe('May the one who asks do this now?')
+
+/** A promotion among others: what it is about, without opening it. */
+export const PromotionItem = PromotionShape.extend({
+  project: z.object({ id: z.number().int(), path: z.string() }),
+  service: z.string(),
+  branch: z.string(),
+  title: z.string().describe("First line of the commit's message"),
+})
+
+export const RuleShape = z.object({
+  role: z.string(),
+  count: z.number().int().describe('How many of this role must sign'),
+  by: z.array(z.string()).describe('Who has, and counts for this rule'),
+})
+
+export const DifferenceShape = z.object({
+  what: z.enum(['commit', 'digest', 'version', 'replicas', 'ports', 'configuration']),
+  name: z.string().describe('Of configuration: the key'),
+  current: z.string().nullable().describe('In what runs there now; null: it is not in it'),
+  incoming: z.string().nullable(),
+  changed: z.boolean(),
+})
+
+export const TestsShape = z.object({
+  stage: z.string(),
+  total: z.number().int(),
+  passed: z.number().int(),
+  failed: z.number().int(),
+  errored: z.number().int(),
+  skipped: z.number().int(),
+})
+
+const RunningShape = z.object({
+  promotion: z.number().int(),
+  release: PromotionShape.shape.release,
+  deployedAt: z.iso.datetime(),
+})
+
+export const PromotionDetail = PromotionItem.extend({
+  branchKind: z.string(),
+  pusher: z.string(),
+  start: z.string().describe('automatic | on-signoff | by-hand'),
+  startedByHand: z.string().nullable(),
+  insteadOf: z.number().int().nullable().describe('The promotion that this one takes the place of'),
+  replacedBy: z.number().int().nullable().describe('The promotion that put an earlier release back in its place'),
+  refused: z
+    .object({ by: z.string(), because: z.string(), since: z.iso.datetime() })
+    .nullable()
+    .describe('Its release is refused: nobody promotes it'),
+  rules: z.array(RuleShape).describe('Who must sign; one person counts for one rule'),
+  current: RunningShape.nullable().describe('What the environment was last observed running'),
+  differences: z.array(DifferenceShape).describe('What runs there now against what comes'),
+  commits: z
+    .object({ from: z.string(), to: z.string(), url: z.string() })
+    .nullable()
+    .describe('The range of commits between the two, and where the forge shows it'),
+  tests: z.array(TestsShape).describe("Test results of the run's stages"),
+  stages: z.array(StageShape.extend({ id: z.number().int() })).describe('Verification, latest round'),
+  forge: z.object({
+    deployment: z.string().nullable().describe('Its number on the forge'),
+    state: z.string().nullable().describe('What the forge was last told'),
+    because: z.string().describe("The forge's last refusal"),
+  }),
+  trail: RunDetail.shape.trail,
+  can: z.object({
+    approve: CanShape,
+    start: CanShape,
+    cancel: CanShape,
+    retry: CanShape,
+    rollback: CanShape.describe('Put this release back into its environment'),
+    refuse: CanShape.describe('Refuse its release'),
+  }),
+})
+
+export type Can = z.infer<typeof CanShape>
+export type PromotionItem = z.infer<typeof PromotionItem>
+export type PromotionDetail = z.infer<typeof PromotionDetail>
+export type RuleShape = z.infer<typeof RuleShape>
+export type DifferenceShape = z.infer<typeof DifferenceShape>
+export type TestsShape = z.infer<typeof TestsShape>
