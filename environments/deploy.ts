@@ -6,8 +6,9 @@ import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/rec
 import { type DeploymentRow, deploymentOf } from './deployment'
 import { readFacts } from './facts'
 import { judge } from './gate'
-import { ringEnvironment } from './promote'
+import { ringEnvironment } from './place'
 import { PROMOTION } from './promotion'
+import { askTarget } from './reach'
 import { TARGETS } from './targets/index'
 import type { Deployment, Observation, Target } from './targets/target'
 
@@ -15,6 +16,7 @@ type Claimed = DeploymentRow & { attempts: number }
 
 /** Brings a queued promotion to its environment: judges the gates once more, applies, observes, and compares digests. */
 export async function deployPromotion(context: Context, id: number): Promise<void> {
+  await askTarget(context, id)
   const claimed = await claim(context, id)
   if (claimed === null) return
   await context.leases.hold('promotion', id, claimed.epoch, async (lost) => {
@@ -64,6 +66,8 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
         leaseUntil: inMs(LEASE_MS),
         worker: context.worker,
         startedAt: NOW,
+        finishedAt: null,
+        forgeDueAt: NOW,
         verdicts: { json: verdicts },
       },
     })
@@ -125,13 +129,14 @@ async function settle(context: Context, claimed: Claimed, { ok, because, observa
   const set = {
     observed: observation?.digest ?? null,
     url: observation?.url ?? null,
+    inside: { json: observation?.inside ?? null },
     leaseUntil: null,
-    finishedAt: NOW,
+    forgeDueAt: NOW,
   }
   const change = { id, from: 'deploying', epoch, because, data: { progress }, by: asWorker(context) } as const
   await transaction(context.record, async (tx) => {
     if (ok) await record(tx, 'promotion', PROMOTION, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
-    else await record(tx, 'promotion', PROMOTION, { ...change, event: 'fail', set })
+    else await record(tx, 'promotion', PROMOTION, { ...change, event: 'fail', set: { ...set, finishedAt: NOW } })
     await ringEnvironment(tx, claimed.environmentId)
   })
 }
@@ -142,7 +147,7 @@ async function errored(context: Context, claimed: Claimed, error: unknown) {
   const set = {
     leaseUntil: null,
     dueAt: inMs(waitMs),
-    ...(again ? {} : { attempts: MAX_ATTEMPTS, finishedAt: NOW }),
+    ...(again ? {} : { attempts: MAX_ATTEMPTS, finishedAt: NOW, forgeDueAt: NOW }),
   }
   const { id, epoch } = claimed
   await transaction(context.record, async (tx) => {

@@ -1,56 +1,180 @@
-import type { BranchKind } from '../pipelines/gitflow'
+import { type BranchKind, FLOW, flowOf, KINDS } from '../pipelines/gitflow'
 import type { Tx } from '../prisma/record'
+import { EnvironmentPolicy } from './environment'
 import type { Facts } from './gate'
+import type { PromotionKind } from './promotion'
 
-interface FactsRow {
-  environment: string
-  start: Facts['environment']['start']
-  environmentId: number
-  releaseId: number
-  tag: string
-  runId: number
-  branchKind: BranchKind | 'other'
+interface Row {
+  id: number | null
+  kind: PromotionKind
+  requestedBy: string
+  since: Date
+  startedByHand: string | null
+  branch: string
+  branchKind: Facts['run']['branchKind']
   templated: boolean
-  plan: { config?: Record<string, { required?: boolean; default?: unknown }> }
-  busyId: number | null
-  busySince: Date | null
-  newerId: number | null
-  newerRun: number | null
+  name: string
+  position: number
+  policy: unknown
+  heldAt: Date | null
+  heldBy: string
+  heldBecause: string
+  unreachableSince: Date | null
+  unreachableBecause: string
+  removedAt: Date | null
+  removedBecause: string
+  releaseId: number | null
+  tag: string | null
+  digest: string | null
+  refusedAt: Date | null
+  refusedBy: string | null
+  refusedBecause: string | null
+  plan: { config?: Record<string, { required?: boolean; default?: unknown }> } | null
+  flow: unknown
+  ceiling: number | null
+  verified: { id: number; status: string; at: string } | null
+  upstream: { id: number; status: string; because: string } | null
+  wasHere: boolean
+  debts: { id: number; source: string; since: string; url: string }[] | null
+  tagSince: Date | null
+  votes: { account: string; role: string; at: string }[] | null
+  busy: { id: number; status: string; since: string } | null
+  newer: { id: number; run: number; status: string } | null
+  olderApproved: { id: number; since: string } | null
 }
 
 /** What the gates judge a promotion by, read in one statement. Null: there is no such promotion. */
 export async function readFacts(tx: Tx, promotionId: number): Promise<Facts | null> {
-  const { rows } = await tx.query<FactsRow>(FACTS, [promotionId])
-  const row = rows[0]
-  if (row === undefined) return null
+  const { rows } = await tx.query<Row>(`WITH it AS (${IT_IS})${FACTS}`, [promotionId])
+  return rows[0] === undefined ? null : asFacts(rows[0])
+}
+
+export interface Supposed {
+  projectId: number
+  /** Name of the environment. */
+  environment: string
+  branch: string
+  branchKind: BranchKind
+  /** Null: nothing is built yet. */
+  releaseId: number | null
+  templated: boolean
+}
+
+/** The same for a promotion that nobody has asked for yet. Null: the project has no such environment. */
+export async function supposeFacts(tx: Tx, what: Supposed): Promise<Facts | null> {
+  const values = [what.projectId, what.environment, what.branch, what.branchKind, what.releaseId, what.templated]
+  const { rows } = await tx.query<Row>(`WITH it AS (${IT_WOULD_BE})${FACTS}`, values)
+  return rows[0] === undefined ? null : asFacts(rows[0])
+}
+
+function asFacts(row: Row): Facts {
+  const policy = EnvironmentPolicy.parse(row.policy)
+  const flow = flowOf(row.flow)
   return {
-    environment: { name: row.environment, start: row.start },
-    release: { id: row.releaseId, tag: row.tag },
-    run: { id: row.runId, branchKind: row.branchKind, templated: row.templated },
-    missingConfig: Object.entries(row.plan.config ?? {})
+    promotion: {
+      id: row.id,
+      kind: row.kind,
+      requestedBy: row.requestedBy,
+      since: row.since,
+      startedByHand: row.startedByHand,
+    },
+    environment: {
+      name: row.name,
+      position: row.position,
+      start: policy.start,
+      after: policy.after ?? null,
+      soakMs: policy.soak ?? 0,
+      approvals: policy.approvals,
+      freeze: policy.freeze,
+      hold: row.heldAt === null ? null : { by: row.heldBy, at: row.heldAt, because: row.heldBecause },
+      removed: row.removedAt === null ? null : { at: row.removedAt, because: row.removedBecause },
+      unreachable:
+        row.unreachableSince === null ? null : { since: row.unreachableSince, because: row.unreachableBecause },
+    },
+    release: releaseOf(row),
+    run: { branch: row.branch, branchKind: row.branchKind, templated: row.templated },
+    ceiling: row.ceiling,
+    serviceFile: flow.service_file,
+    missingConfig: Object.entries(row.plan?.config ?? {})
       .filter(([, c]) => c.required === true && c.default === undefined)
       .map(([name]) => name),
-    busy: row.busyId === null || row.busySince === null ? null : { id: row.busyId, since: row.busySince },
-    newer: row.newerId === null || row.newerRun === null ? null : { id: row.newerId, run: row.newerRun },
+    verified:
+      row.verified === null || row.verified.status !== 'verified'
+        ? null
+        : { promotion: row.verified.id, at: new Date(row.verified.at) },
+    upstream:
+      row.upstream === null
+        ? null
+        : { promotion: row.upstream.id, status: row.upstream.status, because: row.upstream.because },
+    wasHere: row.wasHere,
+    debts:
+      flow.hotfix_debt === 'shown' ? null : (row.debts ?? []).map((d) => ({ ...d, since: new Date(d.since) })),
+    tagAwaited: row.tagSince === null ? null : { since: row.tagSince },
+    votes: (row.votes ?? []).map((v) => ({ ...v, at: new Date(v.at) })),
+    busy: row.busy === null ? null : { ...row.busy, since: new Date(row.busy.since) },
+    newer: row.newer,
+    olderApproved:
+      row.olderApproved === null ? null : { id: row.olderApproved.id, since: new Date(row.olderApproved.since) },
   }
 }
 
+function releaseOf({ releaseId, tag, digest, refusedAt, refusedBy, refusedBecause }: Row): Facts['release'] {
+  if (releaseId === null || tag === null || digest === null) return null
+  const refused = refusedAt === null ? null : { by: refusedBy ?? '', at: refusedAt, because: refusedBecause ?? '' }
+  return { id: releaseId, tag, digest, refused }
+}
+
+const IT_IS = `
+  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p."environmentId", p."releaseId",
+    p."runId", r.branch, r."branchKind", r."goesTo", COALESCE((r.plan->>'templated')::boolean, true) AS templated
+  FROM "Promotion" p JOIN "Run" r ON r.id = p."runId" WHERE p.id = $1`
+
+const IT_WOULD_BE = `
+  SELECT NULL::int AS id, 'onward' AS kind, '' AS "requestedBy", clock_timestamp() AS since, NULL::text AS "startedByHand",
+    NULL::int AS "insteadOf", e.id AS "environmentId", $5::int AS "releaseId", 2147483647 AS "runId", $3::text AS branch,
+    $4::text AS "branchKind", $2::text AS "goesTo", $6::boolean AS templated
+  FROM "Environment" e WHERE e."projectId" = $1 AND e.name = $2::text`
+
+/** How far each kind of branch goes, as the flow has it. Names from our own table. */
+const GOES_TO = `CASE it."branchKind" ${KINDS.map((k) => `WHEN '${k}' THEN '${FLOW[k].goesTo ?? ''}'`).join(' ')} END`
+
+// Order counts within one branch: two release branches, or a release and a hotfix, take turns; neither is older.
 const FACTS = `
-SELECT e.name AS environment, e.policy->>'start' AS start, e.id AS "environmentId", l.id AS "releaseId", l.tag, r.id AS "runId",
-  r."branchKind", COALESCE((r.plan->>'templated')::boolean, true) AS templated, l.plan,
-  busy.id AS "busyId", busy."startedAt" AS "busySince", newer.id AS "newerId", newer."runId" AS "newerRun"
-FROM "Promotion" p
-JOIN "Environment" e ON e.id = p."environmentId"
-JOIN "Release" l ON l.id = p."releaseId"
-JOIN "Run" r ON r.id = p."runId"
-LEFT JOIN LATERAL (
-  SELECT b.id, b."startedAt" FROM "Promotion" b
-  WHERE b."environmentId" = p."environmentId" AND b.status = 'deploying' AND b.id <> p.id LIMIT 1
-) busy ON true
-LEFT JOIN LATERAL (
-  SELECT n.id, n."runId" FROM "Promotion" n
-  WHERE n."environmentId" = p."environmentId" AND n."runId" > p."runId"
-    AND n.status IN ('waiting', 'queued', 'deploying', 'deployed', 'verified', 'errored')
-  ORDER BY n."runId" DESC LIMIT 1
-) newer ON true
-WHERE p.id = $1`
+SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
+  e."removedAt", e."removedBecause", l.tag, l.digest, l."refusedAt", l."refusedBy", l."refusedBecause", l.plan, j.flow,
+  (SELECT c.position FROM "Environment" c WHERE c."projectId" = e."projectId" AND c.name = ${GOES_TO} AND c."removedAt" IS NULL) AS ceiling,
+  (SELECT to_jsonb(v) FROM (
+    SELECT v.id, v.status, COALESCE(v."verifiedAt", v."finishedAt") AS at FROM "Promotion" v
+    WHERE v."releaseId" = it."releaseId" AND v."environmentId" = a.id AND v.status IN ('verified', 'failed')
+      AND (v.status = 'failed' OR v.observed = l.digest) ORDER BY v.id DESC LIMIT 1) v) AS verified,
+  (SELECT to_jsonb(u) FROM (
+    SELECT u.id, u.status, u.because FROM "Promotion" u
+    WHERE u."releaseId" = it."releaseId" AND u."environmentId" = a.id ORDER BY u.id DESC LIMIT 1) u) AS upstream,
+  EXISTS (SELECT 1 FROM "Promotion" w WHERE w."releaseId" = it."releaseId" AND w."environmentId" = e.id AND w.status = 'verified'
+    AND w.observed = l.digest AND w.id IS DISTINCT FROM it.id) AS "wasHere",
+  (SELECT jsonb_agg(d) FROM (
+    SELECT b.id, b.source, b."createdAt" AS since, b.url FROM "BackMerge" b
+    WHERE b."projectId" = e."projectId" AND b.hotfix AND b.status IN ('owed', 'opened', 'conflicting', 'declined')
+      AND b."releaseId" IS DISTINCT FROM it."releaseId" ORDER BY b.id LIMIT 10) d) AS debts,
+  (SELECT t."createdAt" FROM "Tag" t WHERE t."runId" = it."runId" AND t.status = 'awaited' AND it."goesTo" = e.name LIMIT 1) AS "tagSince",
+  (SELECT jsonb_agg(v) FROM (
+    SELECT s."accountName" AS account, s.role, s.at FROM "Approval" s
+    WHERE s."promotionId" = it.id AND s.digest = l.digest ORDER BY s.id LIMIT 100) v) AS votes,
+  (SELECT to_jsonb(b) FROM (
+    SELECT b.id, b.status, COALESCE(b."startedAt", b."createdAt") AS since FROM "Promotion" b
+    WHERE b."environmentId" = e.id AND b.status IN ('deploying', 'deployed', 'verifying') AND b.id IS DISTINCT FROM it.id LIMIT 1) b) AS busy,
+  (SELECT to_jsonb(n) FROM (
+    SELECT n.id, n."runId" AS run, n.status FROM "Promotion" n JOIN "Run" nr ON nr.id = n."runId"
+    WHERE n."environmentId" = e.id AND n.id IS DISTINCT FROM it.id AND n.kind IN ('onward', 'by-hand')
+      AND n.status IN ('deploying', 'deployed', 'verifying', 'verified', 'errored')
+      AND CASE WHEN it.kind = 'put-back' THEN n.id > it."insteadOf" ELSE nr.branch = it.branch AND n."runId" > it."runId" END
+    ORDER BY n."runId" DESC LIMIT 1) n) AS newer,
+  (SELECT to_jsonb(o) FROM (
+    SELECT o.id, o."createdAt" AS since FROM "Promotion" o JOIN "Run" r2 ON r2.id = o."runId"
+    WHERE o."environmentId" = e.id AND r2.branch = it.branch AND o."runId" < it."runId" AND o.status IN ('waiting', 'queued', 'errored')
+      AND EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = o.id) ORDER BY o.id LIMIT 1) o) AS "olderApproved"
+FROM it
+JOIN "Environment" e ON e.id = it."environmentId"
+JOIN "Project" j ON j.id = e."projectId"
+LEFT JOIN "Release" l ON l.id = it."releaseId"
+LEFT JOIN "Environment" a ON a."projectId" = e."projectId" AND a.name = e.policy->>'after'`

@@ -53,7 +53,10 @@ export interface Facts {
   votes: readonly Vote[]
   /** Another promotion that has the environment now. */
   busy: { id: number; status: string; since: Date } | null
-  /** A newer promotion of the same branch to the same environment that is deployed, or on its way there. */
+  /**
+   * A newer promotion of the same branch to the same environment that has begun or is there; for a put-back, any that came
+   * after what it takes the place of.
+   */
   newer: { id: number; run: number; status: string } | null
   /** An older one of the same branch that somebody has approved, and that has not had its turn. */
   olderApproved: { id: number; since: Date } | null
@@ -131,6 +134,7 @@ export const GATES = {
           `${environment.name} has no value for ${missingConfig.join(', ')}: give a default in .shiplock.yaml; values per environment are not carried by this version`,
         ),
   order: ({ newer, promotion, olderApproved }: Facts) => {
+    if (promotion.kind === 'put-back' && newer !== null) return shut(`promotion #${newer.id} has come since`)
     if (isDeclaredReturn(promotion.kind)) return open('going back, and saying so')
     if (newer !== null) return shut(`promotion #${newer.id} of run #${newer.run} is newer; to go back, declare a rollback`)
     return olderApproved === null

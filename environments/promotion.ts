@@ -3,9 +3,15 @@ import { machine, type Status } from '../pipelines/machine'
 /** A promotion: judged by the gates, queued, applied to the target, observed there, and verified. */
 export const PROMOTION = machine({
   waiting: { admit: 'queued', refuse: 'refused', supersede: 'superseded', cancel: 'canceled' },
-  queued: { claim: 'deploying', hold: 'waiting', supersede: 'superseded', cancel: 'canceled' },
+  queued: {
+    claim: 'deploying',
+    hold: 'waiting',
+    refuse: 'refused',
+    supersede: 'superseded',
+    cancel: 'canceled',
+  },
   deploying: { observe: 'deployed', fail: 'failed', err: 'errored', lose: 'queued', hold: 'waiting', cancel: 'canceled' },
-  deployed: { begin: 'verifying', pass: 'verified' },
+  deployed: { begin: 'verifying', pass: 'verified', cancel: 'canceled' },
   verifying: { pass: 'verified', fail: 'failed', err: 'errored', cancel: 'canceled' },
   errored: { retry: 'queued', supersede: 'superseded', cancel: 'canceled' },
   failed: { retry: 'queued' },

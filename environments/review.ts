@@ -1,0 +1,43 @@
+import { asWorker, type Context } from '../pipelines/context'
+import { NOW, record, type Tx, transaction } from '../prisma/record'
+import { readFacts } from './facts'
+import { type Judged, judge, type Verdict } from './gate'
+import { PROMOTION } from './promotion'
+import { askTarget } from './reach'
+
+/** A promotion that waits for something that passes by itself is looked at again after this, and at once when it is rung. */
+const SOON_MS = 5_000
+/** Waiting for people or events, which ring; this is for a ring that was lost. */
+const LATER_MS = 60_000
+const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target']
+
+/** Judges every gate of a waiting promotion: queues it, ends it where it can never pass, or says why it waits. */
+export async function reviewPromotion(context: Context, id: number): Promise<void> {
+  await askTarget(context, id)
+  await transaction(context.record, async (tx) => {
+    const facts = await readFacts(tx, id)
+    if (facts === null) return
+    const judged = judge(facts, new Date())
+    const by = asWorker(context)
+    const set = { verdicts: { json: judged.verdicts } }
+    if (judged.state === 'open')
+      await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
+    else if (judged.state === 'shut') {
+      const change = { id, from: 'waiting', because: judged.because, set: { ...set, finishedAt: NOW }, by } as const
+      await record(tx, 'promotion', PROMOTION, {
+        ...change,
+        event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
+      })
+    } else await keepWaiting(tx, id, judged)
+  })
+}
+
+async function keepWaiting(tx: Tx, id: number, { because, verdicts, worst }: Judged) {
+  const waits = worst !== null && PASSES_BY_ITSELF.includes(worst.gate) ? SOON_MS : LATER_MS
+  const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - Date.now()
+  await tx.query(
+    `UPDATE "Promotion" SET verdicts = $2::jsonb, because = $3, "dueAt" = clock_timestamp() + $4 * interval '1 millisecond'
+     WHERE id = $1 AND status = 'waiting'`,
+    [id, JSON.stringify(verdicts), because, Math.max(100, Math.min(waits, opens))],
+  )
+}

@@ -1,0 +1,80 @@
+import { Fault } from '../pipelines/fault'
+import type { RecordHandle } from '../prisma/client'
+import { type Person, type Tx, transaction } from '../prisma/record'
+import { writeApproval } from './approve'
+import { EnvironmentPolicy } from './environment'
+import { whyOwnChange } from './hands'
+import { setHold } from './hold'
+import { takePlace } from './place'
+import { FIRST, type Request, refuseTwice, writePromotion } from './request'
+
+interface Return {
+  id: number
+  runId: number
+  tag: string
+  digest: string
+}
+
+/**
+ * Puts an earlier release back, and says so: a promotion of what was verified there before, with a hold, so that nothing
+ * newer follows by itself. Who asks for it has thereby approved it, where their role may.
+ * @returns the promotion's id
+ * @throws Fault input.invalid without a reason; not.found; conflict where that release was never verified there, is what
+ *   runs, or is on its way
+ */
+export async function requestRollback(handle: RecordHandle, asked: Request, by: Person): Promise<number> {
+  const reason = asked.reason.trim().slice(0, 2000)
+  if (reason === '') throw new Fault('input.invalid', 'reason: a rollback needs one; it stands in the trail and on the hold')
+  return transaction(handle, async (tx) => {
+    const place = await takePlace(tx, asked.environmentId)
+    const earlier = await verifiedHere(tx, asked)
+    if (earlier === null)
+      throw new Fault('conflict', `release #${asked.releaseId} was never verified in ${place.name}: there is nothing to go back to`)
+    const now = await runningHere(tx, place.id)
+    if (now?.releaseId === asked.releaseId) throw new Fault('conflict', `${earlier.tag} is what runs in ${place.name} now`)
+    await refuseTwice(tx, asked, `${earlier.tag} is on its way to ${place.name} already`)
+    const wanted = {
+      environmentId: place.id,
+      releaseId: asked.releaseId,
+      runId: earlier.runId,
+      kind: 'rollback',
+      requestedBy: by.actorName,
+      requesterId: by.accountId,
+      reason,
+      insteadOf: now?.id ?? null,
+      priority: FIRST,
+    } as const
+    const id = await writePromotion(tx, wanted, by, reason)
+    if (id === null) throw new Fault('conflict', `${earlier.tag} is on its way to ${place.name} already`)
+    await setHold(tx, place, `rolled back to ${earlier.tag}: ${reason}`, by)
+    const { approvals } = EnvironmentPolicy.parse(place.policy)
+    const mayApprove = approvals.some((rule) => rule.role === by.role)
+    if (mayApprove && (await whyOwnChange(tx, asked.releaseId, by.accountId)) === null)
+      await writeApproval(
+        tx,
+        { promotionId: id, ...earlier, projectId: place.projectId, environment: place.name, comment: reason },
+        by,
+      )
+    return id
+  })
+}
+
+async function verifiedHere(tx: Tx, { environmentId, releaseId }: Request): Promise<Return | null> {
+  const { rows } = await tx.query<Return>(
+    `SELECT p.id, p."runId", l.tag, l.digest FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId"
+     WHERE p."environmentId" = $1 AND p."releaseId" = $2 AND p.status = 'verified' AND p.observed = l.digest ORDER BY p.id DESC LIMIT 1`,
+    [environmentId, releaseId],
+  )
+  return rows[0] ?? null
+}
+
+/** The promotion whose release was last observed there. */
+async function runningHere(tx: Tx, environmentId: number) {
+  const { rows } = await tx.query<{ id: number; releaseId: number }>(
+    `SELECT id, "releaseId" FROM (
+       SELECT id, "releaseId", "deployedAt" FROM "Promotion" WHERE "environmentId" = $1 AND "deployedAt" IS NOT NULL ORDER BY id DESC LIMIT 20
+     ) latest ORDER BY "deployedAt" DESC LIMIT 1`,
+    [environmentId],
+  )
+  return rows[0] ?? null
+}

@@ -1,0 +1,143 @@
+import { admitNext } from '../pipelines/advance'
+import { asWorker, type Context } from '../pipelines/context'
+import { owe } from '../pipelines/owe'
+import { MAX_ATTEMPTS } from '../pipelines/retry'
+import { foldStages, STAGE, type StageStatus } from '../pipelines/run'
+import type { ServiceFile } from '../pipelines/service-file'
+import { planVerification, type StagePlan } from '../pipelines/stage-plan'
+import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
+import type { EnvironmentPolicy } from './environment'
+import { oweWayBack } from './way-back'
+import { ringEnvironment, ringProject, takePlaceOf } from './place'
+import { PROMOTION } from './promotion'
+import { putBack } from './put-back'
+
+interface Deployed {
+  id: number
+  epoch: number
+  status: string
+  runId: number
+  projectId: number
+  environmentId: number
+  environment: string
+  priority: number
+  digest: string
+  policy: Pick<EnvironmentPolicy, 'verify' | 'on_verify_failed'>
+  plan: { service?: ServiceFile } | null
+}
+
+async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
+  await takePlaceOf(tx, id)
+  const { rows } = await tx.query<Deployed>(
+    `SELECT p.id, p.epoch, p.status, p."runId", p.priority, l.digest, e."projectId", e.id AS "environmentId", e.name AS environment, e.policy, r.plan
+     FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" JOIN "Run" r ON r.id = p."runId" JOIN "Release" l ON l.id = p."releaseId"
+     WHERE p.id = $1 FOR UPDATE OF p`,
+    [id],
+  )
+  return rows[0] ?? null
+}
+
+/** Begins what decides whether a deployment counts as verified; where nothing does, it counts at once, and says why. */
+export async function beginVerification(context: Context, id: number): Promise<void> {
+  const by = asWorker(context)
+  await transaction(context.record, async (tx) => {
+    const deployed = await readDeployed(tx, id)
+    if (deployed === null || deployed.status !== 'deployed') return
+    const names = deployed.policy.verify ?? []
+    const service = deployed.plan?.service
+    const stages = service === undefined ? [] : planVerification(service, names)
+    if (stages.length > 0) {
+      for (const [position, stage] of stages.entries()) await writeStage(tx, deployed, stage, position)
+      await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'begin', epoch: deployed.epoch, by })
+      await admitNext(tx, { runId: deployed.runId, promotionId: id, round: deployed.epoch }, by)
+      return
+    }
+    const because =
+      names.length === 0
+        ? `${deployed.environment} verifies nothing beyond the deployment itself`
+        : `the service file defines no ${names.join(' and no ')} stage, so the deployment itself is what was verified`
+    await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'pass', epoch: deployed.epoch, because, set: VERIFIED, by })
+    await afterwards(tx, deployed)
+  })
+}
+
+const VERIFIED = { verifiedAt: NOW, finishedAt: NOW, forgeDueAt: NOW }
+
+async function writeStage(tx: Tx, deployed: Deployed, stage: StagePlan, position: number) {
+  await tx.query(
+    `INSERT INTO "Stage" ("runId", "promotionId", round, name, position, definition, priority, digest) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)`,
+    [
+      deployed.runId,
+      deployed.id,
+      deployed.epoch,
+      stage.name,
+      position,
+      JSON.stringify(stage.definition),
+      deployed.priority,
+      deployed.digest,
+    ],
+  )
+  await owe(tx, {
+    projectId: deployed.projectId,
+    runId: deployed.runId,
+    name: `${deployed.environment}/${stage.name}`,
+    wanted: 'pending',
+    description: '',
+  })
+}
+
+/** Ends a verification whose stages have all ended: verified, failed, or could not be found out. */
+export async function settleVerification(context: Context, id: number): Promise<void> {
+  const by = asWorker(context)
+  await transaction(context.record, async (tx) => {
+    const deployed = await readDeployed(tx, id)
+    if (deployed === null || deployed.status !== 'verifying') return
+    const { rows } = await tx.query<{ name: string; status: StageStatus; because: string; attempts: number }>(
+      `SELECT name, status, because, attempts FROM "Stage" WHERE "promotionId" = $1 AND round = $2 ORDER BY position`,
+      [id, deployed.epoch],
+    )
+    if (rows.some((s) => s.status === 'errored' && s.attempts < MAX_ATTEMPTS)) return
+    const folded = foldStages(rows.map((s) => s.status))
+    if (folded === 'running') return
+    const bad = rows.find((s) => s.status === folded)
+    const because = bad === undefined ? '' : `${bad.name}: ${bad.because}`
+    const at = { id, from: 'verifying', epoch: deployed.epoch, because, by } as const
+    if (folded === 'succeeded') await record(tx, 'promotion', PROMOTION, { ...at, event: 'pass', set: VERIFIED })
+    else if (folded === 'errored')
+      await record(tx, 'promotion', PROMOTION, {
+        ...at,
+        event: 'err',
+        set: { attempts: MAX_ATTEMPTS, finishedAt: NOW, forgeDueAt: NOW },
+      })
+    else {
+      await record(tx, 'promotion', PROMOTION, { ...at, event: 'fail', set: { finishedAt: NOW, forgeDueAt: NOW } })
+      if (deployed.policy.on_verify_failed === 'rollback') await putBack(tx, deployed, because, by)
+    }
+    await afterwards(tx, deployed, folded === 'succeeded')
+  })
+}
+
+/** The environment is free again, and what waits for this release elsewhere may go on. */
+async function afterwards(tx: Tx, deployed: Deployed, isVerified = true) {
+  await ringEnvironment(tx, deployed.environmentId)
+  if (!isVerified) return
+  await oweWayBack(tx, deployed.id)
+  await ringProject(tx, deployed.projectId)
+}
+
+/** Ends the open stages of a promotion's verification, with their promotion. */
+export async function cancelVerification(tx: Tx, promotionId: number, by: Actor, because: string) {
+  const { rows } = await tx.query<{ id: number; status: 'pending' | 'queued' | 'running' | 'errored' }>(
+    `SELECT id, status FROM "Stage" WHERE "promotionId" = $1 AND status IN ('pending', 'queued', 'running', 'errored') ORDER BY position FOR UPDATE`,
+    [promotionId],
+  )
+  for (const { id, status } of rows)
+    await record(tx, 'stage', STAGE, {
+      id,
+      from: status,
+      event: 'cancel',
+      because,
+      set: { finishedAt: NOW, leaseUntil: null },
+      by,
+    })
+}
