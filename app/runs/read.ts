@@ -5,7 +5,9 @@ import type { Prisma } from '../../prisma/generated/client'
 import { type Alive, whoIsAlive } from '../_server/alive'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
-import { type PageOf, RunDetail, type RunSummary, type StageShape } from '../shapes'
+import { type PageOf, RunDetail, type RunSummary } from '../shapes'
+import { asStage, lasted, STAGE_COLUMNS, STAGE_TIMES, type Times } from '../stages'
+import { readTrail } from '../trail'
 import { whyRunWaits } from './waiting'
 
 const SUMMARY = {
@@ -25,13 +27,6 @@ const SUMMARY = {
 } as const satisfies Prisma.RunSelect
 type SummaryRow = Prisma.RunGetPayload<{ select: typeof SUMMARY }>
 
-const STAGE_TIMES = {
-  name: true,
-  status: true,
-  startedAt: true,
-  finishedAt: true,
-} as const satisfies Prisma.StageSelect
-
 const DETAIL = {
   ...SUMMARY,
   before: true,
@@ -41,31 +36,13 @@ const DETAIL = {
   attempts: true,
   plan: true,
   stages: {
-    select: {
-      ...STAGE_TIMES,
-      because: true,
-      exitCode: true,
-      attempts: true,
-      digest: true,
-      definition: true,
-      logBytes: true,
-      dueAt: true,
-    },
+    select: STAGE_COLUMNS,
     orderBy: { position: 'asc' },
   },
   promotions: { select: PROMOTION_COLUMNS, orderBy: { id: 'asc' } },
   deliveries: { select: { id: true }, orderBy: { id: 'asc' }, take: 50 },
 } as const satisfies Prisma.RunSelect
 type DetailRow = Prisma.RunGetPayload<{ select: typeof DETAIL }>
-
-interface Times {
-  startedAt: Date | null
-  finishedAt: Date | null
-}
-
-/** How long it ran, or has been running; null before it started. */
-const lasted = (row: Times, now: Date) =>
-  row.startedAt ? Math.max(0, (row.finishedAt ?? now).getTime() - row.startedAt.getTime()) : null
 
 function asSummary(row: SummaryRow, stages: readonly Times[], now: Date): Omit<RunSummary, 'stages'> {
   const starts = stages.flatMap((s) => (s.startedAt ? [s.startedAt.getTime()] : []))
@@ -118,48 +95,12 @@ export async function listRuns(record: RecordHandle, ask: RunFilter = {}): Promi
   }))
 }
 
-/** Of a stage's definition, what people look at. */
-const Definition = z
-  .object({ image: z.string().nullable().catch(null), run: z.array(z.string()).catch([]) })
-  .catch({ image: null, run: [] })
-
-const asStage = (row: DetailRow['stages'][number], now: Date): StageShape => {
-  const definition = Definition.parse(row.definition)
-  return {
-    name: row.name,
-    status: row.status,
-    because: row.because,
-    ms: lasted(row, now),
-    startedAt: row.startedAt?.toISOString() ?? null,
-    finishedAt: row.finishedAt?.toISOString() ?? null,
-    exitCode: row.exitCode,
-    attempts: row.attempts,
-    digest: row.digest,
-    image: definition.image,
-    commands: definition.run,
-    logBytes: Number(row.logBytes),
-  }
-}
-
 /** Of a plan, what people look at. */
 const Plan = z
   .object({ problems: RunDetail.shape.problems.catch([]), templated: z.boolean().catch(false) })
   .catch({ problems: [], templated: false })
 
-/** Entries of the trail that a run shows: the newest ones. */
-const TRAIL = 200
-
-const readTrail = (record: RecordHandle, runId: number) =>
-  record.db.auditEntry.findMany({
-    where: { runId },
-    select: { id: true, at: true, kind: true, actorName: true, because: true, data: true },
-    orderBy: { id: 'desc' },
-    take: TRAIL,
-  })
-
-const Named = z.looseObject({ name: z.string().nullable().catch(null).default(null) }).catch({ name: null })
-
-function asDetail(row: DetailRow, trail: Awaited<ReturnType<typeof readTrail>>, facts: Alive): RunDetail {
+function asDetail(row: DetailRow, trail: RunDetail['trail'], facts: Alive): RunDetail {
   const plan = Plan.parse(row.plan)
   return {
     ...asSummary(row, row.stages, facts.now),
@@ -173,14 +114,7 @@ function asDetail(row: DetailRow, trail: Awaited<ReturnType<typeof readTrail>>, 
     problems: plan.problems,
     templated: plan.templated,
     deliveries: row.deliveries.map((d) => d.id),
-    trail: trail.reverse().map((e) => ({
-      id: String(e.id),
-      at: e.at.toISOString(),
-      kind: e.kind,
-      name: Named.parse(e.data).name,
-      actor: e.actorName,
-      because: e.because,
-    })),
+    trail,
   }
 }
 
@@ -189,7 +123,7 @@ export async function readRun(record: RecordHandle, id: number): Promise<RunDeta
   if (!isId(id)) throw new Fault('not.found', `there is no run #${id}`)
   const [row, trail, facts] = await Promise.all([
     record.db.run.findUnique({ where: { id }, select: DETAIL }),
-    readTrail(record, id),
+    readTrail(record, { runId: id }),
     whoIsAlive(record),
   ])
   if (!row) throw new Fault('not.found', `there is no run #${id}`)
