@@ -12,6 +12,8 @@ const HELD = {
   stage: { table: 'Stage', status: 'running' },
   promotion: { table: 'Promotion', status: 'deploying' },
   project: { table: 'Project', status: 'checking' },
+  mergeAction: { table: 'MergeAction', status: 'doing' },
+  tag: { table: 'Tag', status: 'making' },
 } as const
 type Held = keyof typeof HELD
 
