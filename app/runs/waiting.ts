@@ -8,6 +8,7 @@ import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
 export const OPERATOR = 'whoever operates Shiplock: start one with npm run worker'
+const OWNER = 'an owner: say go, or cancel it'
 const RETRIER = 'an admin or a developer: try it again'
 const OWNER_OR_OPS = 'an owner or operations: try it again'
 
@@ -65,6 +66,7 @@ export function whyRunWaits(
   facts: Facts,
 ): Waiting | null {
   if (isFinal(RUN, run.status)) return null
+  if (run.status === 'held') return waiting('an owner must say go: it comes from a fork', OWNER, run.createdAt)
   if (run.status === 'queued') return whyQueued(run, run.createdAt, facts, 'a free lane')
   if (run.status === 'planning') return whyHeld(run, run.createdAt, facts)
   const born = run.startedAt ?? run.createdAt

@@ -1,0 +1,128 @@
+// What may be done with a merge request, by whom, and whose turn it is. Pure: the page, REST and the buttons ask the same.
+
+import { BY_ITSELF } from '../../environments/gate'
+import { may, type Viewer } from '../_server/permit'
+import { shortCommit } from '../_ui/duration'
+import type { Waiting } from '../shapes'
+import type { May } from './shapes'
+
+export interface Facts {
+  status: string
+  target: string
+  head: string
+  draft: boolean
+  pair: { ok: boolean; because: string }
+  /** The forge's word, and its reason behind it. */
+  mergeable: string
+  author: string
+  authorId: string
+  createdAt: Date
+  /** The run of the head; null: there is none yet. */
+  run: { id: number; status: string; because: string; since: Date; waiting: Waiting | null } | null
+  /** Who approved this very head, on the forge or here, by forge user id or account. */
+  approvals: readonly { forgeUserId: string | null; accountId: number | null }[]
+  /** Asked for, and not done yet. */
+  underWay: readonly { kind: string; by: string; since: Date }[]
+}
+
+export interface Asker {
+  viewer: Pick<Viewer, 'kind' | 'role' | 'accountId'>
+  /** The same person on the forge, where the account says so. */
+  forgeUserId: string | null
+}
+
+const yes = (because: string): May => ({ may: true, because })
+const no = (because: string): May => ({ may: false, because })
+
+const isOwn = (facts: Facts, who: Asker) => who.forgeUserId !== null && who.forgeUserId === facts.authorId
+const isOpen = (facts: Facts) => facts.status === 'opened'
+
+/** What stands in the way of anybody, in the order in which one would mend it. */
+function obstacle(facts: Facts): string | null {
+  if (!isOpen(facts)) return `it is ${facts.status}`
+  if (!facts.pair.ok) return facts.pair.because
+  if (facts.head === '') return 'it has no commits yet'
+  return null
+}
+
+function underWay(facts: Facts, kind: string): string | null {
+  const action = facts.underWay.find((a) => a.kind === kind)
+  return action === undefined ? null : `${action.by} asked for this a moment ago; it is under way on the forge`
+}
+
+/** May this viewer approve the head as it stands? Nobody approves their own change, and nobody the same head twice. */
+export function mayApprove(facts: Facts, who: Asker): May {
+  const blocked = obstacle(facts)
+  if (blocked !== null) return no(blocked)
+  if (!may(who.viewer, 'merge-requests.approve')) return no('an owner approves it')
+  if (isOwn(facts, who)) return no('it is your own change: another owner approves it')
+  const mine = facts.approvals.some((a) => a.accountId === who.viewer.accountId)
+  if (mine) return no(`you have approved ${shortCommit(facts.head)} already`)
+  const going = underWay(facts, 'approve')
+  return going === null ? yes(`approves ${shortCommit(facts.head)}, and nothing newer`) : no(going)
+}
+
+/** May this viewer merge the head as it stands? */
+export function mayMerge(facts: Facts, who: Asker): May {
+  const blocked = obstacle(facts) ?? notReady(facts)
+  if (blocked !== null) return no(blocked)
+  if (!may(who.viewer, 'merge-requests.merge')) return no('an owner merges it')
+  if (isOwn(facts, who) && !facts.approvals.some((a) => isOfAnother(a, facts, who)))
+    return no('it is your own change: another owner approves it first')
+  const going = underWay(facts, 'merge')
+  if (going !== null) return no(going)
+  const said = facts.mergeable.startsWith('blocked') ? `; the forge may refuse, it says ${facts.mergeable}` : ''
+  return yes(`merges ${shortCommit(facts.head)}, and nothing newer${said}`)
+}
+
+const isOfAnother = (a: Facts['approvals'][number], facts: Facts, who: Asker) =>
+  a.accountId === null ? a.forgeUserId !== facts.authorId : a.accountId !== who.viewer.accountId
+
+/** Why it cannot be merged yet, whoever asks. */
+function notReady({ draft, mergeable, run }: Facts): string | null {
+  if (draft) return 'it is a draft: its author marks it as ready first'
+  if (mergeable.startsWith('conflict')) return 'it conflicts with its target: bring the target into the branch first'
+  if (run === null) return 'there is no run of its head yet'
+  if (run.status === 'succeeded') return null
+  return `run #${run.id} of its head is ${run.status}${run.because === '' ? '' : `: ${run.because}`}`
+}
+
+const wait = (what: string, who: string, since: Date): Waiting => ({
+  what,
+  who,
+  since: since.toISOString(),
+  until: null,
+})
+
+const STOPPED = new Set(['failed', 'canceled', 'refused', 'superseded'])
+
+/** Whose turn it is; null: it has ended. */
+export function whyItWaits(facts: Facts): Waiting | null {
+  const { run, createdAt, author, target } = facts
+  if (!isOpen(facts)) return null
+  const [going] = facts.underWay
+  if (going !== undefined) return wait(`${going.by} asked to ${going.kind} it`, BY_ITSELF, going.since)
+  const theAuthor = `its author, ${author}`
+  if (!facts.pair.ok) return wait(facts.pair.because, `${theAuthor}: change the target, or the name`, createdAt)
+  if (facts.draft) return wait('it is a draft', `${theAuthor}: mark it as ready`, createdAt)
+  if (facts.mergeable.startsWith('conflict'))
+    return wait(`it conflicts with ${target}`, `${theAuthor}: bring ${target} into the branch`, createdAt)
+  if (run === null) return wait('there is no run of its head yet', BY_ITSELF, createdAt)
+  if (run.waiting !== null) return run.waiting
+  if (STOPPED.has(run.status)) return wait(notReady(facts) ?? '', `${theAuthor}: push what mends it`, run.since)
+  if (run.status !== 'succeeded') return wait(`run #${run.id} of its head is under way`, BY_ITSELF, run.since)
+  const approved = facts.approvals.length > 0
+  return wait(
+    approved ? 'it is approved, and not merged yet' : 'nobody has approved it yet',
+    approved ? 'an owner: merge it' : 'an owner: approve and merge it',
+    run.since,
+  )
+}
+
+/** May this viewer say go for the checks of a fork? Null: nothing waits for that. */
+export function mayAllow(facts: Pick<Facts, 'run'>, who: Pick<Asker, 'viewer'>): May | null {
+  if (facts.run?.status !== 'held') return null
+  return may(who.viewer, 'runs.allow')
+    ? yes('static checks run on what the fork sent; nothing is built from it')
+    : no('an owner says go')
+}

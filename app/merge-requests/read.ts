@@ -1,0 +1,225 @@
+import { previewGates } from '../../environments/preview'
+import { Fault } from '../../pipelines/fault'
+import { FLOW, KINDS } from '../../pipelines/gitflow'
+import type { RecordHandle } from '../../prisma/client'
+import type { Prisma } from '../../prisma/generated/client'
+import type { Viewer } from '../_server/permit'
+import { asPage, isId, onePage, type PageAsk } from '../paging'
+import { readRun } from '../runs/read'
+import type { PageOf, RunDetail } from '../shapes'
+import { forgeApprovals, hereApprovals } from './approvals'
+import { type Facts, mayAllow, mayApprove, mayMerge, whyItWaits } from './can'
+import { type MergeActionShape, MergeRequestDetail, type MergeRequestShape } from './shapes'
+
+const COLUMNS = {
+  id: true,
+  iid: true,
+  status: true,
+  title: true,
+  source: true,
+  target: true,
+  sourceKind: true,
+  targetKind: true,
+  fork: true,
+  draft: true,
+  authorName: true,
+  head: true,
+  pairOk: true,
+  pairBecause: true,
+  mergeable: true,
+  createdAt: true,
+  syncedAt: true,
+  project: { select: { id: true, path: true, forge: true } },
+} as const satisfies Prisma.MergeRequestSelect
+type Row = Prisma.MergeRequestGetPayload<{ select: typeof COLUMNS }>
+
+/** What was asked for on one merge request, as far as its page shows it. */
+const MOST_ACTIONS = 50
+
+const DETAIL = {
+  ...COLUMNS,
+  because: true,
+  sourcePath: true,
+  authorId: true,
+  mergerName: true,
+  webUrl: true,
+  approvals: true,
+  mergeCommit: true,
+  forgeBecause: true,
+  actions: {
+    select: {
+      id: true,
+      kind: true,
+      head: true,
+      accountId: true,
+      accountName: true,
+      status: true,
+      because: true,
+      createdAt: true,
+      finishedAt: true,
+    },
+    orderBy: { id: 'desc' },
+    take: MOST_ACTIONS,
+  },
+} as const satisfies Prisma.MergeRequestSelect
+export type DetailRow = Prisma.MergeRequestGetPayload<{ select: typeof DETAIL }>
+
+const asMergeRequest = (row: Row): MergeRequestShape => ({
+  id: row.id,
+  iid: row.iid,
+  project: row.project,
+  status: row.status,
+  title: row.title,
+  source: row.source,
+  target: row.target,
+  sourceKind: row.sourceKind,
+  targetKind: row.targetKind,
+  fork: row.fork,
+  draft: row.draft,
+  author: row.authorName,
+  head: row.head,
+  pair: { ok: row.pairOk, because: row.pairBecause },
+  mergeable: row.mergeable,
+  createdAt: row.createdAt.toISOString(),
+  syncedAt: row.syncedAt?.toISOString() ?? null,
+})
+
+const asAction = ({ accountName, ...row }: DetailRow['actions'][number]): MergeActionShape => ({
+  id: row.id,
+  kind: row.kind,
+  head: row.head,
+  by: accountName,
+  status: row.status,
+  because: row.because,
+  createdAt: row.createdAt.toISOString(),
+  finishedAt: row.finishedAt?.toISOString() ?? null,
+})
+
+export interface MergeRequestFilter extends PageAsk {
+  /** A project's id */
+  project?: number | undefined
+  /** A status of MERGE_REQUEST */
+  status?: string | undefined
+}
+
+/** Merge requests, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
+export async function listMergeRequests(
+  record: RecordHandle,
+  ask: MergeRequestFilter = {},
+): Promise<PageOf<MergeRequestShape>> {
+  const page = onePage(ask)
+  const where = {
+    ...page.before,
+    ...(ask.project === undefined ? {} : { projectId: ask.project }),
+    ...(ask.status === undefined ? {} : { status: ask.status }),
+  }
+  const rows = await record.db.mergeRequest.findMany({ where, select: COLUMNS, orderBy: page.orderBy, take: page.take })
+  return asPage(rows, page.limit, asMergeRequest)
+}
+
+/** The run of the head: a fork's by its link, one of the repository itself by commit and branch. */
+async function runOfHead(record: RecordHandle, row: DetailRow): Promise<RunDetail | null> {
+  if (row.head === '') return null
+  const found = await record.db.run.findFirst({
+    where: row.fork
+      ? { mergeRequestId: row.id, commit: row.head }
+      : { projectId: row.project.id, commit: row.head, branch: row.source },
+    select: { id: true },
+    orderBy: { id: 'desc' },
+  })
+  return found === null ? null : readRun(record, found.id)
+}
+
+/**
+ * What the gates would say of what follows the merge by itself. A branch that adopts takes the release of the head over,
+ * because the tree will be the same; anything else is built anew.
+ */
+async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunDetail | null) {
+  const kind = KINDS.find((k) => k === row.targetKind)
+  const environment = kind === undefined ? null : FLOW[kind].goesTo
+  if (kind === undefined || environment === null || row.fork) return null
+  const release = FLOW[kind].adopts && run !== null ? await releaseOf(record, run.id) : null
+  const judged = await previewGates(record, {
+    projectId: row.project.id,
+    environment,
+    branch: row.target,
+    branchKind: kind,
+    releaseId: release,
+    templated: run?.templated ?? false,
+  })
+  return judged === null
+    ? null
+    : { environment, state: judged.state, because: judged.because, verdicts: judged.verdicts }
+}
+
+const releaseOf = async (record: RecordHandle, run: number) =>
+  (await record.db.run.findUnique({ where: { id: run }, select: { releaseId: true } }))?.releaseId ?? null
+
+const UNDER_WAY = new Set(['queued', 'doing', 'errored'])
+
+function factsOf(row: DetailRow, run: RunDetail | null): Facts {
+  return {
+    status: row.status,
+    target: row.target,
+    head: row.head,
+    draft: row.draft,
+    pair: { ok: row.pairOk, because: row.pairBecause },
+    mergeable: row.mergeable,
+    author: row.authorName,
+    authorId: row.authorId,
+    createdAt: row.createdAt,
+    run:
+      run === null
+        ? null
+        : {
+            id: run.id,
+            status: run.status,
+            because: run.because,
+            since: new Date(run.finishedAt ?? run.startedAt ?? run.createdAt),
+            waiting: run.waiting,
+          },
+    approvals: [
+      ...forgeApprovals(row).map((a) => ({ forgeUserId: a.id, accountId: null })),
+      ...hereApprovals(row)
+        .filter((a) => a.head === row.head)
+        .map((a) => ({ forgeUserId: null, accountId: a.accountId })),
+    ],
+    underWay: row.actions
+      .filter((a) => UNDER_WAY.has(a.status))
+      .map((a) => ({ kind: a.kind, by: a.accountName, since: a.createdAt })),
+  }
+}
+
+const forgeUserOf = async (record: RecordHandle, account: number) =>
+  (await record.db.account.findUnique({ where: { id: account }, select: { forgeUserId: true } }))?.forgeUserId ?? null
+
+/** One merge request with everything its page shows, and what `viewer` may do with it. Throws not.found. */
+export async function readMergeRequest(record: RecordHandle, id: number, viewer: Viewer): Promise<MergeRequestDetail> {
+  const row = isId(id) ? await record.db.mergeRequest.findUnique({ where: { id }, select: DETAIL }) : null
+  if (!row) throw new Fault('not.found', `there is no merge request #${id}`)
+  const [run, forgeUserId] = await Promise.all([runOfHead(record, row), forgeUserOf(record, viewer.accountId)])
+  const facts = factsOf(row, run)
+  const who = { viewer, forgeUserId }
+  return {
+    ...asMergeRequest(row),
+    because: row.because,
+    sourcePath: row.sourcePath,
+    webUrl: row.webUrl,
+    forgeBecause: row.forgeBecause,
+    merger: row.mergerName,
+    mergeCommit: row.mergeCommit,
+    run: run === null ? null : asHeadRun(run),
+    next: await gatesAfter(record, row, run),
+    approvals: [
+      ...forgeApprovals(row).map((a) => ({ by: a.name, where: 'forge' as const, head: null, at: null })),
+      ...hereApprovals(row).map((a) => ({ by: a.name, where: 'here' as const, head: a.head, at: a.at })),
+    ],
+    actions: row.actions.map(asAction),
+    waiting: whyItWaits(facts),
+    can: { approve: mayApprove(facts, who), merge: mayMerge(facts, who), allow: mayAllow(facts, who) },
+  }
+}
+
+/** Of the run, what a list shows: its own page has the rest. */
+const HeadRun = MergeRequestDetail.shape.run.unwrap()
+const asHeadRun = (run: RunDetail) => HeadRun.parse(run)
