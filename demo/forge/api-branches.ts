@@ -2,13 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { commitShape } from './api-commits'
 import { type Asker, askedOf, inProject, missing, no, wrong } from './asker'
 import { isBranchName } from './branch-names'
+import { changeRefs } from './changes'
+import { HEADS } from './happening'
 import { pageEither } from './paging'
 import { DEVELOPER, REPORTER } from './people'
-import { changeRefs } from './pushes'
-import { git, isClosed, log, readRefs, resolve } from './repositories'
+import { isClosed, isProtected, mayMerge } from './protections'
+import { git, log, readRefs, resolve } from './repositories'
 import type { World } from './world'
-
-const HEADS = 'refs/heads/'
 
 export function branchRoutes(app: FastifyInstance, world: World) {
   app.get(
@@ -86,15 +86,14 @@ async function remove({ project, level }: Asker, branch: string): Promise<Refusa
 
 async function branchShape(world: World, { project, level }: Asker, name: string, id: string) {
   const [commit] = await log(project.dir, id, 1)
-  const isProtected = project.protectedBranches.includes(name)
   return {
     name,
     merged: false,
-    protected: isProtected,
+    protected: isProtected(project, name),
     default: name === project.defaultBranch,
     can_push: level >= DEVELOPER && !isClosed(project, name, level),
-    developers_can_push: false,
-    developers_can_merge: false,
+    developers_can_push: isProtected(project, name) && !isClosed(project, name, DEVELOPER),
+    developers_can_merge: isProtected(project, name) && mayMerge(project, name, DEVELOPER),
     web_url: `${world.url}/${project.path}/-/tree/${name}`,
     commit: commit === undefined ? null : commitShape(world, project, commit),
   }

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { askedOf, inProject, isNamed, known, no, userOf, wrong } from './asker'
 import { isBranchName } from './branch-names'
+import { HEADS } from './happening'
+import { isMergeMethod } from './merge-request'
 import { isKeyset, page, pageByKey } from './paging'
-import { MAINTAINER, OWNER, REPORTER, type User } from './people'
+import { MAINTAINER, OWNER, type User } from './people'
 import { addProject, isProjectPath, isTaken, namespaceId, namespaceOf } from './projects'
-import { levelOf, type Project } from './repositories'
+import { git, levelOf, type Project, readRefs } from './repositories'
 import type { World } from './world'
 
 export function projectRoutes(app: FastifyInstance, world: World) {
@@ -22,22 +24,25 @@ export function projectRoutes(app: FastifyInstance, world: World) {
     '/projects/:id',
     inProject(world, 10, async ({ project, user }) => projectShape(world, project, user)),
   )
-  app.get(
-    '/projects/:id/protected_branches',
-    inProject(world, MAINTAINER, async ({ project }, request, reply) => {
-      const shapes = project.protectedBranches.map((name, n) => protectionShape(project.id * 100 + n, name))
-      return page(request, reply, shapes)
+  app.put(
+    '/projects/:id',
+    inProject(world, MAINTAINER, async (asker, request, reply) => {
+      const refused = await change(asker.project, askedOf(request))
+      return refused === null ? projectShape(world, asker.project, asker.user) : no(reply, 400, refused)
     }),
   )
-  app.get(
-    '/projects/:id/protected_branches/:name',
-    inProject(world, REPORTER, async ({ project }, request, reply) => {
-      const at = project.protectedBranches.indexOf((request.params as { name: string }).name)
-      return at < 0
-        ? no(reply, 404, '404 Not found')
-        : protectionShape(project.id * 100 + at, project.protectedBranches[at] ?? '')
-    }),
-  )
+}
+
+/** Lays the asked fields over a project, all of them or none. @returns why none */
+async function change(project: Project, asked: Record<string, string>): Promise<object | null> {
+  const { name = project.name, default_branch: defaultBranch = project.defaultBranch } = asked
+  const { merge_method: mergeMethod = project.mergeMethod } = asked
+  if (!isMergeMethod(mergeMethod)) return { merge_method: ['is not included in the list'] }
+  if (defaultBranch !== project.defaultBranch && !(await readRefs(project.dir)).has(HEADS + defaultBranch))
+    return { base: [`Could not change HEAD: branch '${defaultBranch}' does not exist`] }
+  await git(project.dir, ['symbolic-ref', 'HEAD', HEADS + defaultBranch])
+  Object.assign(project, { name, defaultBranch, mergeMethod })
+  return null
 }
 
 async function listed(world: World, user: User, request: FastifyRequest, reply: FastifyReply): Promise<Project[]> {
@@ -108,6 +113,7 @@ function namespaceAsked(world: World, user: User, id: string | undefined): strin
 
 function projectShape(world: World, p: Project, user: User) {
   const namespace = namespaceOf(p.path)
+  const parent = world.projects.find(({ id }) => id === p.forkOf)
   return {
     id: p.id,
     name: p.name,
@@ -122,6 +128,9 @@ function projectShape(world: World, p: Project, user: User) {
       full_path: namespace,
     },
     default_branch: p.defaultBranch,
+    merge_method: p.mergeMethod,
+    merge_requests_enabled: true,
+    ...(parent === undefined ? {} : { forked_from_project: parentShape(world, parent) }),
     visibility: 'private',
     archived: false,
     created_at: p.createdAt,
@@ -132,16 +141,10 @@ function projectShape(world: World, p: Project, user: User) {
   }
 }
 
-function protectionShape(id: number, name: string) {
-  const maintainers = (n: number) => [
-    {
-      id: id * 10 + n,
-      access_level: MAINTAINER,
-      access_level_description: 'Maintainers',
-      deploy_key_id: null,
-      user_id: null,
-      group_id: null,
-    },
-  ]
-  return { id, name, push_access_levels: maintainers(1), merge_access_levels: maintainers(2), allow_force_push: false }
-}
+const parentShape = (world: World, p: Project) => ({
+  id: p.id,
+  name: p.name,
+  path: p.path.split('/').at(-1),
+  path_with_namespace: p.path,
+  web_url: `${world.url}/${p.path}`,
+})

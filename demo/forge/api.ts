@@ -5,6 +5,7 @@ import { commitRoutes } from './api-commits'
 import { fileRoutes } from './api-files'
 import { hookRoutes } from './api-hooks'
 import { projectRoutes } from './api-projects'
+import { protectionRoutes } from './api-protections'
 import { statusRoutes } from './api-statuses'
 import { known, userOf, wrong } from './asker'
 import { checkPage } from './paging'
@@ -26,6 +27,7 @@ export async function api(app: FastifyInstance, world: World) {
   app.all('/*', async (_request, reply) => wrong(reply, '404 Not Found', 404))
   selfRoutes(app, world)
   projectRoutes(app, world)
+  protectionRoutes(app, world)
   branchRoutes(app, world)
   commitRoutes(app, world)
   fileRoutes(app, world)

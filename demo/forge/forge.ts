@@ -4,14 +4,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { api } from './api'
 import { no, userOf, wrong } from './asker'
+import { changeRefs } from './changes'
 import { serveGit } from './git-http'
 import { Limits } from './limits'
+import { mergeRequestHooks } from './merge-request-hooks'
 import { BadOrders, Mischief, type Orders } from './mischief'
 import { commitPage, projectPage, projectsPage } from './page'
 import { DEVELOPER, People } from './people'
 import { addProject, type WantedProject } from './projects'
-import { changeRefs, pushOptions } from './pushes'
-import { isClosed, levelOf, resolve } from './repositories'
+import { closedTo } from './protections'
+import { pushHooks, pushOptions } from './pushes'
+import { levelOf, resolve } from './repositories'
 import { Turns } from './turns'
 import { Sender, type Sent } from './webhooks'
 import type { World } from './world'
@@ -63,6 +66,11 @@ function newWorld(options: ForgeOptions): World {
     namespaces: [],
     hooks: new Map(),
     statuses: new Map(),
+    mergeRequests: [],
+    environments: new Map(),
+    deployments: new Map(),
+    listeners: [],
+    headRefs: [(iid) => `refs/merge-requests/${iid}/head`],
     sender: new Sender(() => world, mischief),
     mischief,
     limits: new Limits(),
@@ -71,6 +79,7 @@ function newWorld(options: ForgeOptions): World {
     nextId: () => ++last,
     nextProjectId: () => ++lastProject,
   }
+  world.listeners.push(pushHooks(world), mergeRequestHooks(world))
   return world
 }
 
@@ -194,7 +203,7 @@ function gitRoutes(app: FastifyInstance, world: World, maxBytes?: number) {
         path: `/${project.path}.git${match[2]}`,
         query: url.search.slice(1),
         username: user.username,
-        closed: project.protectedBranches.filter((branch) => isClosed(project, branch, level)),
+        closed: closedTo(project, level),
         maxBytes,
       }
       if (match[2] !== '/git-receive-pack') return serveGit(request.raw, reply.raw, ask)

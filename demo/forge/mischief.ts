@@ -15,7 +15,18 @@ export interface ApiMischief {
 }
 
 export interface Orders {
-  webhooks?: { duplicate?: number; delayMs?: number; reorder?: boolean; drop?: number }
+  webhooks?: {
+    duplicate?: number
+    delayMs?: number
+    reorder?: boolean
+    drop?: number
+    /** Every hook that there is now: switched off, as after too many failures. A test request that succeeds switches it on. */
+    disable?: 'temporarily_disabled' | 'disabled'
+  }
+  mergeRequests?: {
+    /** How long after each push the forge still looks whether one can be merged, and does not merge it. */
+    checkingMs?: number
+  }
   api?: ApiMischief[]
   /** Every API and git request waits this long first. */
   slowMs?: number
@@ -34,9 +45,16 @@ const isPattern = (text: string) => {
 const count = z.number().min(0)
 const Orders = z.strictObject({
   webhooks: z
-    .strictObject({ duplicate: count.max(100), delayMs: count, reorder: z.boolean(), drop: count })
+    .strictObject({
+      duplicate: count.max(100),
+      delayMs: count,
+      reorder: z.boolean(),
+      drop: count,
+      disable: z.enum(['temporarily_disabled', 'disabled']),
+    })
     .partial()
     .optional(),
+  mergeRequests: z.strictObject({ checkingMs: count }).partial().optional(),
   api: z
     .array(
       z.strictObject({
@@ -60,6 +78,10 @@ export class Mischief {
 
   get orders(): Readonly<Orders> {
     return this.current
+  }
+
+  get checkingMs(): number {
+    return this.current.mergeRequests?.checkingMs ?? 0
   }
 
   /** @throws BadOrders; then the earlier orders stand */

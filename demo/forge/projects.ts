@@ -1,6 +1,8 @@
 // Making projects: their place, their repository, and which of their branches are protected.
 import { join } from 'node:path'
-import { makeRepository, type Project } from './repositories'
+import type { MergeMethod } from './merge-request'
+import { maintainersOnly } from './protections'
+import { git, makeRepository, type Project } from './repositories'
 import type { World } from './world'
 
 export interface WantedProject {
@@ -16,6 +18,19 @@ export interface WantedProject {
    * the default branch of an empty project, as GitLab has it.
    */
   protect?: boolean
+  /** Left out: merge commits. */
+  mergeMethod?: MergeMethod
+  /** Whether a push to the source takes a merge request's approvals away. */
+  resetApprovalsOnPush?: boolean
+  /** Full path of the project it is a fork of; it begins with that one's branches, tags and default branch. */
+  forkOf?: string
+}
+
+/** One that is known to be there: no project ever goes. */
+export const findProject = (world: World, id: number): Project => {
+  const found = world.projects.find((p) => p.id === id)
+  if (found === undefined) throw new Error(`there is no project ${id}`)
+  return found
 }
 
 /** Each part like a name of GitLab's: it can be no option, no hidden folder, and no repository's folder itself. */
@@ -44,10 +59,14 @@ export const namespaceOf = (path: string) => path.split('/').slice(0, -1).join('
 
 /** @throws Error where the path is none, or is taken */
 export async function addProject(world: World, wanted: WantedProject): Promise<Project> {
-  const { path, seed, defaultBranch = 'master', protect } = wanted
+  const { path, seed, protect, forkOf } = wanted
   if (!isProjectPath(path)) throw new Error(`not a path of a project: ${path}`)
   if (isTaken(world, path)) throw new Error(`there is a project ${path} already`)
+  const parent = world.projects.find((p) => p.path === forkOf) ?? null
+  if (forkOf !== undefined && parent === null) throw new Error(`there is no project ${forkOf} to fork`)
+  const defaultBranch = wanted.defaultBranch ?? parent?.defaultBranch ?? 'master'
   const both = [...new Set([defaultBranch, 'develop'])]
+  const closed = protect === false ? [] : protect === true || seed !== undefined ? both : [defaultBranch]
   const project: Project = {
     id: world.nextProjectId(),
     path,
@@ -56,11 +75,15 @@ export async function addProject(world: World, wanted: WantedProject): Promise<P
     members: { ...wanted.members },
     dir: join(world.root, `${path}.git`),
     createdAt: new Date().toISOString(),
-    protectedBranches: protect === false ? [] : protect === true || seed !== undefined ? both : [defaultBranch],
+    protections: closed.map((name) => maintainersOnly(world.nextId(), name)),
+    mergeMethod: wanted.mergeMethod ?? 'merge',
+    resetApprovalsOnPush: wanted.resetApprovalsOnPush ?? false,
+    forkOf: parent?.id ?? null,
   }
   world.underConstruction.add(path)
   try {
     await makeRepository(project.dir, defaultBranch, seed, both.slice(1))
+    if (parent !== null) await fork(parent, project)
   } finally {
     world.underConstruction.delete(path)
   }
@@ -68,3 +91,6 @@ export async function addProject(world: World, wanted: WantedProject): Promise<P
   world.projects.push(project)
   return project
 }
+
+const fork = (parent: Project, project: Project) =>
+  git(project.dir, ['fetch', '--quiet', '--', parent.dir, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'])

@@ -2,8 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { passes } from './branch-names'
+import { HEADS, isZero, type Listener, type RefChange } from './happening'
 import type { User } from './people'
-import { type CommitFacts, git, log, type Project, readRefs, resolve } from './repositories'
+import { isProtected } from './protections'
+import { type CommitFacts, git, log, type Project, resolve } from './repositories'
 import type { Hook } from './webhooks'
 import type { World } from './world'
 
@@ -13,68 +15,34 @@ const MOST_COMMITS = 20
 /** Names of changed files told per commit and kind of change. */
 const MOST_NAMES = 1_000
 
-export interface RefChange {
-  ref: string
-  before: string
-  after: string
-}
-
-function changesOf(before: Map<string, string>, after: Map<string, string>): RefChange[] {
-  const zeros = '0'.repeat([...before.values(), ...after.values()][0]?.length ?? 40)
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .map((ref) => ({ ref, before: before.get(ref) ?? zeros, after: after.get(ref) ?? zeros }))
-    .filter((change) => change.before !== change.after)
-}
-
-const isZero = (hash: string) => /^0+$/.test(hash)
 const actionOf = (c: RefChange) => (isZero(c.before) ? 'created' : isZero(c.after) ? 'removed' : 'updated')
 const typeOf = (c: RefChange) => (c.ref.startsWith('refs/tags/') ? 'tag' : 'branch')
 
 type Options = Record<string, unknown>
 
-/**
- * Does what changes refs in the project's turn, then sends the webhooks of a push for what it changed.
- * @param optionsOf the push options, read after the work
- */
-export function changeRefs<T>(
-  world: World,
-  { project, user }: { project: Project; user: User },
-  work: () => Promise<T>,
-  optionsOf: () => Promise<Options> = async () => ({}),
-): Promise<T> {
-  const turn = world.turns.take(project.id, async () => {
-    const before = await readRefs(project.dir)
-    const answer = await work()
-    const changes = changesOf(before, await readRefs(project.dir))
-    const tell = async () => tellOfPush(world, project, user, changes, await optionsOf())
-    // What is done is done: whoever did it is answered, even where it could not be told of.
-    await tell().catch((error: Error) => console.warn(`demo forge: no webhooks: ${error.message}`))
-    return answer
-  })
-  world.sender.track(turn.catch(() => {})) // whoever asked hears of it
-  return turn
-}
-
-async function tellOfPush(world: World, project: Project, user: User, changes: RefChange[], options: Options) {
-  const kindOf = (c: RefChange) => `${typeOf(c)} ${actionOf(c)}`
-  for (const kind of new Set(changes.map(kindOf))) {
-    const group = changes.filter((c) => kindOf(c) === kind)
-    if (group.length > PUSH_EVENT_HOOKS_LIMIT) continue
-    for (const change of group) {
-      const hooks = (world.hooks.get(project.id) ?? []).filter((hook) => wants(hook, change))
-      if (hooks.length === 0) continue
-      const payload = await payloadOf(project, user, change, options, world.url)
-      for (const hook of hooks) world.sender.send(hook, eventOf(change), payload)
+/** Sends the webhooks of a push. */
+export const pushHooks =
+  (world: World): Listener =>
+  async (happening) => {
+    if (happening.kind !== 'push') return
+    const { project, user, changes, options } = happening
+    const kindOf = (c: RefChange) => `${typeOf(c)} ${actionOf(c)}`
+    for (const kind of new Set(changes.map(kindOf))) {
+      const group = changes.filter((c) => kindOf(c) === kind)
+      if (group.length > PUSH_EVENT_HOOKS_LIMIT) continue
+      for (const change of group) {
+        const hooks = (world.hooks.get(project.id) ?? []).filter((hook) => wants(hook, change))
+        if (hooks.length === 0) continue
+        const payload = await payloadOf(project, user, change, options, world.url)
+        for (const hook of hooks) world.sender.send(hook, eventOf(change), payload)
+      }
     }
   }
-}
 
 const eventOf = (change: RefChange) => (typeOf(change) === 'tag' ? 'Tag Push Hook' : 'Push Hook')
 
 const wants = (hook: Hook, change: RefChange) =>
-  typeOf(change) === 'tag'
-    ? hook.tagPushEvents
-    : hook.pushEvents && passes(hook.filter, change.ref.slice('refs/heads/'.length))
+  typeOf(change) === 'tag' ? hook.tagPushEvents : hook.pushEvents && passes(hook.filter, change.ref.slice(HEADS.length))
 
 /** The options of the last push of the repository: of this one, while it has its turn. */
 export async function pushOptions(dir: string): Promise<Options> {
@@ -99,7 +67,7 @@ async function payloadOf(project: Project, user: User, change: RefChange, option
     before: change.before,
     after: change.after,
     ref: change.ref,
-    ref_protected: !tag && project.protectedBranches.includes(change.ref.slice('refs/heads/'.length)),
+    ref_protected: !tag && isProtected(project, change.ref.slice(HEADS.length)),
     checkout_sha: checkout,
     message: tag && !removed ? await tagMessage(project.dir, change.after) : null,
     user_id: user.id,
@@ -187,7 +155,7 @@ async function changedFiles(dir: string, { id, parents: [parent] }: CommitFacts)
   return files
 }
 
-function projectPart(project: Project, webUrl: string) {
+export function projectPart(project: Project, webUrl: string) {
   return {
     id: project.id,
     name: project.name,

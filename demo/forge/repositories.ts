@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { MAINTAINER, OWNER, type User } from './people'
+import type { MergeMethod } from './merge-request'
+import { OWNER, type User } from './people'
+import type { Protection } from './protections'
 
 const run = promisify(execFile)
 const DEADLINE_MS = 30_000
@@ -17,8 +19,13 @@ export interface Project {
   members: Record<string, number>
   dir: string
   createdAt: string
-  /** Branches that only a Maintainer may push to, there or not. */
-  protectedBranches: readonly string[]
+  /** Which branches only some may push to or merge into, there or not. */
+  protections: Protection[]
+  mergeMethod: MergeMethod
+  /** A push to the source takes a merge request's approvals away: Premium on GitLab, a rule of the branch on GitHub. */
+  resetApprovalsOnPush: boolean
+  /** The project it is a fork of. */
+  forkOf: number | null
 }
 
 /** A user's access level in a project; 0: it is not theirs to see. */
@@ -26,10 +33,6 @@ export function levelOf(project: Project, user: User): number {
   if (user.admin) return OWNER
   return Object.hasOwn(project.members, user.username) ? (project.members[user.username] ?? 0) : 0
 }
-
-/** What keeps a user from pushing to a branch, or from making or deleting it. */
-export const isClosed = (project: Project, branch: string, level: number) =>
-  level < MAINTAINER && project.protectedBranches.includes(branch)
 
 export interface CommitFacts {
   id: string
@@ -58,8 +61,9 @@ export const GIT_ENV = {
 
 const limits = { env: GIT_ENV, timeout: DEADLINE_MS, maxBuffer: MAX_OUTPUT }
 
-export async function git(cwd: string, args: string[]): Promise<string> {
-  const { stdout } = await run('git', args, { cwd, ...limits })
+/** @param more variables of git's, as who the author is */
+export async function git(cwd: string, args: string[], more: Record<string, string> = {}): Promise<string> {
+  const { stdout } = await run('git', args, { cwd, ...limits, env: { ...GIT_ENV, ...more } })
   return stdout
 }
 
@@ -78,6 +82,9 @@ const SETTINGS = [
   ['receive.denyDeletes', 'false'],
   ['receive.denyNonFastForwards', 'false'],
   ['receive.advertisePushOptions', 'true'],
+  // The forge alone keeps the heads of merge requests; anybody may fetch them.
+  ['receive.hideRefs', 'refs/merge-requests'],
+  ['receive.hideRefs', 'refs/pull'],
   // The pack as it is on disk: a request may be compressed.
   ['receive.maxInputSize', String(MAX_PUSH_BYTES)],
   // Nothing tidies up behind a test's back, or still writes when the folder is removed.
@@ -86,17 +93,17 @@ const SETTINGS = [
   ['maintenance.auto', 'false'],
 ] as const
 
-// The forge names the branches that this pusher may not push to, one a line; git itself then refuses the push.
+// The forge names the branches that this pusher may not push to, one pattern a line; git itself then refuses the push.
 const GUARD = `#!/bin/sh
 while read -r before after ref; do
-  case "
+  while read -r closed; do
+    case "$ref" in $closed)
+      echo 'GitLab: You are not allowed to push code to protected branches on this project.' >&2
+      exit 1 ;;
+    esac
+  done <<REFS
 $FORGE_CLOSED_REFS
-" in *"
-$ref
-"*)
-    echo 'GitLab: You are not allowed to push code to protected branches on this project.' >&2
-    exit 1 ;;
-  esac
+REFS
 done
 `
 
@@ -115,7 +122,7 @@ exit 0
 export async function makeRepository(dir: string, defaultBranch: string, seed?: string, also: readonly string[] = []) {
   await mkdir(dirname(dir), { recursive: true })
   await git(dirname(dir), ['init', '--quiet', '--bare', `--initial-branch=${defaultBranch}`, '--', dir])
-  for (const [key, value] of SETTINGS) await git(dir, ['config', key, value])
+  for (const [key, value] of SETTINGS) await git(dir, ['config', '--add', key, value])
   await writeFile(join(dir, 'hooks', 'pre-receive'), GUARD, { mode: 0o755 })
   await writeFile(join(dir, 'hooks', 'post-receive'), HOOK, { mode: 0o755 })
   if (seed === undefined) return

@@ -1,4 +1,7 @@
+import type { Deployment, Environment } from './deployment'
+import type { Listener } from './happening'
 import type { Limits } from './limits'
+import type { MergeRequest } from './merge-request'
 import type { Mischief } from './mischief'
 import type { People } from './people'
 import type { Project } from './repositories'
@@ -22,6 +25,16 @@ export interface World {
   hooks: Map<number, Hook[]>
   /** by project */
   statuses: Map<number, CommitStatus[]>
+  /** Of all projects, oldest first. */
+  mergeRequests: MergeRequest[]
+  /** by project */
+  environments: Map<number, Environment[]>
+  /** by project, oldest first */
+  deployments: Map<number, Deployment[]>
+  /** Whoever tells webhooks of what happens; each face of the forge adds its own. */
+  listeners: Listener[]
+  /** The names that a merge request's head can be fetched by, each face's own. */
+  headRefs: ((iid: number) => string)[]
   sender: Sender
   mischief: Mischief
   limits: Limits
