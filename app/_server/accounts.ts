@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
-import { type Actor, SHIPLOCK, tell, transaction } from '../../prisma/record'
+import { type Actor, type Person, SHIPLOCK, tell, transaction } from '../../prisma/record'
 import { hashPassword } from './password'
 import type { Role, Viewer } from './permit'
 
@@ -9,6 +9,13 @@ import type { Role, Viewer } from './permit'
 export const actorOf = (viewer: Viewer): Actor => ({
   actor: `account:${viewer.accountId}`,
   actorName: viewer.name,
+})
+
+/** The same, where it counts who a person is and what they may: signing, and asking for a promotion. */
+export const personOf = (viewer: Viewer): Person => ({
+  ...actorOf(viewer),
+  accountId: viewer.accountId,
+  role: viewer.role,
 })
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u

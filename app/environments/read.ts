@@ -31,7 +31,10 @@ export const PROMOTION_COLUMNS = {
   attempts: true,
   environment: { select: { name: true } },
   release: { select: { id: true, service: true, tag: true, digest: true, version: true, commit: true } },
-  approvals: { select: { accountName: true, role: true, comment: true, at: true }, orderBy: { id: 'asc' } },
+  approvals: {
+    select: { accountName: true, role: true, comment: true, at: true, digest: true },
+    orderBy: { id: 'asc' },
+  },
 } as const satisfies Prisma.PromotionSelect
 export type PromotionRow = Prisma.PromotionGetPayload<{ select: typeof PROMOTION_COLUMNS }>
 

@@ -4,6 +4,7 @@ import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { type Alive, whoIsAlive } from '../_server/alive'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
+import { commitUrl } from '../forge-links'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { type PageOf, RunDetail, type RunSummary } from '../shapes'
 import { asStage, lasted, STAGE_COLUMNS, STAGE_TIMES, type Times } from '../stages'
@@ -23,9 +24,12 @@ const SUMMARY = {
   createdAt: true,
   startedAt: true,
   finishedAt: true,
-  project: { select: { id: true, path: true, webUrl: true } },
+  project: { select: { id: true, path: true, forge: true, webUrl: true } },
 } as const satisfies Prisma.RunSelect
 type SummaryRow = Prisma.RunGetPayload<{ select: typeof SUMMARY }>
+
+/** Its stages, without those that verified one of its promotions. */
+const OWN = { promotionId: null } as const
 
 const DETAIL = {
   ...SUMMARY,
@@ -36,6 +40,7 @@ const DETAIL = {
   attempts: true,
   plan: true,
   stages: {
+    where: OWN,
     select: STAGE_COLUMNS,
     orderBy: { position: 'asc' },
   },
@@ -84,7 +89,7 @@ export async function listRuns(record: RecordHandle, ask: RunFilter = {}): Promi
   if (ask.project !== undefined) where.projectId = ask.project
   const rows = await record.db.run.findMany({
     where,
-    select: { ...SUMMARY, stages: { select: STAGE_TIMES, orderBy: { position: 'asc' } } },
+    select: { ...SUMMARY, stages: { where: OWN, select: STAGE_TIMES, orderBy: { position: 'asc' } } },
     orderBy: page.orderBy,
     take: page.take,
   })
@@ -106,7 +111,7 @@ function asDetail(row: DetailRow, trail: RunDetail['trail'], facts: Alive): RunD
     ...asSummary(row, row.stages, facts.now),
     before: row.before,
     tree: row.tree,
-    webUrl: row.project.webUrl === '' ? '' : `${row.project.webUrl}/-/commit/${row.commit}`,
+    webUrl: commitUrl(row.project, row.commit),
     goesTo: row.goesTo,
     stages: row.stages.map((s) => asStage(s, facts.now)),
     promotions: row.promotions.map((p) => asPromotion(p, facts)),

@@ -1,8 +1,6 @@
 // REST as one table: Fastify's routes and the OpenAPI document are both made from it.
 import { recheckProject, requestConnection } from '../../../pipelines/connect'
-import { Fault } from '../../../pipelines/fault'
 import { listDeliveries, readDelivery } from '../../deliveries/read'
-import { readBoard, readEnvironment } from '../../environments/read'
 import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
 import { readHealth } from '../health'
@@ -10,6 +8,7 @@ import { ACCOUNT } from './account-routes'
 import { MERGE_REQUESTS } from './merge-request-routes'
 import { openApi } from './openapi'
 import { PEOPLE } from './people-routes'
+import { PLACES } from './place-routes'
 import { PROMOTIONS } from './promotion-routes'
 import { RELEASES } from './release-routes'
 import { type RestRoute, route } from './route'
@@ -17,37 +16,7 @@ import { RUNS } from './run-routes'
 import * as shape from './shapes'
 import { TESTS } from './test-routes'
 
-const PLACES = [
-  route({
-    method: 'GET',
-    path: '/api/v1/environments',
-    action: 'environments.read',
-    summary: 'The board: what runs where, in the order of the environments',
-    status: 200,
-    reply: 'EnvironmentList',
-    faults: [],
-    do: async ({ door }) => ({ items: await readBoard(door.record) }),
-  }),
-  route({
-    method: 'GET',
-    path: '/api/v1/environments/{name}',
-    action: 'environments.read',
-    summary: 'The environments of this name, one for each project',
-    params: shape.NameParams,
-    query: shape.EnvironmentQuery,
-    status: 200,
-    reply: 'EnvironmentList',
-    faults: ['not.found'],
-    do: async ({ door, params, query }) => {
-      const items = await readEnvironment(door.record, params.name, query.project)
-      if (items.length === 0)
-        throw new Fault(
-          'not.found',
-          `there is no environment ${params.name}${query.project ? ` in project ${query.project}` : ''}`,
-        )
-      return { items }
-    },
-  }),
+const DELIVERIES = [
   route({
     method: 'GET',
     path: '/api/v1/deliveries',
@@ -178,6 +147,7 @@ export const ROUTES: readonly RestRoute[] = [
   ...RELEASES,
   ...PROMOTIONS,
   ...PLACES,
+  ...DELIVERIES,
   ...PROJECTS,
   ...PEOPLE,
   ...ACCOUNT,

@@ -87,7 +87,7 @@ const text = (max: number) => z.string().min(1).max(max)
 export const IdParams = z.strictObject({ id })
 export const StageParams = z.strictObject({ id, name: z.enum(STAGE_NAMES) })
 export const NameParams = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'this cannot be the name of an environment'),
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'this cannot be the name of an environment'),
 })
 export const PageQuery = z.strictObject({ after: cursor, limit })
 export const RunQuery = PageQuery.extend({

@@ -1,0 +1,252 @@
+import { z } from 'zod'
+import { whyNotApprove } from '../../environments/approve'
+import { readFacts } from '../../environments/facts'
+import { judge, tally } from '../../environments/gate'
+import { Fault } from '../../pipelines/fault'
+import type { RecordHandle } from '../../prisma/client'
+import type { Prisma } from '../../prisma/generated/client'
+import { transaction } from '../../prisma/record'
+import { whoIsAlive } from '../_server/alive'
+import type { Viewer } from '../_server/permit'
+import { policyOf } from '../environments/policy'
+import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
+import { compareUrl } from '../forge-links'
+import { asPage, isId, onePage, type PageAsk } from '../paging'
+import type { PageOf, VerdictShape } from '../shapes'
+import { asStage, STAGE_COLUMNS } from '../stages'
+import { readTrail } from '../trail'
+import { canDo } from './can'
+import { differences } from './differences'
+import { type PromotionDetail, type PromotionItem, TestsShape } from './shapes'
+
+const ITEM = {
+  ...PROMOTION_COLUMNS,
+  environment: { select: { id: true, name: true, project: { select: { id: true, path: true } } } },
+  run: { select: { branch: true, title: true } },
+} as const satisfies Prisma.PromotionSelect
+type ItemRow = Prisma.PromotionGetPayload<{ select: typeof ITEM }>
+type Alive = Awaited<ReturnType<typeof whoIsAlive>>
+
+const asItem = (row: ItemRow, facts: Alive, judged?: VerdictShape[]): PromotionItem => ({
+  ...asPromotion(row, facts, judged),
+  project: row.environment.project,
+  service: row.release.service,
+  branch: row.run.branch,
+  title: row.run.title,
+})
+
+export interface PromotionFilter extends PageAsk {
+  /** A project's id */
+  project?: number | undefined
+  /** Name of an environment */
+  environment?: string | undefined
+  /** Id of an environment */
+  environmentId?: number | undefined
+  /** A status of PROMOTION */
+  status?: string | undefined
+  /** A release's id */
+  release?: number | undefined
+}
+
+/** Environments that a filter may mean: those of one name, of every project. */
+const MAX_PLACES = 1_000
+
+/** Promotions, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
+export async function listPromotions(record: RecordHandle, ask: PromotionFilter = {}): Promise<PageOf<PromotionItem>> {
+  const page = onePage(ask)
+  const where: Prisma.PromotionWhereInput = { ...page.before }
+  if (ask.environmentId !== undefined) where.environmentId = ask.environmentId
+  else if (ask.environment !== undefined || ask.project !== undefined) {
+    // Their ids first: then the index of an environment's promotions serves the list, however long it is.
+    const places = await record.db.environment.findMany({
+      where: {
+        ...(ask.environment === undefined ? {} : { name: ask.environment }),
+        ...(ask.project === undefined ? {} : { projectId: ask.project }),
+      },
+      select: { id: true },
+      orderBy: { id: 'asc' },
+      take: MAX_PLACES,
+    })
+    where.environmentId = { in: places.map((p) => p.id) }
+  }
+  if (ask.status !== undefined) where.status = ask.status
+  if (ask.release !== undefined) where.releaseId = ask.release
+  const [rows, facts] = await Promise.all([
+    record.db.promotion.findMany({ where, select: ITEM, orderBy: page.orderBy, take: page.take }),
+    whoIsAlive(record),
+  ])
+  return asPage(rows, page.limit, (row) => asItem(row, facts))
+}
+
+const RELEASE = {
+  id: true,
+  service: true,
+  tag: true,
+  digest: true,
+  version: true,
+  commit: true,
+  plan: true,
+} as const satisfies Prisma.ReleaseSelect
+
+const DETAIL = {
+  ...PROMOTION_COLUMNS,
+  insteadOf: true,
+  startedByHand: true,
+  forgeDeployment: true,
+  forgeState: true,
+  forgeBecause: true,
+  environment: {
+    select: {
+      id: true,
+      name: true,
+      policy: true,
+      project: { select: { id: true, path: true, forge: true, webUrl: true } },
+    },
+  },
+  release: { select: { ...RELEASE, refusedAt: true, refusedBy: true, refusedBecause: true } },
+  run: { select: { branch: true, branchKind: true, title: true, pusherName: true } },
+} as const satisfies Prisma.PromotionSelect
+type DetailRow = Prisma.PromotionGetPayload<{ select: typeof DETAIL }>
+
+/** One promotion with everything its page shows, and what this viewer may do with it. Throws not.found. */
+export async function readPromotion(record: RecordHandle, id: number, viewer: Viewer): Promise<PromotionDetail> {
+  const row = isId(id) ? await record.db.promotion.findUnique({ where: { id }, select: DETAIL }) : null
+  if (row === null) throw new Fault('not.found', `there is no promotion #${id}`)
+  const [facts, judged, before, running, replacedBy, tests, stages, trail, notSign] = await Promise.all([
+    whoIsAlive(record),
+    row.status === 'waiting' ? judgeNow(record, id) : undefined,
+    ranBefore(record, row),
+    lastDeployed(record, { environmentId: row.environmentId }),
+    record.db.promotion.findFirst({ where: { insteadOf: id }, select: { id: true }, orderBy: { id: 'desc' } }),
+    readTests(record, row.runId),
+    readVerification(record, id),
+    readTrail(record, { subject: 'promotion', subjectId: id }),
+    row.status === 'waiting' ? whyNotApprove(record, id, viewer) : null,
+  ])
+  const policy = policyOf(row.environment.policy)
+  const current = before ?? null
+  const { refusedAt, refusedBy, refusedBecause } = row.release
+  return {
+    ...asItem(row, facts, judged),
+    project: { id: row.environment.project.id, path: row.environment.project.path },
+    branchKind: row.run.branchKind,
+    pusher: row.run.pusherName,
+    start: policy.start,
+    startedByHand: row.startedByHand,
+    insteadOf: row.insteadOf,
+    replacedBy: replacedBy?.id ?? null,
+    refused: refusedAt === null ? null : { by: refusedBy, because: refusedBecause, since: refusedAt.toISOString() },
+    rules: tally(
+      policy.approvals,
+      // A signature over another digest is none for this one.
+      row.approvals.filter((a) => a.digest === row.release.digest).map((a) => ({ ...a, account: a.accountName })),
+    ),
+    current: current === null ? null : asRunning(current),
+    differences: differences(current?.release ?? null, row.release, policy.replicas),
+    commits: commitsBetween(row, current?.release.commit),
+    tests,
+    stages: stages.map((s) => ({ id: s.id, ...asStage(s, facts.now) })),
+    forge: {
+      deployment: row.forgeDeployment === null ? null : String(row.forgeDeployment),
+      state: row.forgeState,
+      because: row.forgeBecause,
+    },
+    trail,
+    can: canDo(viewer, {
+      status: row.status,
+      kind: row.kind,
+      environment: row.environment.name,
+      start: policy.start,
+      startedByHand: row.startedByHand,
+      needsApproval: policy.approvals.length > 0,
+      isRunning: running?.id === id,
+      refused: refusedAt !== null,
+      whyNotSign: notSign,
+    }),
+  }
+}
+
+/** The gates at this moment: what is stored is as old as the last review. Undefined: it is gone. */
+async function judgeNow(record: RecordHandle, id: number): Promise<VerdictShape[] | undefined> {
+  return transaction(record, async (tx) => {
+    await tx.query('SET TRANSACTION READ ONLY')
+    const facts = await readFacts(tx, id)
+    return facts === null ? undefined : judge(facts, new Date()).verdicts
+  })
+}
+
+const DEPLOYED = { id: true, deployedAt: true, release: { select: RELEASE } } as const satisfies Prisma.PromotionSelect
+/** A retry may come after a younger one, yet not long after: what was deployed last is among the newest. */
+const LOOK_BACK = 20
+
+async function lastDeployed(record: RecordHandle, where: Prisma.PromotionWhereInput) {
+  const rows = await record.db.promotion.findMany({
+    where: { deployedAt: { not: null }, ...where },
+    select: DEPLOYED,
+    orderBy: { id: 'desc' },
+    take: LOOK_BACK,
+  })
+  const time = (row: (typeof rows)[number]) => row.deployedAt?.getTime() ?? 0
+  return rows.toSorted((a, b) => time(b) - time(a) || b.id - a.id)[0]
+}
+
+/** What runs in its environment now; of one that was deployed itself, what ran there before it. */
+const ranBefore = (record: RecordHandle, row: DetailRow) =>
+  lastDeployed(record, {
+    environmentId: row.environmentId,
+    id: { not: row.id },
+    ...(row.deployedAt === null ? {} : { deployedAt: { lt: row.deployedAt } }),
+  })
+
+function asRunning(row: Prisma.PromotionGetPayload<{ select: typeof DEPLOYED }>) {
+  const { id, tag, digest, version, commit } = row.release
+  return {
+    promotion: row.id,
+    release: { id, tag, digest, version, commit },
+    deployedAt: (row.deployedAt ?? new Date(0)).toISOString(),
+  }
+}
+
+function commitsBetween(row: DetailRow, from: string | undefined): PromotionDetail['commits'] {
+  const to = row.release.commit
+  if (from === undefined || from === to) return null
+  return { from, to, url: compareUrl(row.environment.project, from, to) }
+}
+
+const Summary = TestsShape.omit({ stage: true })
+
+/** Test results of the run's own stages, of those that left any. */
+async function readTests(record: RecordHandle, runId: number) {
+  const rows = await record.db.stage.findMany({
+    where: { runId, promotionId: null },
+    select: { name: true, tests: true },
+    orderBy: { position: 'asc' },
+  })
+  return rows.flatMap(({ name, tests }) => {
+    const summary = z.object(Summary.shape).safeParse(tests)
+    return summary.success ? [{ stage: name, ...summary.data }] : []
+  })
+}
+
+/** Stages that ran against the environment, of the latest attempt. */
+async function readVerification(record: RecordHandle, promotionId: number) {
+  const rows = await record.db.stage.findMany({
+    where: { promotionId },
+    select: { id: true, round: true, ...STAGE_COLUMNS },
+    orderBy: [{ round: 'desc' }, { position: 'asc' }],
+    take: 20,
+  })
+  return rows.filter((s) => s.round === rows[0]?.round)
+}
+
+export interface PromotionFilters {
+  environments: string[]
+}
+
+/** What the list's filters offer: the names of environments, in their order. */
+export async function promotionFilters(record: RecordHandle): Promise<PromotionFilters> {
+  const { rows } = await record.pool.query<{ name: string }>(
+    'SELECT name FROM "Environment" GROUP BY name ORDER BY min(position), name LIMIT 100',
+  )
+  return { environments: rows.map((r) => r.name) }
+}
