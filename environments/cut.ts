@@ -1,6 +1,7 @@
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
-import type { Plan } from '../pipelines/planned'
+import { digestsOf, keyOf } from '../pipelines/how-built'
+import type { Base, Plan } from '../pipelines/planned'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { releaseTag } from './release'
 
@@ -16,21 +17,28 @@ interface Built {
   image: string
 }
 
+/** As it was built: a base that had to be fetched is known only now. */
+interface Way {
+  buildKey: string
+  bases: Base[]
+}
+
 /**
  * Freezes what a succeeded run built: a release, keyed by the git tree and by how it was built. The same tree built the
  * same way is the same release, whichever run comes first.
  */
 export async function cutRelease(context: Context, runId: number): Promise<void> {
+  const way = await wayOf(context, runId)
   const cut = await transaction(context.record, async (tx) => {
     const { rows } = await tx.query<Built>(
       `SELECT r.id, r."projectId", r.service, r."commit", r.branch, r.tree, r.plan, s.digest, s.definition->>'image' AS image
-       FROM "Run" r JOIN "Stage" s ON s."runId" = r.id AND s.name = 'build' AND s.digest IS NOT NULL
+       FROM "Run" r JOIN "Stage" s ON s."runId" = r.id AND s.name = 'build' AND s."promotionId" IS NULL AND s.digest IS NOT NULL
        WHERE r.id = $1 AND r.status = 'succeeded' AND r."releaseId" IS NULL FOR UPDATE OF r`,
       [runId],
     )
     const built = rows[0]
     if (built === undefined) return null
-    const release = (await known(tx, context, built)) ?? (await freeze(tx, built, context))
+    const release = (await known(tx, context, built, way)) ?? (await freeze(tx, built, way, context))
     await tx.query('UPDATE "Run" SET "releaseId" = $2 WHERE id = $1', [runId, release.id])
     await ring(tx, `onward:${runId}:due`)
     return { ...release, built }
@@ -44,14 +52,27 @@ export async function cutRelease(context: Context, runId: number): Promise<void>
   }
 }
 
+async function wayOf(context: Context, runId: number): Promise<Way> {
+  const { rows } = await context.record.pool.query<{ dockerfile: unknown; bases: Base[] | null }>(
+    `SELECT s.definition->'dockerfile' AS dockerfile, r.plan->'bases' AS bases FROM "Run" r
+     JOIN "Stage" s ON s."runId" = r.id AND s.name = 'build' AND s."promotionId" IS NULL WHERE r.id = $1`,
+    [runId],
+  )
+  const bases = await digestsOf(
+    context,
+    (rows[0]?.bases ?? []).map((b) => b.image),
+  )
+  return { bases, buildKey: keyOf(rows[0]?.dockerfile ?? null, bases) }
+}
+
 /**
  * The release of the same tree, built the same way. Where its image is no longer in the store, what was built now takes
  * its place, and the trail says so: the release would otherwise name a digest that nobody can run.
  */
-async function known(tx: Tx, context: Context, built: Built) {
+async function known(tx: Tx, context: Context, built: Built, way: Way) {
   const { rows } = await tx.query<{ id: number; tag: string; digest: string }>(
     'SELECT id, tag, digest FROM "Release" WHERE "projectId" = $1 AND tree = $2 AND "buildKey" = $3 FOR UPDATE',
-    [built.projectId, built.tree, built.plan.buildKey],
+    [built.projectId, built.tree, way.buildKey],
   )
   const [release] = rows
   if (release === undefined) return null
@@ -70,19 +91,19 @@ async function known(tx: Tx, context: Context, built: Built) {
   return { ...release, digest: built.digest }
 }
 
-async function freeze(tx: Tx, built: Built, context: Context) {
+async function freeze(tx: Tx, built: Built, way: Way, context: Context) {
   const { version } = built.plan.service
   const at = (await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
   for (let ordinal = 1; ordinal <= 100; ordinal++) {
     const tag = releaseTag(version, at, ordinal)
     const { rows } = await tx.query<{ id: number }>(
-      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb) ON CONFLICT DO NOTHING RETURNING id`,
+      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan, bases)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb) ON CONFLICT DO NOTHING RETURNING id`,
       [
         built.projectId,
         built.service,
         built.tree,
-        built.plan.buildKey,
+        way.buildKey,
         built.digest,
         built.image,
         version,
@@ -90,6 +111,7 @@ async function freeze(tx: Tx, built: Built, context: Context) {
         built.commit,
         built.branch,
         JSON.stringify({ deploy: built.plan.service.deploy, config: built.plan.service.config }),
+        JSON.stringify(way.bases),
       ],
     )
     const release = rows[0]

@@ -37,11 +37,6 @@ export async function ringEnvironment(tx: Tx, environmentId: number) {
   await ringWaiting(tx, `"environmentId" = $1`, environmentId)
 }
 
-/** The same for everything of a project that waits: a debt was paid, a release verified, a refusal lifted. */
-export async function ringProject(tx: Tx, projectId: number) {
-  await ringWaiting(tx, `"environmentId" IN (SELECT id FROM "Environment" WHERE "projectId" = $1)`, projectId)
-}
-
 /** One promotion alone. */
 export async function ringPromotion(tx: Tx, promotionId: number) {
   await ringWaiting(tx, 'id = $1', promotionId)

@@ -1,4 +1,5 @@
-import { FLOW } from '../pipelines/gitflow'
+import { FLOW, flowOf } from '../pipelines/gitflow'
+import { oweTag } from '../pipelines/make-tag'
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
@@ -68,8 +69,14 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
       priority: number
       environmentId: number | null
       pusherName: string
+      branchKind: string
+      commit: string
+      tag: string
+      flow: unknown
     }>(
-      `SELECT r."projectId", r."releaseId", r.branch, r."goesTo", r.priority, r."pusherName", e.id AS "environmentId" FROM "Run" r
+      `SELECT r."projectId", r."releaseId", r.branch, r."branchKind", r."commit", r."goesTo", r.priority, r."pusherName", l.tag, j.flow,
+         e.id AS "environmentId"
+       FROM "Run" r JOIN "Release" l ON l.id = r."releaseId" JOIN "Project" j ON j.id = r."projectId"
        LEFT JOIN "Environment" e ON e."projectId" = r."projectId" AND e.name = r."goesTo" AND e."removedAt" IS NULL
        WHERE r.id = $1 AND r.status = 'succeeded' AND r."releaseId" IS NOT NULL AND r."goesTo" IS NOT NULL AND r."movedOnAt" IS NULL
        FOR UPDATE OF r`,
@@ -78,6 +85,10 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
     const run = rows[0]
     if (run === undefined) return
     await tx.query('UPDATE "Run" SET "movedOnAt" = clock_timestamp() WHERE id = $1', [runId])
+    if (run.branchKind === 'master') {
+      const policy = flowOf(run.flow).tag
+      await oweTag(tx, { projectId: run.projectId, runId, releaseId: run.releaseId, name: run.tag, commit: run.commit, policy })
+    }
     if (run.environmentId === null) {
       await tell(tx, {
         kind: 'promotion.impossible',

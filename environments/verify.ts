@@ -5,10 +5,11 @@ import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { foldStages, STAGE, type StageStatus } from '../pipelines/run'
 import type { ServiceFile } from '../pipelines/service-file'
 import { planVerification, type StagePlan } from '../pipelines/stage-plan'
+import { ringWaiting } from '../pipelines/waiting-promotions'
 import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
 import { oweWayBack } from './way-back'
-import { ringEnvironment, ringProject, takePlaceOf } from './place'
+import { ringEnvironment, takePlaceOf } from './place'
 import { PROMOTION } from './promotion'
 import { putBack } from './put-back'
 
@@ -122,7 +123,7 @@ async function afterwards(tx: Tx, deployed: Deployed, isVerified = true) {
   await ringEnvironment(tx, deployed.environmentId)
   if (!isVerified) return
   await oweWayBack(tx, deployed.id)
-  await ringProject(tx, deployed.projectId)
+  await ringWaiting(tx, deployed.projectId)
 }
 
 /** Ends the open stages of a promotion's verification, with their promotion. */

@@ -2,21 +2,16 @@ import { createHash } from 'node:crypto'
 import type { RecordHandle } from '../prisma/client'
 import { CHANNEL, SHIPLOCK } from '../prisma/record'
 import { cancelRun } from './cancel'
+import { type Delivery, type HookOwner, keyOf, storable } from './delivery'
 import type { ForgeEvent } from './forges/forge'
-import { badBranchName, branchKind, FLOW, FLOW_IN_WORDS } from './gitflow'
+import { type BranchKind, FLOW, placeOf } from './gitflow'
 import { type Accepted, type IntakeRow, inboxOf } from './inbox'
-
-/** The project a webhook belongs to, as the intake needs it. */
-export interface HookOwner {
-  id: number
-  name: string
-  forgeProjectId: number | null
-}
+import { acceptMergeRequestEvent, acceptTagEvent } from './merge-request-events'
 
 /** What Shiplock makes of an event. Pure: the payload is a hint, and the forge is asked again before anything is built. */
 export type Decision =
-  | { decision: 'ignored'; because: string; cancelBranch?: string }
-  | { decision: 'accepted'; because: string; push: PushEvent; kind: keyof typeof FLOW }
+  | { decision: 'ignored'; because: string; cancelBranch?: string; seen?: PushEvent }
+  | { decision: 'accepted'; because: string; push: PushEvent; kind: BranchKind }
   | { decision: 'refused'; because: string; push: PushEvent }
 
 type PushEvent = Extract<ForgeEvent, { kind: 'push' }>
@@ -24,45 +19,30 @@ type PushEvent = Extract<ForgeEvent, { kind: 'push' }>
 const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 const ZEROS = /^0+$/
 
-export function decide(event: ForgeEvent, owner: HookOwner): Decision {
-  if (event.kind === 'ignored') return { decision: 'ignored', because: event.because }
-  if (owner.forgeProjectId !== null && event.forgeProjectId !== owner.forgeProjectId) {
-    return {
-      decision: 'ignored',
-      because: `the payload is of the forge's project ${event.forgeProjectId}, this webhook belongs to project ${owner.forgeProjectId}`,
-    }
-  }
+/** Why an event is not this project's business; null: it is. */
+function whyForeign(event: ForgeEvent, owner: HookOwner): string | null {
+  if (event.kind === 'ignored') return event.because
+  if (owner.forgeProjectId === null || event.forgeProjectId === owner.forgeProjectId) return null
+  return `the payload is of the forge's project ${event.forgeProjectId}, this webhook belongs to project ${owner.forgeProjectId}`
+}
+
+export function decide(event: PushEvent | Extract<ForgeEvent, { kind: 'ignored' }>, owner: HookOwner): Decision {
+  const foreign = whyForeign(event, owner)
+  if (event.kind === 'ignored' || foreign !== null) return { decision: 'ignored', because: foreign ?? '' }
   if (!SHA.test(event.after) || !SHA.test(event.before))
     return { decision: 'ignored', because: 'the payload names no commit' }
   if (ZEROS.test(event.after))
     return { decision: 'ignored', because: 'the branch was deleted', cancelBranch: event.branch }
-  if (event.skip) return { decision: 'ignored', because: 'the push asked for no run (ci.skip)' }
-  const bad = badBranchName(event.branch)
-  if (bad !== null) return { decision: 'refused', because: `the branch name cannot be used: ${bad}`, push: event }
-  const kind = branchKind(event.branch)
-  if (kind === null)
-    return { decision: 'refused', because: `the branch has no place in the flow: ${FLOW_IN_WORDS}`, push: event }
-  if (!FLOW[kind].carried)
-    return { decision: 'ignored', because: `${kind} branches are not carried by this version of Shiplock` }
-  return { decision: 'accepted', because: `a push to ${event.branch}`, push: event, kind }
+  if (event.skip) return { decision: 'ignored', because: 'the push asked for no run (ci.skip)', seen: event }
+  const place = placeOf(event.branch, owner.flow)
+  if ('because' in place) return { decision: 'refused', because: place.because, push: event }
+  return { decision: 'accepted', because: `a push to ${event.branch}`, push: event, kind: place.kind }
 }
-
-export interface Delivery {
-  owner: HookOwner
-  /** The forge's own id of the delivery; null: the hash of the body stands in. */
-  key: string | null
-  event: string
-  body: Buffer
-  parsed: ForgeEvent
-}
-
-/** Text of a stranger as PostgreSQL can hold it: no NUL, no half of a surrogate pair. */
-const storable = (text: string) => Buffer.from(text.replaceAll('\0', '\uFFFD')).toString()
 
 /** The same push through a second webhook, or resent without its key, is the same content. */
-const contentKey = (p: PushEvent) =>
+const contentKey = (p: PushEvent, replay: string | null) =>
   createHash('sha256')
-    .update(JSON.stringify(['push', p.branch, p.before, p.after]))
+    .update(JSON.stringify(['push', p.branch, p.before, p.after, ...(replay === null ? [] : [replay])]))
     .digest('hex')
 
 /**
@@ -70,12 +50,19 @@ const contentKey = (p: PushEvent) =>
  * The same key, or the same content under another key, gives the run that exists. Rings by itself, after the commit.
  */
 export async function acceptDelivery(record: RecordHandle, delivery: Delivery): Promise<Accepted> {
-  const decided = decide(delivery.parsed, delivery.owner)
-  const key =
-    delivery.key !== null
-      ? storable(delivery.key)
-      : `sha256:${createHash('sha256').update(delivery.body).digest('hex')}`
+  const { parsed } = delivery
+  const foreign = whyForeign(parsed, delivery.owner)
+  if (parsed.kind === 'merge-request' && foreign === null) return acceptMergeRequestEvent(record, delivery, parsed)
+  if (parsed.kind === 'tag' && foreign === null) return acceptTagEvent(record, delivery, parsed)
+  const event = parsed.kind === 'push' ? parsed : { kind: 'ignored' as const, because: foreign ?? '' }
+  return acceptPush(record, delivery, decide(event, delivery.owner))
+}
+
+async function acceptPush(record: RecordHandle, delivery: Delivery, decided: Decision): Promise<Accepted> {
+  const key = keyOf(delivery)
+  const replayOf = delivery.replayOf ?? null
   const push = 'push' in decided ? decided.push : null
+  const content = push === null ? null : contentKey(push, replayOf === null ? null : key)
   const status = decided.decision === 'accepted' ? 'queued' : 'refused'
   const row: IntakeRow = {
     projectId: delivery.owner.id,
@@ -83,7 +70,9 @@ export async function acceptDelivery(record: RecordHandle, delivery: Delivery): 
     event: storable(delivery.event.slice(0, 100)),
     decision: decided.decision,
     because: storable(decided.because),
-    contentKey: push ? contentKey(push) : null,
+    contentKey: content,
+    origin: replayOf === null ? 'push' : 'replay',
+    replayOf,
     service: delivery.owner.name,
     branch: storable(push?.branch.slice(0, 1024) ?? ''),
     branchKind: decided.decision === 'accepted' ? decided.kind : 'other',
@@ -99,10 +88,12 @@ export async function acceptDelivery(record: RecordHandle, delivery: Delivery): 
   }
   const stored = (await inboxOf(record).store(row, delivery.body)) ?? (await earlier(record, delivery.owner.id, key))
   const accepted =
-    stored.run === null && push ? await linkTwin(record, stored, delivery.owner.id, contentKey(push)) : stored
+    stored.run === null && content !== null ? await linkTwin(record, stored, delivery.owner.id, content) : stored
   if (accepted.decision === 'accepted' || accepted.decision === 'refused') ringSoon(record, accepted.run)
-  if ('cancelBranch' in decided && decided.cancelBranch !== undefined)
-    await cancelBranch(record, delivery, decided.cancelBranch)
+  if (decided.decision === 'ignored') {
+    if (decided.cancelBranch !== undefined) await cancelBranch(record, delivery, decided.cancelBranch)
+    if (decided.seen !== undefined) await noteHead(record, delivery.owner.id, decided.seen)
+  }
   return accepted
 }
 
@@ -149,6 +140,15 @@ function ringSoon(record: RecordHandle, run: number | null) {
         console.warn(`could not ring; the sweep will find ${runs.size} run(s): ${error.message}`),
       )
   }, RING_EVERY_MS)
+}
+
+/** A push that asked for no run was seen all the same: the reconciler must not take it for one that was missed. */
+async function noteHead(record: RecordHandle, projectId: number, push: PushEvent) {
+  await record.pool.query(
+    `INSERT INTO "BranchHead" ("projectId", branch, "commit") VALUES ($1, $2, $3)
+     ON CONFLICT ("projectId", branch) DO UPDATE SET "commit" = EXCLUDED."commit", "seenAt" = clock_timestamp()`,
+    [projectId, storable(push.branch), push.after],
+  )
 }
 
 async function cancelBranch(record: RecordHandle, delivery: Delivery, branch: string) {

@@ -16,6 +16,8 @@ export interface IntakeRow {
   decision: string
   because: string
   contentKey: string | null
+  origin: string
+  replayOf: number | null
   service: string
   branch: string
   branchKind: string
@@ -133,12 +135,12 @@ const ACCEPT = `
 WITH input AS MATERIALIZED (
   SELECT i.*, (SELECT r.id FROM "Run" r WHERE r."projectId" = i."projectId" AND r."contentKey" = i."contentKey") AS twin,
     (SELECT d.id FROM "Delivery" d WHERE d."projectId" = i."projectId" AND d.key = i.key) AS seen
-  FROM json_to_recordset($1::json) AS i("projectId" int, key text, event text, decision text, because text, start int, bytes int, "contentKey" text,
+  FROM json_to_recordset($1::json) AS i("projectId" int, key text, event text, decision text, because text, start int, bytes int, "contentKey" text, origin text, "replayOf" int,
     service text, branch text, "branchKind" text, "commit" text, before text, title text, "pusherId" text, "pusherName" text, status text,
     priority int, actor text, "actorName" text)
 ), made AS (
-  INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, "pusherId", "pusherName", status, because, priority, "finishedAt")
-  SELECT "projectId", "contentKey", service, branch, "branchKind", "commit", before, title, "pusherId", "pusherName", status,
+  INSERT INTO "Run" ("projectId", "contentKey", origin, service, branch, "branchKind", "commit", before, title, "pusherId", "pusherName", status, because, priority, "finishedAt")
+  SELECT "projectId", "contentKey", origin, service, branch, "branchKind", "commit", before, title, "pusherId", "pusherName", status,
     CASE WHEN status = 'refused' THEN because ELSE '' END, priority, CASE WHEN status = 'refused' THEN clock_timestamp() END
   FROM input WHERE "contentKey" IS NOT NULL AND seen IS NULL AND twin IS NULL
   ON CONFLICT ("projectId", "contentKey") DO NOTHING
@@ -153,10 +155,10 @@ WITH input AS MATERIALIZED (
   INSERT INTO "Report" ("projectId", "runId", name, wanted, description)
   SELECT "projectId", made, 'shiplock', 'failed', left(because, 200) FROM known WHERE made IS NOT NULL AND status = 'refused'
 )
-INSERT INTO "Delivery" ("projectId", key, event, decision, because, bytes, body, "runId")
+INSERT INTO "Delivery" ("projectId", key, event, decision, because, bytes, body, "runId", "replayOf")
 SELECT "projectId", key, event, CASE WHEN twin IS NULL THEN decision ELSE 'duplicate' END,
   CASE WHEN twin IS NULL THEN because ELSE 'the same content as run #' || twin END,
-  bytes, substring($2::bytea FROM start FOR bytes), COALESCE(made, twin)
+  bytes, substring($2::bytea FROM start FOR bytes), COALESCE(made, twin), "replayOf"
 FROM known
 ON CONFLICT ("projectId", key) DO NOTHING
 RETURNING id AS delivery, "projectId", key, decision, because, "runId" AS run`

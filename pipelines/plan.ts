@@ -1,22 +1,24 @@
-import { createHash } from 'node:crypto'
 import { inMs, NOW, PLUS_ONE, record, transaction } from '../prisma/record'
 import { asWorker, type Context } from './context'
 import { defaultService, withBuild } from './defaults'
 import { Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { type Commit, fetchCommit } from './git'
-import { FLOW } from './gitflow'
+import type { Forge } from './forges/forge'
+import { ADOPTS_FROM, FLOW } from './gitflow'
 import { takeUpHead, twinOf } from './head'
+import { howBuilt } from './how-built'
 import { LEASE_MS, lapsedClaim } from './lease'
 import type { Answer, KnownRelease, PlanningRun } from './planned'
 import { MAX_PLAN_ATTEMPTS, retryAfter } from './retry'
 import { RUN } from './run'
 import { type Problem, parseServiceFile, SERVICE_FILE, type ServiceFile } from './service-file'
-import { planStages, type StagePlan } from './stage-plan'
+import { planStages } from './stage-plan'
 import { oweFailure, writeAnswer } from './write-plan'
 
 /** What is read of a service file; the parser refuses what is near it. */
 const MAX_SERVICE_FILE = 256 * 1024
+const MAX_DOCKERFILE = 256 * 1024
 
 /** Reads the head from the forge and the service file at the commit, and writes the run's stages; or says why there are none. */
 export async function planRun(context: Context, runId: number): Promise<void> {
@@ -51,16 +53,19 @@ async function claim(context: Context, id: number): Promise<PlanningRun | null> 
 async function find(context: Context, run: PlanningRun, signal: AbortSignal): Promise<Answer> {
   const { forge, project } = await forgeOf(context, run.projectId)
   if (project.forgeProjectId === null) throw new Fault('forge.unreachable', 'the project is not connected yet')
-  const dir = `${context.cache}/${run.projectId}`
-  const fetching = fetchCommit({
-    dir,
-    url: project.cloneUrl,
-    credentials: forge.gitCredentials(),
-    commit: run.commit,
-    deadlineMs: 120_000,
-    signal,
-    isFresh: run.attempts === 1,
-  })
+  const fetch = (commit: string, ref?: string) =>
+    fetchCommit({
+      dir: `${context.cache}/${run.projectId}`,
+      url: project.cloneUrl,
+      credentials: forge.gitCredentials(),
+      commit,
+      deadlineMs: 120_000,
+      signal,
+      isFresh: run.attempts === 1,
+      ...(ref === undefined ? {} : { ref }),
+    })
+  if (run.branchKind === 'fork') return findFork(context, run, { forge, fetch, id: project.forgeProjectId, name: project.name })
+  const fetching = fetch(run.commit)
   fetching.catch(() => {}) // judged below, after the head: a commit that is gone is no fault where the branch has moved on
   const head = await forge.head(project.forgeProjectId, run.branch)
   if (head === null) return { kind: 'canceled', because: 'the branch is no longer on the forge' }
@@ -70,27 +75,40 @@ async function find(context: Context, run: PlanningRun, signal: AbortSignal): Pr
   }
   const twin = await twinOf(context, run)
   if (twin !== null) return { kind: 'superseded', because: `run #${twin} is of the same commit on the same branch` }
-  return plan(context, run, await fetching, project.name)
+  const commit = await fetching
+  return plan(context, run, commit, await readService(context, commit, project.name))
 }
 
-async function plan(context: Context, run: PlanningRun, commit: Commit, projectName: string): Promise<Answer> {
-  const read = await readService(context, commit, projectName)
+/** A fork's head is checked by what the target branch says: nobody outside decides what runs here. */
+async function findFork(
+  context: Context,
+  run: PlanningRun,
+  from: { forge: Forge; fetch: (commit: string, ref?: string) => Promise<Commit>; id: number; name: string },
+): Promise<Answer> {
+  const { rows } = await context.record.pool.query<{ iid: number }>('SELECT iid FROM "MergeRequest" WHERE id = $1', [
+    run.mergeRequestId,
+  ])
+  const iid = rows[0]?.iid
+  if (iid === undefined || run.definitionCommit === null) throw new Error(`run ${run.id} of a fork has no merge request`)
+  const request = await from.forge.mergeRequest(from.id, iid)
+  if (request === null || request.status !== 'opened')
+    return { kind: 'canceled', because: `merge request !${iid} is no longer open` }
+  if (request.head !== run.commit)
+    return { kind: 'superseded', because: `!${iid} has moved on to ${request.head.slice(0, 12)}` }
+  const definition = await from.fetch(run.definitionCommit)
+  const commit = await from.fetch(run.commit, from.forge.headRef(iid))
+  return plan(context, run, commit, await readService(context, definition, from.name))
+}
+
+async function plan(context: Context, run: PlanningRun, commit: Commit, read: Read): Promise<Answer> {
   if (!read.ok) return { kind: 'failed', because: read.because, problems: read.problems }
   const { service, templated, notes } = read
   const order = { kind: run.branchKind, service, image: `${service.service}:run-${run.id}`, bases: context.bases }
   const fresh = planStages(order)
-  const buildKey = buildKeyOf(fresh)
+  const { buildKey, bases } = await howBuilt(context, fresh, (path) => commit.readFile(path, MAX_DOCKERFILE))
   const release = await knownRelease(context, run, commit.tree, buildKey)
   const stages = release === null ? fresh : planStages({ ...order, knownRelease: release })
-  return { kind: 'plan', commit, plan: { service, templated, notes, buildKey }, stages, release }
-}
-
-/** How the image is made, apart from the tree: another template or base image is another way of building. */
-function buildKeyOf(stages: readonly StagePlan[]): string {
-  const build = stages.map((s) => s.definition).find((d) => d.kind === 'build')
-  return createHash('sha256')
-    .update(JSON.stringify(build?.kind === 'build' ? build.dockerfile : null))
-    .digest('hex')
+  return { kind: 'plan', commit, plan: { service, templated, notes, buildKey, bases }, stages, release }
 }
 
 type Read =
@@ -114,18 +132,25 @@ async function readService(context: Context, commit: Commit, projectName: string
   return { ok: true, service: made.service, templated: true, notes: [] }
 }
 
-/** Build once: a release of the same tree, built the same way, whose image is still there. */
+/**
+ * Build once: a release of the same tree, built the same way, whose image is still there. A branch that adopts takes the
+ * one that was verified, however it was built: production runs what prerelease ran.
+ */
 async function knownRelease(
   context: Context,
   run: PlanningRun,
   tree: string,
   buildKey: string,
 ): Promise<KnownRelease | null> {
-  if (FLOW[run.branchKind].goesTo === null) return null
+  if (run.branchKind === 'fork' || FLOW[run.branchKind].goesTo === null) return null
   const { rows } = await context.record.pool.query<KnownRelease>(
-    `SELECT l.id, l.digest, (SELECT min(r.id) FROM "Run" r WHERE r."releaseId" = l.id) AS run
-     FROM "Release" l WHERE l."projectId" = $1 AND l.tree = $2 AND l."buildKey" = $3`,
-    [run.projectId, tree, buildKey],
+    `SELECT l.id, l.digest, (SELECT min(r.id) FROM "Run" r WHERE r."releaseId" = l.id) AS run, v.id IS NOT NULL AS verified
+     FROM "Release" l LEFT JOIN LATERAL (
+       SELECT p.id FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId"
+       WHERE p."releaseId" = l.id AND p.status = 'verified' AND p.observed = l.digest AND e.name = $5 ORDER BY p.id DESC LIMIT 1) v ON true
+     WHERE l."projectId" = $1 AND l.tree = $2 AND (l."buildKey" = $3 OR ($4 AND v.id IS NOT NULL))
+     ORDER BY ($4 AND v.id IS NOT NULL) DESC, v.id DESC NULLS LAST, l.id DESC LIMIT 1`,
+    [run.projectId, tree, buildKey, FLOW[run.branchKind].adopts, ADOPTS_FROM],
   )
   const release = rows[0]
   return release !== undefined && (await context.engine.image(release.digest)) !== null ? release : null

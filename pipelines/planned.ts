@@ -13,6 +13,13 @@ export interface Plan {
   notes: Problem[]
   /** Changes when the way of building changes: with the tree, it is what a release is known by. */
   buildKey: string
+  /** What the Dockerfile's base images are in the engine's store; null: not there yet. */
+  bases: Base[]
+}
+
+export interface Base {
+  image: string
+  digest: string | null
 }
 
 /** A run that this worker has claimed for planning. */
@@ -20,8 +27,11 @@ export interface PlanningRun {
   id: number
   projectId: number
   branch: string
-  branchKind: BranchKind
+  branchKind: BranchKind | 'fork'
   commit: string
+  mergeRequestId: number | null
+  /** A fork's: where its service file is read. */
+  definitionCommit: string | null
   epoch: number
   attempts: number
   priority: number
@@ -34,9 +44,11 @@ export type Answer =
   | { kind: 'canceled'; because: string }
   | { kind: 'failed'; because: string; problems?: Problem[] }
 
-/** A release of the same tree, built the same way. */
+/** A release of the same tree: built the same way, or verified where the flow adopts from. */
 export interface KnownRelease {
   id: number
   digest: string
   run: number
+  /** It was verified there. */
+  verified: boolean
 }

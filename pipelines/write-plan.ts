@@ -6,6 +6,8 @@ import { owe } from './owe'
 import type { Answer, KnownRelease, PlanningRun } from './planned'
 import { RUN, STAGE } from './run'
 import type { StagePlan } from './stage-plan'
+import { touchBackMerges } from './back-merges'
+import { touchMergeRequests } from './touch-merge-requests'
 
 /** Writes what planning came to, under the claim's epoch: the stages, or the status that says why there are none. */
 export async function writeAnswer(context: Context, run: PlanningRun, answer: Answer) {
@@ -44,7 +46,7 @@ async function writePlan(tx: Tx, context: Context, run: PlanningRun, answer: Ext
       title: commit.title,
       service: plan.service.service,
       plan: { json: plan },
-      goesTo: FLOW[run.branchKind].goesTo,
+      goesTo: run.branchKind === 'fork' ? null : FLOW[run.branchKind].goesTo,
       releaseId: release?.id ?? null,
     },
     data: { stages: stages.map((s) => s.name), templated: plan.templated },
@@ -52,8 +54,10 @@ async function writePlan(tx: Tx, context: Context, run: PlanningRun, answer: Ext
   if (done === null) return
   await supersedeQueued(tx, run, by)
   for (const [position, stage] of stages.entries()) await writeStage(tx, run, stage, position, release, by)
-  await admitNext(tx, run.id, by)
+  await admitNext(tx, { runId: run.id, promotionId: null, round: 0 }, by)
   await settleRun(tx, run.id, by)
+  await touchMergeRequests(tx, run.projectId, run.commit)
+  if (run.branchKind === 'develop') await touchBackMerges(tx, run.projectId)
 }
 
 async function writeStage(

@@ -1,13 +1,21 @@
 // The system as one table, read downwards. A row of the record says that something is due; a job of the queue says who does it.
 import { cutRelease } from '../environments/cut'
 import { deployPromotion, losePromotion, retryPromotion } from '../environments/deploy'
-import { promoteOnward, reviewPromotion } from '../environments/promote'
+import { promoteOnward } from '../environments/request'
+import { reviewPromotion } from '../environments/review'
+import { beginVerification, settleVerification } from '../environments/verify'
+import { carryBackMerge } from '../pipelines/back-merges'
 import { connectProject, loseProject } from '../pipelines/check-project'
 import type { Context } from '../pipelines/context'
 import { executeStage, loseStage, retryErrored } from '../pipelines/execute'
+import { makeTag } from '../pipelines/make-tag'
+import { doMergeAction, loseMergeAction } from '../pipelines/merge-actions'
 import { losePlan, planRun } from '../pipelines/plan'
+import { reconcileProject } from '../pipelines/reconcile'
 import { report } from '../pipelines/report'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
+import { syncMergeRequest } from '../pipelines/sync-merge-request'
+import { tellDeployment } from '../pipelines/tell-deployment'
 
 /** Jobs of one lane wait for one another; lanes do not. */
 export type Lane = 'quick' | 'stages' | 'deploys' | 'forge'
@@ -18,8 +26,13 @@ interface Job {
   due: string
   /** What is rung when a row becomes due: `<subject>:<status>`. */
   rung: readonly string[]
+  /** `due` names a column "priority" as well: lower is answered first. */
+  urgent?: true
   do: (context: Context, id: number) => Promise<void>
 }
+
+/** The priority of what has none of its own. */
+export const USUAL = 10
 
 export const JOBS = {
   connect: {
@@ -31,14 +44,16 @@ export const JOBS = {
   plan: {
     lane: 'quick',
     rung: ['run:queued'],
+    urgent: true,
     do: planRun,
-    due: `SELECT id, epoch FROM "Run" WHERE status = 'queued' AND "dueAt" <= clock_timestamp() ORDER BY priority, id`,
+    due: `SELECT id, epoch, priority FROM "Run" WHERE status = 'queued' AND "dueAt" <= clock_timestamp() ORDER BY priority, id`,
   },
   execute: {
     lane: 'stages',
     rung: ['stage:queued'],
+    urgent: true,
     do: executeStage,
-    due: `SELECT id, epoch FROM "Stage" WHERE status = 'queued' ORDER BY priority, id`,
+    due: `SELECT id, epoch, priority FROM "Stage" WHERE status = 'queued' ORDER BY priority, id`,
   },
   retryStage: {
     lane: 'quick',
@@ -67,8 +82,23 @@ export const JOBS = {
   deploy: {
     lane: 'deploys',
     rung: ['promotion:queued'],
+    urgent: true,
     do: deployPromotion,
-    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'queued' ORDER BY id`,
+    due: `SELECT id, epoch, priority FROM "Promotion" WHERE status = 'queued' ORDER BY priority, id`,
+  },
+  verify: {
+    lane: 'quick',
+    rung: ['promotion:deployed'],
+    do: beginVerification,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'deployed' ORDER BY id`,
+  },
+  settleVerification: {
+    lane: 'quick',
+    rung: ['promotion:verifying'],
+    do: settleVerification,
+    due: `SELECT id, epoch FROM "Promotion" p WHERE status = 'verifying' AND NOT EXISTS (
+      SELECT 1 FROM "Stage" s WHERE s."promotionId" = p.id AND s.round = p.epoch
+        AND (s.status IN ('pending', 'queued', 'running') OR (s.status = 'errored' AND s.attempts < ${MAX_ATTEMPTS}))) ORDER BY id`,
   },
   retryPromotion: {
     lane: 'quick',
@@ -81,6 +111,42 @@ export const JOBS = {
     rung: ['report:due'],
     do: report,
     due: `SELECT id, epoch FROM "Report" WHERE "dueAt" <= clock_timestamp() AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp()) ORDER BY "dueAt"`,
+  },
+  syncMergeRequest: {
+    lane: 'forge',
+    rung: ['mergeRequest:due'],
+    do: syncMergeRequest,
+    due: `SELECT id, epoch FROM "MergeRequest" WHERE "dueAt" <= clock_timestamp() AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp()) ORDER BY "dueAt"`,
+  },
+  doMergeAction: {
+    lane: 'forge',
+    rung: ['mergeAction:queued'],
+    do: doMergeAction,
+    due: `SELECT id, epoch FROM "MergeAction" WHERE status = 'queued' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+  },
+  makeTag: {
+    lane: 'forge',
+    rung: ['tag:owed'],
+    do: makeTag,
+    due: `SELECT id, epoch FROM "Tag" WHERE status = 'owed' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+  },
+  carryBackMerge: {
+    lane: 'forge',
+    rung: ['backMerge:owed', 'backMerge:due'],
+    do: carryBackMerge,
+    due: `SELECT id, epoch FROM "BackMerge" WHERE "dueAt" <= clock_timestamp() AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp()) ORDER BY "dueAt"`,
+  },
+  tellDeployment: {
+    lane: 'forge',
+    rung: [],
+    do: tellDeployment,
+    due: `SELECT id, epoch FROM "Promotion" WHERE "forgeDueAt" <= clock_timestamp() ORDER BY "forgeDueAt"`,
+  },
+  reconcile: {
+    lane: 'forge',
+    rung: [],
+    do: reconcileProject,
+    due: `SELECT id, epoch FROM "Project" WHERE status = 'connected' AND "reconcileAt" <= clock_timestamp() ORDER BY "reconcileAt"`,
   },
   losePlan: {
     lane: 'quick',
@@ -106,6 +172,12 @@ export const JOBS = {
     do: loseProject,
     due: `SELECT id, epoch FROM "Project" WHERE status = 'checking' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
+  loseMergeAction: {
+    lane: 'quick',
+    rung: [],
+    do: loseMergeAction,
+    due: `SELECT id, epoch FROM "MergeAction" WHERE status = 'doing' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+  },
 } as const satisfies Record<string, Job>
 
 export type JobName = keyof typeof JOBS
@@ -116,7 +188,11 @@ const SWEPT_AT_ONCE = 50
 
 /** Everything that is due, in one statement. */
 export const DUE = JOB_NAMES.map(
-  (name) => `(SELECT '${name}' AS job, id, epoch FROM (${JOBS[name].due} LIMIT ${SWEPT_AT_ONCE}) d)`,
+  (name) => {
+    const job: Job = JOBS[name]
+    const priority = job.urgent ? 'priority' : String(USUAL)
+    return `(SELECT '${name}' AS job, id, epoch, ${priority} AS priority FROM (${job.due} LIMIT ${SWEPT_AT_ONCE}) d)`
+  },
 ).join('\nUNION ALL\n')
 
 const BY_RING = new Map<string, JobName[]>()

@@ -3,8 +3,11 @@ import type { JobName, Lane } from './jobs'
 
 /** A doorbell with lanes. Losing all of it loses nothing: the sweep rings again for whatever the record says is due. */
 export interface Doorbell {
-  /** `epoch`: the row's. A ring that died with its worker does not stand in the way of the next attempt's. */
-  ring(lane: Lane, job: JobName, id: number, epoch: number): Promise<void>
+  /**
+   * `epoch`: the row's. A ring that died with its worker does not stand in the way of the next attempt's. `priority`: the
+   * row's; lower is answered first.
+   */
+  ring(lane: Lane, job: JobName, id: number, epoch: number, priority: number): Promise<void>
   /** Starts taking work: `concurrency` rings of a lane are answered at once. */
   answer(lane: Lane, concurrency: number, work: (job: JobName, id: number) => Promise<void>): void
   /** Takes no more; waits for the work in hand. */
@@ -20,6 +23,9 @@ export interface DoorbellOptions {
 
 /** A dead process's ring is answered by another after this, in ms. The claim in the record is what protects the work. */
 const LOCK_MS = 10_000
+
+/** The queue knows no priority below 1, and the record's begin at -10. */
+const ORDINARY = 100
 
 export function openDoorbell(options: DoorbellOptions): Doorbell {
   const queues = new Map<Lane, Queue>()
@@ -43,12 +49,12 @@ export function openDoorbell(options: DoorbellOptions): Doorbell {
   }
 
   return {
-    async ring(lane, job, id, epoch) {
+    async ring(lane, job, id, epoch, priority) {
       // The same ring twice is one: the id is the queue's own until the work is done.
       await queueOf(lane).add(
         job,
         { id },
-        { jobId: `${job}-${id}-${epoch}`, removeOnComplete: true, removeOnFail: true },
+        { jobId: `${job}-${id}-${epoch}`, priority: ORDINARY + priority, removeOnComplete: true, removeOnFail: true },
       )
     },
     answer(lane, concurrency, work) {

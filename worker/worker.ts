@@ -1,6 +1,7 @@
 import type { Context } from '../pipelines/context'
+import { reconcileSoon } from '../pipelines/reconcile'
 import { Ear } from './ear'
-import { DUE, JOBS, type JobName, type Lane, rungBy } from './jobs'
+import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
 import { sweepOrphans } from './orphans'
 import { prune } from './prune'
 import type { Doorbell } from './queue'
@@ -11,6 +12,8 @@ const HEARTBEAT_MS = 3_000
 const ORPHANS_MS = 15_000
 const PRUNE_MS = 600_000
 const REPORT_DEBOUNCE_MS = 20
+/** What a cache of dependencies may grow to, and how long it is kept when nothing uses it. */
+export const CACHE_LIMITS = { unusedMs: 14 * 86_400_000, mostBytes: 2 * 2 ** 30 }
 
 export interface RunningWorker {
   /** Takes no more work and waits for what is in hand; `deadlineMs` later it is given back. */
@@ -35,22 +38,23 @@ export async function startWorker(
       console.error(`${job} ${id}${quarantine.threw(key) ? ' is put aside for five minutes' : ''}:`, error)
     }
   }
-  const ring = (job: JobName, id: number, epoch: number) =>
+  const ring = (job: JobName, id: number, epoch: number, priority: number) =>
     doorbell
-      .ring(JOBS[job].lane, job, id, epoch)
+      .ring(JOBS[job].lane, job, id, epoch, priority)
       .catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
   // Named, so that PostgreSQL plans it once for each connection: it is asked every second for ever.
   const ringDue = async (name: string, text: string) => {
-    const { rows } = await pool.query<{ job: JobName; id: number; epoch: number }>({ name, text })
-    await Promise.all(rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`)).map((r) => ring(r.job, r.id, r.epoch)))
+    const { rows } = await pool.query<{ job: JobName; id: number; epoch: number; priority: number }>({ name, text })
+    const admitted = rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`))
+    await Promise.all(admitted.map((r) => ring(r.job, r.id, r.epoch, r.priority)))
   }
 
   let reportsSoon: NodeJS.Timeout | undefined
-  const reports = `SELECT 'report' AS job, id, epoch FROM (${JOBS.report.due} LIMIT 50) d`
+  const reports = `SELECT 'report' AS job, id, epoch, ${USUAL} AS priority FROM (${JOBS.report.due} LIMIT 50) d`
   const heard = (payload: string) => {
-    const [subject = '', id = '', status = '', epoch = '0'] = payload.split(':')
+    const [subject = '', id = '', status = '', epoch = '0', priority = String(USUAL)] = payload.split(':')
     context.leases.heard(subject, Number(id), status)
-    for (const job of rungBy(subject, status)) void ring(job, Number(id), Number(epoch))
+    for (const job of rungBy(subject, status)) void ring(job, Number(id), Number(epoch), Number(priority))
     if (subject === 'stage' || subject === 'run') {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined
@@ -61,12 +65,18 @@ export async function startWorker(
   const complain = (error: Error) => console.warn(`the record cannot be swept now: ${error.message}`)
   const ear = new Ear(context.record.url, heard)
   await ear.open()
+  await reconcileSoon(context.record)
   for (const lane of Object.keys(lanes) as Lane[]) doorbell.answer(lane, lanes[lane], work)
 
   const timers = [
     every(SWEEP_MS, () => ringDue('due', DUE), complain),
     every(HEARTBEAT_MS, () => beat(context), complain),
     every(PRUNE_MS, () => prune(context.record), complain),
+    every(
+      PRUNE_MS,
+      () => context.engine.pruneCaches(context.instance, CACHE_LIMITS),
+      (error) => console.warn(`caches cannot be pruned now: ${error.message}`),
+    ),
     every(
       ORPHANS_MS,
       () => sweepOrphans(context),

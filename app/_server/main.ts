@@ -4,7 +4,7 @@ import { migrate } from '../../prisma/migrate'
 import { ensureKeys } from '../../prisma/seal'
 import { ensureFirstAdmin } from './accounts'
 import { readConfig, type WebConfig } from './config'
-import { startingEnvironments } from './environments'
+import { addMissingEnvironments, startingEnvironments } from './environments'
 import { startWeb } from './server'
 
 const dev = process.argv.includes('--dev')
@@ -19,6 +19,7 @@ async function main(config: WebConfig) {
   await ensureKeys(config.keys)
   await migrate(config.databaseUrl)
   const record = openRecord(config.databaseUrl, { max: config.databasePool, name: 'shiplock web' })
+  await addMissingEnvironments(record, environments)
   const first = await ensureFirstAdmin(record, config.adminPassword)
   if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)
   const web = await startWeb({

@@ -2,8 +2,10 @@
 // 4xx only where the sender is wrong, since forges switch off a hook that answers 4xx or 5xx a few times.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { acceptDelivery } from '../../pipelines/accept'
+import type { HookOwner } from '../../pipelines/delivery'
 import type { ForgeIntake } from '../../pipelines/forges/forge'
 import { INTAKES } from '../../pipelines/forges/intake'
+import { flowOf } from '../../pipelines/gitflow'
 import type { RecordHandle } from '../../prisma/client'
 import { hookSecrets } from '../../prisma/seal'
 
@@ -15,7 +17,7 @@ const BELIEVED_MS = 1_000
 const MOST_REMEMBERED = 10_000
 
 interface Hook {
-  owner: { id: number; name: string; forgeProjectId: number | null }
+  owner: HookOwner
   intake: ForgeIntake
   signed: boolean
   secrets: ReturnType<typeof hookSecrets>
@@ -63,7 +65,7 @@ type HookRequest = FastifyRequest & { shiplockHook: Hook }
 async function receive(request: HookRequest, reply: FastifyReply, options: WebhookOptions) {
   const { owner, intake, signed } = request.shiplockHook
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-  if (!intake.verify(request.headers, body, { ...request.shiplockHook.secrets, signed }, Date.now())) {
+  if (!(await intake.verify(request.headers, body, { ...request.shiplockHook.secrets, signed }, Date.now()))) {
     return complain(
       reply,
       401,
@@ -93,14 +95,14 @@ function hookFinder(record: RecordHandle, keys: string) {
     if (remembered !== undefined && remembered.until > performance.now()) return remembered.hook
     const row = await record.db.project.findUnique({
       where: { hook: name },
-      select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true },
+      select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true, flow: true },
     })
     const intake = row === null ? undefined : INTAKES[row.forge]
     const hook =
       row === null || intake === undefined
         ? null
         : {
-            owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId },
+            owner: { id: row.id, name: row.name, forgeProjectId: row.forgeProjectId, flow: flowOf(row.flow) },
             intake,
             signed: row.hookSigned,
             secrets: hookSecrets(keys, name),

@@ -289,6 +289,9 @@ CREATE INDEX "Run_mergeRequestId_idx" ON "Run"("mergeRequestId");
 CREATE INDEX "Run_projectId_commit_idx" ON "Run"("projectId", "commit");
 
 -- CreateIndex
+CREATE INDEX "Run_projectId_tree_idx" ON "Run"("projectId", "tree");
+
+-- CreateIndex
 CREATE INDEX "Stage_runId_position_idx" ON "Stage"("runId", "position");
 
 -- CreateIndex
