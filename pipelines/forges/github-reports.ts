@@ -1,0 +1,109 @@
+// What Shiplock reports to GitHub: commit statuses, deployments, and its note on a pull request.
+import { z } from 'zod'
+import { firstLine } from '../title'
+import type { CommitState, DeploymentState, Forge } from './forge'
+import { BigId, hidden, orNull, type Place, pages, read } from './github-answers'
+
+/** GitHub refuses a longer description. */
+const MAX_DESCRIPTION = 140
+/** The same of the body of a comment, in characters. */
+const MAX_BODY = 65_536
+/** Where to look for a deployment that was told before: the newest of this commit and environment. */
+const MOST_DEPLOYMENTS = 100
+
+/** GitHub knows four states; where its word says less than ours, the description begins with ours. */
+const STATES: Record<CommitState, { state: 'pending' | 'success' | 'failure' | 'error'; said: string }> = {
+  pending: { state: 'pending', said: '' },
+  running: { state: 'pending', said: '' },
+  success: { state: 'success', said: '' },
+  failed: { state: 'failure', said: '' },
+  canceled: { state: 'error', said: 'canceled' },
+  // What was skipped holds nothing up; any other state would, where the check is required.
+  skipped: { state: 'success', said: 'skipped' },
+}
+
+/** The state's own word before a description that lacks it. */
+const inWords = (said: string, description: string) =>
+  said === '' || description.toLowerCase().includes(said) ? description : [said, description].filter(Boolean).join(': ')
+
+export async function setStatus({ octokit, at }: Place, status: Parameters<Forge['setStatus']>[1]): Promise<void> {
+  const { state, said } = STATES[status.state]
+  await hidden(
+    octokit.rest.repos.createCommitStatus({
+      ...at,
+      sha: status.commit,
+      state,
+      context: status.name,
+      description: firstLine(inWords(said, status.description), MAX_DESCRIPTION),
+      target_url: status.url,
+    }),
+  )
+}
+
+const Comment = z.object({ id: BigId })
+
+export async function writeNote(
+  { octokit, at }: Place,
+  iid: number,
+  note: { id: bigint | null; body: string },
+): Promise<{ id: bigint }> {
+  const body = note.body.slice(0, MAX_BODY)
+  const changed =
+    note.id === null
+      ? null
+      : await orNull(octokit.rest.issues.updateComment({ ...at, comment_id: Number(note.id), body }))
+  const answer = changed ?? (await octokit.rest.issues.createComment({ ...at, issue_number: iid, body }))
+  return { id: read(Comment, answer, 'the comment').id }
+}
+
+const DEPLOYMENT_STATES: Record<DeploymentState, 'in_progress' | 'success' | 'failure' | 'inactive'> = {
+  running: 'in_progress',
+  success: 'success',
+  failed: 'failure',
+  canceled: 'inactive',
+}
+
+type Told = Parameters<Forge['tellDeployment']>[1]
+
+const Deployment = z.object({ id: BigId, payload: z.unknown() })
+const Payload = z.object({ shiplock: z.string() })
+
+/** A deployment may have been made whose number was never learnt: it carries the address of its log. */
+async function toldBefore({ octokit, at }: Place, told: Told): Promise<bigint | null> {
+  const { commit: sha, environment, logUrl } = told
+  const { items } = await pages(Deployment, MOST_DEPLOYMENTS, 'the list of deployments', (page) =>
+    octokit.rest.repos.listDeployments({ ...at, sha, environment, task: 'deploy', ...page }),
+  )
+  return items.find(({ payload }) => Payload.safeParse(payload).data?.shiplock === logUrl)?.id ?? null
+}
+
+/** By its hash, not by its branch: that may have moved on since. No checks are awaited: the gates of Shiplock have judged. */
+async function make({ octokit, at }: Place, told: Told): Promise<bigint> {
+  const answer = await octokit.rest.repos.createDeployment({
+    ...at,
+    ref: told.commit,
+    task: 'deploy',
+    auto_merge: false,
+    required_contexts: [],
+    environment: told.environment,
+    description: firstLine(told.description, MAX_DESCRIPTION),
+    transient_environment: false,
+    production_environment: told.tier === 'production',
+    payload: { shiplock: told.logUrl, ref: told.ref },
+  })
+  return read(Deployment, answer, 'the deployment').id
+}
+
+export async function tellDeployment(place: Place, told: Told): Promise<{ id: bigint }> {
+  const { octokit, at } = place
+  const id = told.id ?? (await toldBefore(place, told)) ?? (await make(place, told))
+  await octokit.rest.repos.createDeploymentStatus({
+    ...at,
+    deployment_id: Number(id),
+    state: DEPLOYMENT_STATES[told.state],
+    description: firstLine(inWords(told.state === 'canceled' ? 'canceled' : '', told.description), MAX_DESCRIPTION),
+    log_url: told.logUrl,
+    ...(told.url === '' ? {} : { environment_url: told.url }),
+  })
+  return { id }
+}
