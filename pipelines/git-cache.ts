@@ -90,13 +90,30 @@ const fetching = new Map<string, Promise<void>>()
 const ended = new Map<string, number>()
 export const fetchesEnded = (dir: string) => ended.get(dir) ?? 0
 
+/** Which objects, and by what name the other side is asked for them. */
+export interface Wanted {
+  /** Names that both sides know: `<hash or full reference>:<our reference>`. */
+  refspecs: readonly string[]
+  /** With all that came before it; a cache is filled one way only, as a shallow fetch would cut history off again. */
+  history: boolean
+}
+
 /**
- * Fetches one commit, without history. `isThere` is asked when another call was ahead, or has ended since `seen` fetches
- * had: it may have brought the commit.
+ * A commit without its history. The reference keeps it from being tidied away, and lets the next fetch bring only what
+ * has changed. One of 256 by the hash's first two digits: a bounded number, renewed for ever.
+ */
+export const oneCommit = (commit: string, ref: string = commit): Wanted => ({
+  refspecs: [`${ref}:refs/shiplock/${commit.slice(0, 2)}`],
+  history: false,
+})
+
+/**
+ * Fetches what is wanted. `isThere` is asked when another call was ahead, or has ended since `seen` fetches had: it may
+ * have brought it.
  */
 export async function fetchInto(
   access: GitAccess,
-  commit: string,
+  wanted: Wanted,
   seen: number,
   isThere: () => Promise<boolean>,
 ): Promise<void> {
@@ -104,7 +121,7 @@ export async function fetchInto(
   const mine = (async () => {
     if (ahead !== undefined) await inTime(access, ahead)
     if (fetchesEnded(access.dir) !== seen && (await isThere())) return
-    await fetchPatiently(access, commit)
+    await fetchPatiently(access, wanted)
     ended.set(access.dir, fetchesEnded(access.dir) + 1)
     await tidy(access)
   })()
@@ -126,21 +143,17 @@ async function inTime(access: GitAccess, work: Promise<void>): Promise<void> {
   over.abort()
 }
 
-/**
- * The reference keeps the commit from being tidied away, and lets the next fetch bring only what has changed. One of
- * 256 by the hash's first two digits: a bounded number, renewed for ever.
- */
-async function fetchPatiently(access: GitAccess, commit: string): Promise<void> {
+async function fetchPatiently(access: GitAccess, wanted: Wanted): Promise<void> {
   const flags = [
     '--quiet',
     '--no-tags',
-    '--depth=1',
+    ...(wanted.history ? [] : ['--depth=1']),
     '--no-recurse-submodules',
     '--no-write-fetch-head',
     '--no-auto-maintenance',
     '--force',
   ]
-  const args = ['fetch', ...flags, '--', access.url, `${commit}:refs/shiplock/${commit.slice(0, 2)}`]
+  const args = ['fetch', ...flags, '--', access.url, ...wanted.refspecs]
   for (let attempt = 1; ; attempt++) {
     try {
       await runGit(access, `git fetch ${access.url}`, args, { maxOutput: 65_536 })

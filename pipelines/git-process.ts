@@ -202,13 +202,14 @@ export function faultOfGit(what: string, stderr: string): Fault {
 
 /**
  * Runs git to its end and returns what it printed. More than `maxOutput` bytes: Fault input.invalid. The deadline and
- * the signal stop the whole group, and nothing returns before it is gone.
+ * the signal stop the whole group, and nothing returns before it is gone. `answers`: exit codes beside 0 that are an answer
+ * and no error, such as the 1 of a merge with conflicts.
  */
 export function runGit(
   access: GitAccess,
   what: string,
   args: readonly string[],
-  options: { stdin?: string; maxOutput: number },
+  options: { stdin?: string; maxOutput: number; answers?: readonly number[] },
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const left = access.deadline - Date.now()
@@ -245,7 +246,7 @@ export function runGit(
     child.on('close', (code) =>
       settle(() => {
         if (stopped !== null) reject(stopped)
-        else if (code === 0) resolve(Buffer.concat(printed))
+        else if (code === 0 || (code !== null && options.answers?.includes(code))) resolve(Buffer.concat(printed))
         else reject(faultOfGit(what, words()))
       }),
     )

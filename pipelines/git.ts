@@ -6,7 +6,7 @@
 
 import { resolve } from 'node:path'
 import { Fault } from './fault'
-import { archive, askObjects, fetchesEnded, fetchInto, readyRepository } from './git-cache'
+import { archive, askObjects, fetchesEnded, fetchInto, oneCommit, readyRepository } from './git-cache'
 import { readCommit, readTree, type TreeEntry } from './git-objects'
 import { type Credentials, type GitAccess, urlForGit } from './git-process'
 
@@ -41,7 +41,13 @@ export interface FetchOrder {
   signal: AbortSignal
   /** A push has just brought it: the cache is not asked before the forge is. */
   isFresh?: boolean
+  /** The reference that it is asked for by, where it is on no branch of this repository: a merge request's head. */
+  ref?: string
 }
+
+const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/
+/** References of our own making, such as refs/merge-requests/7/head. */
+const REFERENCE = /^refs(\/[a-z0-9-]+)+$/
 
 /** Bytes of a commit object and of one folder's listing; about 100,000 names. */
 const MAX_OBJECT = 8 * 1024 * 1024
@@ -52,8 +58,9 @@ const MAX_OBJECT = 8 * 1024 * 1024
  */
 export async function fetchCommit(asked: FetchOrder): Promise<Commit> {
   const order = { ...asked, dir: resolve(asked.dir) }
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(order.commit))
-    throw new Fault('input.invalid', 'a commit is 40 or 64 hex digits')
+  if (!COMMIT.test(order.commit)) throw new Fault('input.invalid', 'a commit is 40 or 64 hex digits')
+  if (order.ref !== undefined && !REFERENCE.test(order.ref))
+    throw new Fault('input.invalid', `${JSON.stringify(order.ref)} is not a reference to fetch by`)
   const access: GitAccess = {
     dir: order.dir,
     url: urlForGit(order.url),
@@ -65,7 +72,12 @@ export async function fetchCommit(asked: FetchOrder): Promise<Commit> {
   const isNew = await readyRepository(access, order.commit.length === 64 ? 'sha256' : 'sha1')
   const held = isNew ? null : (recall(order) ?? (order.isFresh ? null : await look(access, order.commit)))
   if (held !== null) return commitOf(order, held)
-  await fetchInto(access, order.commit, seen, async () => (await look(access, order.commit)) !== null)
+  await fetchInto(
+    access,
+    oneCommit(order.commit, order.ref),
+    seen,
+    async () => (await look(access, order.commit)) !== null,
+  )
   const fetched = await look(access, order.commit)
   if (fetched === null) throw new Fault('forge.missing', `${order.commit} is not a commit of this repository`)
   remember(order, fetched)
