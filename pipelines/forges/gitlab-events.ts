@@ -37,11 +37,11 @@ const PushedCommit = z.object({ id: z.string(), title: text, message: text })
 
 /** There is no project_id at the top; `project` is the target's, also of a fork's merge request, and had no id long ago. */
 const MergeRequestEvent = z.object({
-  project: Path,
+  project: z.object({ id: number.optional(), path_with_namespace: text }).catch({ path_with_namespace: '' }),
   user: z.object({ id: userId, username: text, name: text }).catch({ id: '', username: '', name: '' }),
   object_attributes: z.object({
     iid: number,
-    target_project_id: number,
+    target_project_id: number.optional().catch(undefined),
     action: z.string().min(1),
     title: text,
     source_branch: z.string().max(MAX_REF),
@@ -150,11 +150,13 @@ function readMergeRequest(payload: unknown): ForgeEvent {
   if (!read.success) return unreadable('a merge request', read.error)
   const { project, user, object_attributes: about } = read.data
   const [source, target] = [about.source_branch, about.target_branch]
+  const forgeProjectId = project.id ?? about.target_project_id
+  if (forgeProjectId === undefined) return ignored('a merge request of no project')
   if (!isStorable(source) || !isStorable(target)) return ignored('a branch name that no git repository can hold')
   const [actorId, actorName] = person(user.id, user.username, user.name)
   return {
     kind: 'merge-request',
-    forgeProjectId: about.target_project_id,
+    forgeProjectId,
     path: firstLine(project.path_with_namespace, 500),
     iid: about.iid,
     action: firstLine(about.action, 60),

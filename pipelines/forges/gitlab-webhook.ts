@@ -75,7 +75,7 @@ function deliveryKey(headers: Headers): string | null {
 }
 
 /** GitLab's webhooks. `X-Gitlab-Event-UUID` is neither read nor sent on: GitLab drops our hook from a chain that carries it. */
-export const gitlabIntake: ForgeIntake = {
+export const gitlabIntake = {
   hasSecret: (headers) => Boolean(headers['webhook-signature'] || headers['x-gitlab-token']),
   verify,
   deliveryKey,
@@ -83,4 +83,4 @@ export const gitlabIntake: ForgeIntake = {
   headersOf: (eventName) => ({ 'x-gitlab-event': eventName }),
   // The body alone decides which event it is: the body is signed, the X-Gitlab-Event header is not.
   parse: (_headers, rawBody) => parse(rawBody),
-}
+} satisfies ForgeIntake

@@ -69,12 +69,62 @@ describe('what a delivery means', () => {
     expect(asPush(pushWith({ after: 'a'.repeat(64), before: '0'.repeat(64) })).after).toHaveLength(64)
   })
 
+  it('an annotated tag names its commit, not its own object', () => {
+    expect(parse(payload('tag-annotated'))).toEqual({
+      kind: 'tag',
+      forgeProjectId: 42,
+      path: 'crew/hello',
+      name: 'V1.4_202611201230',
+      before: '0'.repeat(40),
+      after: '1f0c9e5d7a3b48c26e91d0f4b7a85c3e2d6f9014',
+      commit: '8ac4d1b09e27f35560c8a9e4d3b2716fe0a5c9d8',
+      pusherId: '7',
+      pusherName: 'mei',
+    })
+    expect(parse(payload('system-tag-push'))).toEqual(parse(payload('tag-annotated')))
+  })
+
+  it('a lightweight tag is its commit, and a deleted one is of none', () => {
+    const commit = '8ac4d1b09e27f35560c8a9e4d3b2716fe0a5c9d8'
+    expect(parse(payload('tag-lightweight'))).toMatchObject({ kind: 'tag', name: 'v1.4.1', after: commit, commit })
+    expect(parse(payload('tag-deleted'))).toMatchObject({ kind: 'tag', after: '0'.repeat(40), commit: null })
+  })
+
+  it('a tag of something that is no commit is of none', () => {
+    const tag = JSON.parse(payload('tag-annotated').toString())
+    for (const checkout_sha of [null, undefined, '', 'refs/heads/x', 7]) {
+      expect(parse(JSON.stringify({ ...tag, checkout_sha }))).toMatchObject({ kind: 'tag', commit: null })
+    }
+  })
+
+  it('a merge request is named by its number in the project that it would come to', () => {
+    expect(parse(payload('merge-request-update'))).toEqual({
+      kind: 'merge-request',
+      forgeProjectId: 42,
+      path: 'crew/hello',
+      iid: 3,
+      action: 'update',
+      title: 'Greeting',
+      source: 'feature/greeting',
+      target: 'develop',
+      actorId: '7',
+      actorName: 'mei',
+    })
+    const fork = parse(payload('merge-request-fork-open'))
+    expect(fork).toMatchObject({ forgeProjectId: 42, path: 'crew/hello', iid: 16, action: 'open', actorName: 'ola' })
+  })
+
+  it('a merge request of an older GitLab, or of a system hook, is one', () => {
+    const old = parse(payload('merge-request-old-instance'))
+    expect(old).toMatchObject({ forgeProjectId: 42, action: 'merge', actorId: '', actorName: 'mei' })
+    expect(parse(payload('system-merge-request'))).toMatchObject({ kind: 'merge-request', iid: 3, action: 'close' })
+  })
+
   it.each([
-    ['tag-annotated', 'a tag, not a branch'],
-    ['tag-deleted', 'a tag, not a branch'],
-    ['merge-request-update', /merge request/],
+    ['system-merge-request-without-action', /action is missing/],
     ['note-on-merge-request', /comment/],
     ['pipeline-external', /pipeline/],
+    ['deployment-of-ours', /deployment/],
     ['access-token-expiring', /expire/],
     ['system-project-rename', 'an event that makes no run: project_rename'],
   ])('%s is ignored, with the reason', (name, reason) => {
@@ -82,9 +132,12 @@ describe('what a delivery means', () => {
   })
 
   it('every payload of the corpus is understood or ignored with a reason', () => {
+    const kinds = { push: 'push', tag: 'tag', 'merge-request': 'merge-request' }
     for (const file of readdirSync(FIXTURES)) {
-      const event = parse(payload(file.replace('.json', '')))
-      expect(event.kind, file).toBe(file.startsWith('push') || file === 'system-push.json' ? 'push' : 'ignored')
+      const name = file.replace('.json', '')
+      const event = parse(payload(name))
+      const about = Object.entries(kinds).find(([start]) => name.replace(/^system-/, '').startsWith(start))
+      expect(event.kind, file).toBe(name.endsWith('without-action') ? 'ignored' : (about?.[1] ?? 'ignored'))
       if (event.kind === 'ignored') expect(event.because, file).not.toBe('')
     }
   })
@@ -127,6 +180,50 @@ describe('a hostile payload', () => {
     ['a project below one', { project_id: 0 }],
     ['a project with a fraction', { project_id: 1.5 }],
     ['a project beyond exact numbers', { project_id: 2 ** 53 }],
+  ])('with %s is ignored', (_what, change) => {
+    expect(pushWith(change).kind).toBe('ignored')
+  })
+
+  const requestWith = (change: Record<string, unknown>, about: Record<string, unknown> = {}) => {
+    const whole = JSON.parse(payload('merge-request-update').toString())
+    return parse(JSON.stringify({ ...whole, ...change, object_attributes: { ...whole.object_attributes, ...about } }))
+  }
+
+  it.each([
+    ['no number', { iid: undefined }],
+    ['a number that is text', { iid: '3' }],
+    ['a number below one', { iid: 0 }],
+    ['a number beyond exact numbers', { iid: 2 ** 53 }],
+    ['no action', { action: '' }],
+    ['an action that is an object', { action: {} }],
+    ['no source', { source_branch: undefined }],
+    ['a source with NUL', { source_branch: 'a\0b' }],
+    ['half a surrogate pair in the target', { target_branch: 'a\ud800' }],
+    ['a target of a megabyte', { target_branch: 'a'.repeat(1_000_000) }],
+  ])('of a merge request with %s is ignored', (_what, about) => {
+    expect(requestWith({}, about).kind).toBe('ignored')
+  })
+
+  it('of a merge request with garbage where details belong is still one, of the same project', () => {
+    for (const garbage of [null, 7, 'x', [], {}, [[null]], { id: {} }]) {
+      const event = requestWith(
+        { user: garbage, project: garbage, changes: garbage, labels: garbage },
+        { title: garbage },
+      )
+      expect(event, JSON.stringify(garbage)).toMatchObject({ kind: 'merge-request', forgeProjectId: 42, iid: 3 })
+    }
+    expect(requestWith({ project: {} }, { target_project_id: null }).kind).toBe('ignored')
+  })
+
+  it.each([
+    ['a branch in a tag event', { object_kind: 'tag_push' }],
+    ['a tag in a push event', { ref: 'refs/tags/v1' }],
+    ['a tag without a name', { object_kind: 'tag_push', ref: 'refs/tags/' }],
+    ['a tag name with NUL', { object_kind: 'tag_push', ref: 'refs/tags/a\0' }],
+    [
+      'a tag from zeros to zeros',
+      { object_kind: 'tag_push', ref: 'refs/tags/v1', before: '0'.repeat(40), after: '0'.repeat(40) },
+    ],
   ])('with %s is ignored', (_what, change) => {
     expect(pushWith(change).kind).toBe('ignored')
   })
@@ -193,12 +290,16 @@ describe('a hostile payload', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
-  it('cut anywhere, or with any byte changed, never throws', () => {
-    for (let at = 0; at < BODY.length; at += 3) {
-      parse(BODY.subarray(0, at))
-      const changed = Buffer.from(BODY)
-      changed[at] = (at * 31) & 0xff
-      parse(changed)
-    }
-  })
+  it.each(['push-update', 'tag-annotated', 'merge-request-fork-open'])(
+    '%s, cut anywhere or with any byte changed, never throws',
+    (name) => {
+      const body = payload(name)
+      for (let at = 0; at < body.length; at += 3) {
+        parse(body.subarray(0, at))
+        const changed = Buffer.from(body)
+        changed[at] = (at * 31) & 0xff
+        parse(changed)
+      }
+    },
+  )
 })

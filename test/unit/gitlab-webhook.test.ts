@@ -234,4 +234,10 @@ describe('before the body is read', () => {
     expect(gitlabIntake.eventName({ 'x-gitlab-event': 'x\n'.repeat(500) })).toBe('x')
     expect(gitlabIntake.eventName({ 'x-gitlab-event': 'é'.repeat(500) })).toHaveLength(100)
   })
+
+  it('is understood again, from the inbox, by the name that was kept of it', () => {
+    const headers = gitlabIntake.headersOf('Push Hook')
+    expect(gitlabIntake.eventName(headers)).toBe('Push Hook')
+    expect(gitlabIntake.parse(headers, BODY)).toEqual(gitlabIntake.parse({ 'x-gitlab-event': 'Push Hook' }, BODY))
+  })
 })
