@@ -112,12 +112,11 @@ async function look(context: Context, debt: Debt): Promise<Found> {
   const set = { iid: opened.iid, url, source }
   if (trial.kind === 'conflict')
     return { event: 'conflict', because: conflictBecause({ ...debt, url, source }, trial), set }
-  return {
-    event: debt.status === 'declined' ? 'reopen' : 'open',
-    because: `merge request !${opened.iid} was opened`,
-    set,
-  }
+  return { event: OPENS[debt.status] ?? null, because: `merge request !${opened.iid} was opened`, set }
 }
+
+/** What a request that is open now means to a debt that stood so. */
+const OPENS: Partial<Record<BackMergeStatus, string>> = { owed: 'open', conflicting: 'resolve', declined: 'reopen' }
 
 /** Git's word counts first; where a person solved conflicts while squashing, the forge's that the request was merged. */
 function isPaid(debt: Debt, request: ForgeMergeRequest | null, trial: Trial): Found | null {
