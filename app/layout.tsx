@@ -26,10 +26,16 @@ const LANGUAGES: Record<(typeof LOCALES)[number], string> = { en: 'English', 'zh
 /** What runs in the browser needs these words; the others are written on the server. */
 const IN_BROWSER = [
   'account',
+  'accounts',
+  'act',
   'connect',
   'error',
+  'flow',
+  'fork',
+  'inbox',
   'live',
   'log',
+  'mergeRequest',
   'nav',
   'problem',
   'project',

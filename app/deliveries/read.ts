@@ -1,8 +1,10 @@
+import { z } from 'zod'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
-import type { DeliveryDetail, DeliveryShape, PageOf } from '../shapes'
+import type { PageOf } from '../shapes'
+import type { DeliveryItem, DeliveryWhole } from './shapes'
 
 const COLUMNS = {
   id: true,
@@ -12,10 +14,12 @@ const COLUMNS = {
   runId: true,
   bytes: true,
   receivedAt: true,
+  replayOf: true,
+  mergeRequest: { select: { id: true, iid: true } },
   project: { select: { id: true, path: true } },
 } as const satisfies Prisma.DeliverySelect
 
-const asDelivery = (row: Prisma.DeliveryGetPayload<{ select: typeof COLUMNS }>): DeliveryShape => ({
+const asDelivery = (row: Prisma.DeliveryGetPayload<{ select: typeof COLUMNS }>): DeliveryItem => ({
   id: row.id,
   project: row.project,
   event: row.event,
@@ -24,6 +28,8 @@ const asDelivery = (row: Prisma.DeliveryGetPayload<{ select: typeof COLUMNS }>):
   run: row.runId,
   bytes: row.bytes,
   receivedAt: row.receivedAt.toISOString(),
+  replayOf: row.replayOf,
+  mergeRequest: row.mergeRequest,
 })
 
 export interface DeliveryFilter extends PageAsk {
@@ -34,7 +40,7 @@ export interface DeliveryFilter extends PageAsk {
 }
 
 /** The inbox: webhook requests, newest first, with what was made of each. */
-export async function listDeliveries(record: RecordHandle, ask: DeliveryFilter = {}): Promise<PageOf<DeliveryShape>> {
+export async function listDeliveries(record: RecordHandle, ask: DeliveryFilter = {}): Promise<PageOf<DeliveryItem>> {
   const page = onePage(ask)
   const where = {
     ...page.before,
@@ -46,21 +52,50 @@ export async function listDeliveries(record: RecordHandle, ask: DeliveryFilter =
 }
 
 const SHOWN_BYTES = 64 * 1024
+/** Replays of one delivery that its page shows: the newest ones. */
+const MOST_REPLAYS = 20
+
+const Made = z.object({ delivery: z.number().int() }).nullable().catch(null)
+
+/** From the trail, which is indexed by its subject, and knows who asked. */
+async function readReplays(record: RecordHandle, id: number): Promise<DeliveryWhole['replays']> {
+  const rows = await record.db.auditEntry.findMany({
+    where: { subject: 'delivery', subjectId: id, kind: 'delivery.replay' },
+    select: { at: true, actorName: true, because: true, runId: true, data: true },
+    orderBy: { id: 'desc' },
+    take: MOST_REPLAYS,
+  })
+  return rows.map((row) => ({
+    delivery: Made.parse(row.data)?.delivery ?? null,
+    because: row.because,
+    run: row.runId,
+    by: row.actorName,
+    at: row.at.toISOString(),
+  }))
+}
 
 /** One delivery with its body as text, of which at most 64 KiB are read. Throws not.found. */
-export async function readDelivery(record: RecordHandle, id: number): Promise<DeliveryDetail> {
+export async function readDelivery(record: RecordHandle, id: number): Promise<DeliveryWhole> {
   if (!isId(id)) throw new Fault('not.found', `there is no delivery ${id}`)
   const [row, { rows }] = await Promise.all([
     record.db.delivery.findUnique({ where: { id }, select: COLUMNS }),
     // substring() in the database: a body may have 25 MiB, and only its head is wanted here.
-    record.pool.query<{ head: Buffer }>('SELECT substring(body FOR $2) AS head FROM "Delivery" WHERE id = $1', [
-      id,
-      SHOWN_BYTES,
-    ]),
+    record.pool.query<{ head: Buffer; kept: number }>(
+      'SELECT substring(body FOR $2) AS head, octet_length(body) AS kept FROM "Delivery" WHERE id = $1',
+      [id, SHOWN_BYTES],
+    ),
   ])
-  const head = rows[0]?.head
-  if (!row || !head) throw new Fault('not.found', `there is no delivery ${id}`)
-  const cut = row.bytes > head.length
-  // `stream` keeps a character that the cut halved out of the text, instead of showing it broken.
-  return { ...asDelivery(row), body: new TextDecoder().decode(head, { stream: cut }), cut }
+  const found = rows[0]
+  if (!row || !found) throw new Fault('not.found', `there is no delivery ${id}`)
+  const { head } = found
+  const replays = await readReplays(record, id)
+  const cut = found.kept > head.length
+  return {
+    ...asDelivery(row),
+    // `stream` keeps a character that the cut halved out of the text, instead of showing it broken.
+    body: new TextDecoder().decode(head, { stream: cut }),
+    cut,
+    kept: found.kept > 0 || row.bytes === 0,
+    replays,
+  }
 }
