@@ -55,6 +55,7 @@ export const LOOKS = {
   planning: { tone: 'run', icon: Loader, moving: true },
   running: { tone: 'run', icon: Loader, moving: true },
   deploying: { tone: 'run', icon: Loader, moving: true },
+  verifying: { tone: 'run', icon: Loader, moving: true },
   connecting: { tone: 'queue', icon: Clock },
   checking: { tone: 'run', icon: Loader, moving: true },
   succeeded: { tone: 'ok', icon: Check },

@@ -4,10 +4,10 @@ import { useTranslations } from 'next-intl'
 import { useState } from 'react'
 import { cn } from '../../_ui/classes'
 import { size } from '../../_ui/duration'
-import { type LogState, readPage } from './use-log'
+import { type LogOf, type LogState, readPage } from './use-log'
 
 interface BarProps {
-  run: number
+  of: LogOf
   stage: string
   name: string
   running: boolean
@@ -28,7 +28,7 @@ const TOGGLE =
 
 /** What can be done with a log. */
 export function LogBar({
-  run,
+  of,
   stage,
   name,
   running,
@@ -101,14 +101,14 @@ export function LogBar({
         >
           <WrapText aria-hidden="true" className="size-4" />
         </button>
-        <Save run={run} stage={stage} />
+        <Save of={of} stage={stage} />
       </div>
     </div>
   )
 }
 
 /** The whole log as it came, put together from its pages: what is kept of a log is at most some megabytes. */
-function Save({ run, stage }: { run: number; stage: string }) {
+function Save({ of, stage }: { of: LogOf; stage: string }) {
   const t = useTranslations('log')
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState('')
@@ -118,7 +118,7 @@ function Save({ run, stage }: { run: number; stage: string }) {
     try {
       const parts: string[] = []
       for (let after = '', more = true; more; ) {
-        const page = await readPage(run, stage, after)
+        const page = await readPage(of, stage, after)
         let at = 0
         for (const gap of page.gaps) {
           parts.push(page.text.slice(at, gap.at), `\n${t('gap', { size: size(gap.bytes) })}\n`)
@@ -129,7 +129,10 @@ function Save({ run, stage }: { run: number; stage: string }) {
         more = page.more
       }
       const href = URL.createObjectURL(new Blob(parts, { type: 'text/plain;charset=utf-8' }))
-      const link = Object.assign(document.createElement('a'), { href, download: `run-${run}-${stage}.log` })
+      const link = Object.assign(document.createElement('a'), {
+        href,
+        download: `${of.replace('s/', '-')}-${stage}.log`,
+      })
       link.click()
       setTimeout(() => URL.revokeObjectURL(href), 60_000)
     } catch (error) {

@@ -7,14 +7,14 @@ import { plain } from '../../_ui/log/ansi'
 import { LogRows } from '../../_ui/log/log-rows'
 import { Layout, LINE_PX } from '../../_ui/log/window'
 import { LogBar } from './log-bar'
-import { useLog } from './use-log'
+import { type LogOf, useLog } from './use-log'
 
 /** What a follower may be away from the end and still be at it. */
 const NEAR_PX = 30
 const MAX_HITS = 10_000
 
 interface PanelProps {
-  run: number
+  of: LogOf
   stage: string
   /** Its translated name. */
   name: string
@@ -33,19 +33,19 @@ export function LogPanel(props: PanelProps) {
   }, [props.stage])
   return (
     <div ref={box} className="scroll-mt-16">
-      <Log key={`${props.run} ${props.stage}`} {...props} />
+      <Log key={`${props.of} ${props.stage}`} {...props} />
     </div>
   )
 }
 
-const lineAddress = (run: number, stage: string, line: number) => `/runs/${run}?stage=${stage}#L${line}`
+const lineAddress = (of: LogOf, stage: string, line: number) => `/${of}?stage=${stage}#L${line}`
 
 /** The line that the address names: …#L120 */
 const askedLine = () => Number(/^#L(\d{1,9})$/.exec(location.hash)?.[1] ?? 0)
 
-function Log({ run, stage, name, running }: PanelProps) {
+function Log({ of, stage, name, running }: PanelProps) {
   const t = useTranslations('log')
-  const { lines, version, state, problem, again } = useLog(run, stage)
+  const { lines, version, state, problem, again } = useLog(of, stage)
   const view = useRef<HTMLDivElement>(null)
   const [layout] = useState(() => new Layout())
   const [place, setPlace] = useState({ top: 0, height: 600, width: 0 })
@@ -127,12 +127,12 @@ function Log({ run, stage, name, running }: PanelProps) {
 
   const mark = useCallback(
     (line: number) => {
-      history.replaceState(history.state, '', lineAddress(run, stage, line))
+      history.replaceState(history.state, '', lineAddress(of, stage, line))
       shownLine.current = line
       setMarked(line)
       setFollow(false)
     },
-    [run, stage],
+    [of, stage],
   )
   const nextHit = () => {
     if (hits.length === 0) return
@@ -145,7 +145,7 @@ function Log({ run, stage, name, running }: PanelProps) {
   return (
     <div className="card overflow-hidden">
       <LogBar
-        run={run}
+        of={of}
         stage={stage}
         name={name}
         running={running}
@@ -188,7 +188,7 @@ function Log({ run, stage, name, running }: PanelProps) {
               gutter={gutter}
               marked={marked}
               hit={hitRow}
-              hrefOf={(line) => lineAddress(run, stage, line)}
+              hrefOf={(line) => lineAddress(of, stage, line)}
               onMark={mark}
             />
           </div>

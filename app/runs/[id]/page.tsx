@@ -110,7 +110,7 @@ export default async function Run({ params, searchParams }: Props) {
           {chosen && (
             <Section title={t('run.log')} id="log">
               <LogPanel
-                run={run.id}
+                of={`runs/${run.id}`}
                 stage={chosen.name}
                 name={stageName(t, chosen.name)}
                 running={chosen.status === 'running'}

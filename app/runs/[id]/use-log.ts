@@ -8,13 +8,16 @@ const AGAIN_MS = 3_000
 
 export type LogState = 'loading' | 'following' | 'ended' | 'lost' | 'failed'
 
-export const logAddress = (run: number, stage: string, query: Record<string, string>) =>
-  `/api/v1/runs/${run}/stages/${encodeURIComponent(stage)}/log?${new URLSearchParams(query)}`
+/** Whose stage it is: of a run, or of the verification of a promotion. Its address in REST and as a page. */
+export type LogOf = `runs/${number}` | `promotions/${number}`
+
+export const logAddress = (of: LogOf, stage: string, query: Record<string, string>) =>
+  `/api/v1/${of}/stages/${encodeURIComponent(stage)}/log?${new URLSearchParams(query)}`
 
 /** One page of a log. Throws an Error that says what REST said. */
-export async function readPage(run: number, stage: string, after: string, signal?: AbortSignal): Promise<LogPage> {
+export async function readPage(of: LogOf, stage: string, after: string, signal?: AbortSignal): Promise<LogPage> {
   const query = { max_bytes: String(PAGE_BYTES), ...(after === '' ? {} : { after }) }
-  const response = await fetch(logAddress(run, stage, query), {
+  const response = await fetch(logAddress(of, stage, query), {
     headers: { accept: 'application/json' },
     ...(signal ? { signal } : {}),
   })
@@ -27,7 +30,7 @@ export async function readPage(run: number, stage: string, after: string, signal
 const over = (status: string) => ['succeeded', 'failed', 'skipped', 'canceled'].includes(status)
 
 /** Reads a stage's log from its beginning, then follows it until the stage has ended. `again` starts anew. */
-export function useLog(run: number, stage: string) {
+export function useLog(of: LogOf, stage: string) {
   const [lines] = useState(() => new LogLines())
   const [version, setVersion] = useState(0)
   const [state, setState] = useState<LogState>('loading')
@@ -54,7 +57,7 @@ export function useLog(run: number, stage: string) {
       draw()
     }
     const follow = () => {
-      source = new EventSource(logAddress(run, stage, { after, follow: '1' }))
+      source = new EventSource(logAddress(of, stage, { after, follow: '1' }))
       source.onopen = () => setState('following')
       source.addEventListener('log', (event) => take(JSON.parse(event.data)))
       source.addEventListener('end', () => {
@@ -68,7 +71,7 @@ export function useLog(run: number, stage: string) {
     }
     const load = async () => {
       for (;;) {
-        const page = await readPage(run, stage, after, abort.signal)
+        const page = await readPage(of, stage, after, abort.signal)
         take(page)
         if (page.more) continue
         if (over(page.status)) return setState('ended')
@@ -88,7 +91,7 @@ export function useLog(run: number, stage: string) {
       source?.close()
       cancelAnimationFrame(frame)
     }
-  }, [run, stage, lines, round])
+  }, [of, stage, lines, round])
 
   return { lines, version, state, problem, again: () => setRound((r) => r + 1) }
 }
