@@ -98,7 +98,16 @@ function keepAsWritten(service: ServiceFile, document: YamlDocument): ServiceFil
   const stages = Object.fromEntries(
     Object.entries(service.stages).map(([name, stage]) => [
       name,
-      { ...stage, env: entries(stage.env, ['stages', name, 'env']) },
+      {
+        ...stage,
+        env: entries(stage.env, ['stages', name, 'env']),
+        services: Object.fromEntries(
+          Object.entries(stage.services).map(([beside, container]) => [
+            beside,
+            { ...container, env: entries(container.env, ['stages', name, 'services', beside, 'env']) },
+          ]),
+        ),
+      },
     ]),
   )
   const config = Object.fromEntries(
@@ -116,7 +125,6 @@ function keepAsWritten(service: ServiceFile, document: YamlDocument): ServiceFil
 
 const runsOn = (kind: BranchKind, stage: StageName) =>
   FLOW[kind].stages.includes(stage) || FLOW[kind].optional.includes(stage)
-const CARRIED = (Object.keys(FLOW) as BranchKind[]).filter((kind) => FLOW[kind].carried)
 
 function notesOf(service: ServiceFile, document: YamlDocument): Problem[] {
   const notes: Problem[] = []
@@ -126,11 +134,6 @@ function notesOf(service: ServiceFile, document: YamlDocument): Problem[] {
   for (const name of STAGE_NAMES) {
     const stage: ServiceStage | undefined = name === 'build' ? undefined : service.stages[name]
     if (!stage) continue
-    if (stage.reports.length) note(['stages', name, 'reports'], 'reports are not collected by this version')
-    if (Object.keys(stage.services).length)
-      note(['stages', name, 'services'], 'service containers are not started by this version: the stage is refused')
-    if (!CARRIED.some((kind) => runsOn(kind, name)))
-      note(['stages', name], `no branch that this version carries runs ${name} stages`)
     stage.alsoOn.forEach((kind, i) => {
       if (!runsOn(kind, name))
         note(['stages', name, 'also_on', i], `has no effect: a push to a ${kind} branch never runs ${name}`)

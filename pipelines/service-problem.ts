@@ -27,6 +27,7 @@ const MISSING: Record<string, string> = {
   run: 'the commands, such as ["npm test"]',
   image: 'the name of an image, such as "postgres:17"',
   http: 'the path to ask, such as "/healthz"',
+  test: 'the command, such as "pg_isready"',
 }
 
 /** Keys that people bring from Compose and other systems, by the path they are tried at. */
@@ -50,8 +51,22 @@ const KNOWN: Record<string, readonly string[]> = {
   '': ['service', 'version', 'build', 'stages', 'deploy', 'config'],
   build: ['dockerfile', 'template'],
   stages: ['static', 'unit', 'api', 'integration', 'component', 'functional', 'stress'],
-  'stages.*': ['image', 'run', 'also_on', 'timeout', 'workdir', 'env', 'reports', 'services', 'memory', 'cpus'],
-  'stages.*.services.*': ['image', 'env', 'command'],
+  'stages.*': [
+    'image',
+    'run',
+    'also_on',
+    'timeout',
+    'workdir',
+    'env',
+    'reports',
+    'artifacts',
+    'cache',
+    'services',
+    'memory',
+    'cpus',
+  ],
+  'stages.*.services.*': ['image', 'env', 'command', 'healthcheck'],
+  'stages.*.services.*.healthcheck': ['test', 'interval', 'timeout', 'start_period', 'retries'],
   deploy: ['replicas', 'ports', 'healthcheck', 'update', 'memory', 'cpus'],
   'deploy.healthcheck': ['http', 'port', 'interval', 'timeout', 'start_period', 'retries'],
   'deploy.update': ['order', 'parallelism', 'delay', 'on_failure'],

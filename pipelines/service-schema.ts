@@ -1,13 +1,11 @@
 // The shape of .shiplock.yaml: as its author writes it (input), and as the rest of Shiplock reads it (output).
 import { z } from 'zod'
-import { type BranchKind, FLOW } from './gitflow'
+import { KINDS } from './gitflow'
 import { parseDuration, parseSize } from './quantity'
 import { cut } from './yaml-document'
 
 export const TEMPLATE_NAMES = ['node', 'java-maven', 'python', 'go', 'static'] as const
 export type TemplateName = (typeof TEMPLATE_NAMES)[number]
-
-const KINDS = Object.keys(FLOW) as [BranchKind, ...BranchKind[]]
 
 // Every pattern below is linear: no two of its repeats can take the same letters.
 const NAME = /^[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?$/
@@ -19,14 +17,33 @@ const VARIABLE = /^[A-Z_][A-Z0-9_]*$/
 const IN_REPOSITORY = /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[ !-[\]-~\u00a1-\uffff]+$/
 const IN_CONTAINER = /^(?!(?:.*\/)?\.\.(?:\/|$))[ !-[\]-~\u00a1-\uffff]+$/
 const URL_PATH = /^\/[!"$-~]*$/
+const GLOB = /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[\w.@*?/ +,=~{}[\]\u00a1-\uffff-]+$/
+/** Stars of one name share its letters in many ways; more of them would make matching slow on purpose. */
+const STARRY = /\*[^*/]+\*+[^*/]+\*+[^*/]+\*/
+const CACHED = /^(?!(?:.*\/)?\.\.?(?:\/|$))(?:\/[\w.@+-]+)+$/
+/** What a step needs as it is. */
+const NOT_CACHED = /^\/(?:proc|sys|dev)(?:\/|$)|^\/(?:etc|bin|tmp|workspace)$/
 
-const text = (pattern: RegExp, max: number, message: string) => z.string().max(max, message).regex(pattern, message)
+// What is too long is not looked at any further.
+const text = (pattern: RegExp, max: number, message: string) =>
+  z.string().max(max, { error: message, abort: true }).regex(pattern, { error: message, abort: true })
 const variable = text(VARIABLE, 100, 'expected a name of capital letters, digits and _, such as DATABASE_URL').refine(
   (name) => !name.startsWith('SHIPLOCK_'),
   { error: 'names that start with SHIPLOCK_ are set by Shiplock itself' },
 )
 const image = text(IMAGE, 255, 'expected the name of an image, such as "node:22"')
 const path = text(IN_REPOSITORY, 200, 'expected a path inside the repository, without a leading "/" and without ".."')
+const glob = text(
+  GLOB,
+  200,
+  'expected a pattern such as "reports/*.xml", relative to the working directory, with *, **, ?, [a-z] and {a,b}',
+)
+  .refine((pattern) => !STARRY.test(pattern), { error: 'expected at most three * between two slashes' })
+  .refine((pattern) => !/\{[^}]*\//.test(pattern), { error: 'a "/" cannot stand within braces' })
+const cached = text(CACHED, 99, 'expected an absolute path in the container, such as "/root/.npm"').refine(
+  (folder) => !NOT_CACHED.test(folder),
+  { error: 'this folder is needed as it is; expected one that a tool keeps for itself, such as "/root/.npm"' },
+)
 const plainValue = z
   .union([z.string().max(4096, 'expected at most 4096 characters'), z.number(), z.boolean()], {
     error: 'expected a plain value: a string, a number, true or false',
@@ -75,11 +92,44 @@ const few = size(50, 'variables')
 
 const env = z.record(variable, plainValue.transform(String)).refine(few.check, few.because).prefault({})
 
-const ServiceContainer = z.strictObject({
-  image,
-  env,
-  command: z.array(z.string().max(4096)).max(50).optional(),
-})
+const word = z
+  .string()
+  .max(4096)
+  .refine((s) => !s.includes('\0'), { error: 'a command cannot hold the character U+0000' })
+
+/** As Compose writes it: a string goes through the container's shell. */
+const ContainerCheck = z
+  .strictObject({
+    test: z
+      .union([word.min(1), z.array(word).min(1).max(50)], {
+        error: 'expected a command: a string, or a list that starts with CMD or CMD-SHELL',
+      })
+      .refine((test) => typeof test === 'string' || isCheck(test), {
+        error: 'expected a list that starts with CMD or CMD-SHELL and names a command, or ["NONE"]',
+      })
+      .transform((test) => (typeof test === 'string' ? ['CMD-SHELL', test] : test)),
+    interval: duration('100ms', '1m').prefault('1s'),
+    timeout: duration('100ms', '1m').prefault('5s'),
+    start_period: duration('0s', '1m').prefault('0s'),
+    retries: z.int().min(1).max(100).prefault(30),
+  })
+  .transform(({ start_period: startPeriod, ...check }) => ({ ...check, startPeriod }))
+
+const isCheck = ([how, ...command]: readonly string[]) =>
+  how === 'NONE' ? command.length === 0 : (how === 'CMD' || how === 'CMD-SHELL') && command.length > 0
+
+const ServiceContainer = z
+  .strictObject({
+    image,
+    env,
+    command: z.array(word).max(50).optional(),
+    healthcheck: ContainerCheck.optional(),
+  })
+  .transform(({ command, healthcheck, ...container }) => ({
+    ...container,
+    command: command ?? null,
+    healthcheck: healthcheck ?? null,
+  }))
 const containers = size(5, 'service containers')
 
 const Stage = z
@@ -102,7 +152,13 @@ const Stage = z
     timeout: duration('1s', '1h').prefault('10m'),
     workdir: text(IN_CONTAINER, 200, 'expected a folder, without ".."').optional(),
     env,
-    reports: z.array(path).max(20).prefault([]),
+    reports: z.array(glob).max(20).prefault([]),
+    artifacts: z.array(glob).max(20).prefault([]),
+    cache: z
+      .array(cached)
+      .max(5)
+      .refine((folders) => new Set(folders).size === folders.length, { error: 'a folder stands here twice' })
+      .prefault([]),
     services: z
       .record(text(NAME, 50, 'expected a name of small letters, digits and -'), ServiceContainer)
       .refine(containers.check, containers.because)

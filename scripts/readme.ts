@@ -75,8 +75,12 @@ const KEY_IN_WORDS: Record<string, string> = {
   'stages.<name>.timeout': 'Duration, at most `1h`',
   'stages.<name>.workdir': 'Folder in the workspace (or in the image)',
   'stages.<name>.env': 'Variables of the commands',
-  'stages.<name>.reports': 'Not carried yet: taken, and noted on the run',
-  'stages.<name>.services': 'Not carried yet: a stage that asks for them fails, with the reason',
+  'stages.<name>.reports': 'Patterns of JUnit XML files in the working directory, read when the commands have ended',
+  'stages.<name>.artifacts': 'Patterns of files to keep for 30 days: 10 MiB a file, 25 MiB and 200 files a stage',
+  'stages.<name>.cache':
+    'Folders of the container that outlive it, at most 5; shared by the runs of one kind of branch only',
+  'stages.<name>.services':
+    'At most 5 containers beside the commands, by host name: `image`, `env`, `command`, and `healthcheck` (`test`, `interval`, `timeout`, `start_period`, `retries`), which is waited for',
   'stages.<name>.memory': 'From `16m` to `4g`',
   'stages.<name>.cpus': 'From 0.1 to 16',
   'deploy.replicas': 'How many containers serve',

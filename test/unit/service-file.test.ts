@@ -59,6 +59,8 @@ describe('a valid service file', () => {
           timeoutMs: 600_000,
           env: {},
           reports: [],
+          artifacts: [],
+          cache: [],
           services: {},
           memoryBytes: 1024 ** 3,
           cpus: 1,
@@ -71,6 +73,8 @@ describe('a valid service file', () => {
           workdir: 'web',
           env: { CI: 'true', PORT: '8085', RATIO: '1.10' },
           reports: [],
+          artifacts: [],
+          cache: [],
           services: {},
           memoryBytes: 512 * 1024 ** 2,
           cpus: 0.5,
@@ -382,7 +386,86 @@ config:
   })
 })
 
-describe('what this version does not carry', () => {
+describe('a test stage', () => {
+  const stage = (inner: string) => `${MINIMAL}stages:\n  integration: { run: [a], ${inner} }\n`
+  const containerOf = (inner: string) =>
+    serviceOf(stage(`services: { db: { image: "postgres:17", ${inner} } }`)).service.stages.integration?.services.db
+
+  it('names what is read and kept of it, and which folders outlive it', () => {
+    const { service, notes } = serviceOf(
+      stage(
+        'reports: ["reports/**/*.xml", "报告/*.xml"], artifacts: ["dist/**", "log[0-9].{txt,gz}"], cache: [/root/.npm, /workspace/node_modules]',
+      ),
+    )
+    expect(notes).toEqual([])
+    expect(service.stages.integration).toMatchObject({
+      reports: ['reports/**/*.xml', '报告/*.xml'],
+      artifacts: ['dist/**', 'log[0-9].{txt,gz}'],
+      cache: ['/root/.npm', '/workspace/node_modules'],
+    })
+  })
+
+  it('may have containers beside it, each with a healthcheck as Compose writes it', () => {
+    expect(containerOf('env: { RATIO: 1.10 }, command: [postgres, -c, fsync=off]')).toEqual({
+      image: 'postgres:17',
+      env: { RATIO: '1.10' },
+      command: ['postgres', '-c', 'fsync=off'],
+      healthcheck: null,
+    })
+    expect(containerOf('healthcheck: { test: [CMD, pg_isready, -U, app], interval: 500ms, retries: 5 }')).toMatchObject(
+      {
+        command: null,
+        healthcheck: {
+          test: ['CMD', 'pg_isready', '-U', 'app'],
+          interval: 500,
+          timeout: 5000,
+          startPeriod: 0,
+          retries: 5,
+        },
+      },
+    )
+    expect(containerOf('healthcheck: { test: pg_isready }')?.healthcheck?.test).toEqual(['CMD-SHELL', 'pg_isready'])
+    expect(containerOf('healthcheck: { test: [NONE] }')?.healthcheck?.test).toEqual(['NONE'])
+  })
+
+  it.each([
+    ['reports: ["/reports/*.xml"]', 'reports[0]: expected a pattern such as "reports/*.xml"'],
+    ['reports: ["../*.xml"]', 'reports[0]: expected a pattern such as "reports/*.xml"'],
+    ['artifacts: ["+(a|b)"]', 'artifacts[0]: expected a pattern such as "reports/*.xml"'],
+    ['artifacts: ["*a*b*c*"]', 'artifacts[0]: expected at most three * between two slashes'],
+    ['artifacts: ["{a/b,c}/d"]', 'artifacts[0]: a "/" cannot stand within braces'],
+    [`artifacts: [${Array(21).fill('a')}]`, 'artifacts: expected at most 20 entries, found 21'],
+    ['cache: [node_modules]', 'cache[0]: expected an absolute path in the container'],
+    ['cache: [/root/../etc]', 'cache[0]: expected an absolute path in the container'],
+    ['cache: [/]', 'cache[0]: expected an absolute path in the container'],
+    ['cache: [/proc/self]', 'cache[0]: this folder is needed as it is'],
+    ['cache: [/workspace]', 'cache[0]: this folder is needed as it is'],
+    ['cache: [/a, /a]', 'cache: a folder stands here twice'],
+    [`cache: [${['/a', '/b', '/c', '/d', '/e', '/f']}]`, 'cache: expected at most 5 entries, found 6'],
+    ['artefacts: [a]', 'artefacts: unknown key `artefacts`; did you mean `artifacts`?'],
+    ['services: { db: { image: a, healthcheck: {} } }', 'services.db.healthcheck.test: '],
+    [
+      'services: { db: { image: a, healthcheck: { test: [pg_isready] } } }',
+      'services.db.healthcheck.test: expected a list that starts with CMD or CMD-SHELL',
+    ],
+    [
+      'services: { db: { image: a, healthcheck: { test: a, interval: 2m } } }',
+      'services.db.healthcheck.interval: expected at most 1m, found "2m"',
+    ],
+    [
+      'services: { db: { image: a, healthcheck: { test: a, retry: 3 } } }',
+      'services.db.healthcheck.retry: unknown key `retry`; known here: test, interval, timeout, start_period, retries',
+    ],
+    [
+      'services: { db: { image: a, healtcheck: {} } }',
+      'services.db.healtcheck: unknown key `healtcheck`; did you mean `healthcheck`?',
+    ],
+  ])('with %s is refused', (inner, told) => {
+    expect(problemsOf(stage(inner)).join('\n')).toContain(`4 stages.integration.${told}`)
+  })
+})
+
+describe('what has no effect', () => {
   it('is valid, and said in notes', () => {
     const { notes } = serviceOf(`${MINIMAL}stages:
   unit: { run: [a], reports: ["reports/*.xml"] }
@@ -393,9 +476,6 @@ deploy:
   update: { order: stop-first, parallelism: 1, delay: 5s, on_failure: pause }
 `)
     expect(notes.map((n) => `${n.line} ${n.path}: ${n.message}`)).toEqual([
-      '4 stages.unit.reports: reports are not collected by this version',
-      '5 stages.integration.services: service containers are not started by this version: the stage is refused',
-      '6 stages.stress: no branch that this version carries runs stress stages',
       '7 stages.api.also_on[0]: has no effect: a push to a feature branch never runs api',
       '9 deploy.update.order: this version always starts the new release before it stops the old one',
       '9 deploy.update.parallelism: this version replaces all replicas at once, after the new ones are healthy',
@@ -436,6 +516,9 @@ describe('hostile input', () => {
     'many stages': `${MINIMAL}stages:\n${Array.from({ length: 900 }, (_, i) => `  s${i}: {}\n`).join('')}`,
     'a long name': `service: ${'a-'.repeat(30_000)}\nversion: "${'1.'.repeat(100)}"\n`,
     'a long image': `${MINIMAL}stages: { unit: { run: [a], image: "${'a.'.repeat(30_000)}" } }\n`,
+    'a pattern of stars': `${MINIMAL}stages: { unit: { run: [a], reports: ["${'*a'.repeat(30_000)}"] } }\n`,
+    'a pattern of braces': `${MINIMAL}stages: { unit: { run: [a], reports: ["${'{'.repeat(190)}/", "${'{a'.repeat(30_000)}"] } }\n`,
+    'a long path': `${MINIMAL}stages: { unit: { run: [a], cache: ["${'/a'.repeat(30_000)}", "${'/../'.repeat(20)}"] } }\n`,
     'a long duration': `${MINIMAL}stages: { unit: { run: [a], timeout: "${'1'.repeat(60_000)}" } }\n`,
     'constructor and friends': `${MINIMAL}constructor: 1\ntoString: 1\nstages: { constructor: {}, prototype: {} }\nconfig: { __proto__: {} }\n`,
   }
