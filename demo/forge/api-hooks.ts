@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Asker, askedOf, inProject, missing, no, wrong } from './asker'
 import { type BranchFilter, isFilter, isStrategy } from './branch-names'
+import { mergeRequestPayload } from './merge-request-hooks'
+import { mergeRequestsOf } from './merge-requests'
 import { page } from './paging'
 import { MAINTAINER } from './people'
 import { samplePush } from './pushes'
-import type { Hook } from './webhooks'
+import { alertOf, type Hook } from './webhooks'
 import type { World } from './world'
 
 type Asked = Record<string, string>
@@ -72,6 +74,7 @@ function newHook(id: number): Hook {
     filter: { strategy: 'wildcard', pattern: '' },
     name: '',
     createdAt: new Date().toISOString(),
+    disabled: null,
   }
 }
 
@@ -137,25 +140,42 @@ type OnHook = (
   handle: (asker: Asker, hook: Hook, request: FastifyRequest, reply: FastifyReply) => unknown,
 ) => (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
-/** What GitLab can be asked to try; of the others there is never a thing here to try with. */
-const TRIGGERS: Record<string, string | null> = {
+/** What GitLab can be asked to try. */
+const TRIGGERS: Record<string, string> = {
   push_events: 'Push Hook',
   tag_push_events: 'Tag Push Hook',
-  merge_requests_events: null,
+  merge_requests_events: 'Merge Request Hook',
+}
+
+/** The names of the same in the list of events. */
+const EVENT_TRIGGERS: Record<string, string> = {
+  'Push Hook': 'push_hooks',
+  'Tag Push Hook': 'tag_push_hooks',
+  'Merge Request Hook': 'merge_request_hooks',
+}
+
+/** What to try a hook with, of what there is; or GitLab's words where there is nothing. */
+async function sampleOf(world: World, { project, user }: Asker, event: string): Promise<object | string> {
+  if (event !== 'Merge Request Hook')
+    return (await samplePush(project, user, world.url)) ?? 'Ensure the project has at least one commit.'
+  const mergeRequest = mergeRequestsOf(world, project).at(-1)
+  if (mergeRequest === undefined) return 'Ensure the project has merge requests.'
+  const told = { kind: 'merge-request', action: 'open', mergeRequest, user, oldHead: null } as const
+  return mergeRequestPayload(world, { ...told, changes: {}, system: false })
 }
 
 function deliveryRoutes(app: FastifyInstance, world: World, onHook: OnHook) {
   const sentTo = (hook: Hook) => world.sender.sent.filter((s) => s.hookId === hook.id)
   app.post(
     '/projects/:id/hooks/:hook/test/:trigger',
-    onHook(async ({ project, user }, hook, request, reply) => {
+    onHook(async (asker, hook, request, reply) => {
       const event = TRIGGERS[(request.params as Params).trigger]
       if (event === undefined) return wrong(reply, 'trigger does not have a valid value')
-      if (event === null) return no(reply, 422, 'Ensure the project has merge requests.')
-      const payload = await samplePush(project, user, world.url)
-      if (payload === null) return no(reply, 422, 'Ensure the project has at least one commit.')
+      const payload = await sampleOf(world, asker, event)
+      if (typeof payload === 'string') return no(reply, 422, payload)
       const sent = await world.sender.sendNow(hook, event, payload)
       const well = typeof sent.status === 'number' && sent.status >= 200 && sent.status < 300
+      if (well) hook.disabled = null
       return well ? reply.code(201).send({ message: '201 Created' }) : no(reply, 422, sent.error ?? sent.answer ?? '')
     }),
   )
@@ -164,7 +184,7 @@ function deliveryRoutes(app: FastifyInstance, world: World, onHook: OnHook) {
     onHook((_asker, hook, request, reply) =>
       page(request, reply, sentTo(hook).reverse()).map((s) => ({
         id: s.id,
-        trigger: s.event === 'Push Hook' ? 'push_hooks' : 'tag_push_hooks',
+        trigger: EVENT_TRIGGERS[s.event],
         response_status: String(s.status),
         response_body: s.answer ?? s.error ?? '',
         created_at: s.at,
@@ -199,8 +219,7 @@ const hookShape = (projectId: number, h: Hook, signing: boolean) => ({
   custom_webhook_template: null,
   url_variables: [],
   custom_headers: [],
-  alert_status: 'executable',
-  disabled_until: null,
+  ...alertOf(h),
   token_present: h.token !== null,
   ...(signing ? { signing_token_present: h.signingKey !== null } : {}),
 })

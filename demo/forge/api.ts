@@ -2,11 +2,17 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { branchRoutes } from './api-branches'
 import { commitRoutes } from './api-commits'
+import { compareRoutes } from './api-compare'
+import { deploymentRoutes } from './api-deployments'
+import { environmentRoutes } from './api-environments'
 import { fileRoutes } from './api-files'
 import { hookRoutes } from './api-hooks'
+import { mergeRequestRoutes } from './api-merge-requests'
+import { noteRoutes } from './api-notes'
 import { projectRoutes } from './api-projects'
 import { protectionRoutes } from './api-protections'
 import { statusRoutes } from './api-statuses'
+import { tagRoutes } from './api-tags'
 import { known, userOf, wrong } from './asker'
 import { checkPage } from './paging'
 import type { World } from './world'
@@ -32,6 +38,12 @@ export async function api(app: FastifyInstance, world: World) {
   commitRoutes(app, world)
   fileRoutes(app, world)
   statusRoutes(app, world)
+  tagRoutes(app, world)
+  mergeRequestRoutes(app, world)
+  noteRoutes(app, world)
+  environmentRoutes(app, world)
+  deploymentRoutes(app, world)
+  compareRoutes(app, world)
   hookRoutes(app, world)
 }
 

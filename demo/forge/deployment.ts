@@ -54,3 +54,11 @@ export function tierOf(name: string): Tier {
   if (/dev|review|trunk/i.test(name)) return 'development'
   return 'other'
 }
+
+const NAME = /^[\w./ {}$-]{1,255}$/
+
+/** What GitLab says of a name that no environment can have; null: it can. */
+export const nameProblem = (name: string): string | null =>
+  NAME.test(name) && !/^\/|\/$/.test(name)
+    ? null
+    : "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'"

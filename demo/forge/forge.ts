@@ -9,14 +9,15 @@ import { serveGit } from './git-http'
 import { Limits } from './limits'
 import { mergeRequestHooks } from './merge-request-hooks'
 import { BadOrders, Mischief, type Orders } from './mischief'
-import { commitPage, projectPage, projectsPage } from './page'
+import { projectsPage } from './page'
+import { pageOf } from './pages'
 import { DEVELOPER, People } from './people'
 import { addProject, type WantedProject } from './projects'
 import { closedTo } from './protections'
 import { pushHooks, pushOptions } from './pushes'
-import { levelOf, resolve } from './repositories'
+import { levelOf } from './repositories'
 import { Turns } from './turns'
-import { Sender, type Sent } from './webhooks'
+import { disable, Sender, type Sent } from './webhooks'
 import type { World } from './world'
 
 const MAX_BODY = 1024 * 1024
@@ -105,7 +106,7 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
       const { id, dir } = await addProject(world, project)
       return { id, dir }
     },
-    misbehave: (orders) => world.mischief.obey(orders),
+    misbehave: (orders) => misbehave(world, orders),
     deliveries: world.sender.sent,
     idle: () => world.sender.idle(),
     close: async () => {
@@ -132,11 +133,18 @@ function readBodies(app: FastifyInstance) {
   read('application/json', (body) => (body.trim() === '' ? {} : JSON.parse(body)))
 }
 
+/** @throws BadOrders */
+function misbehave(world: World, orders: unknown) {
+  world.mischief.obey(orders)
+  const status = world.mischief.orders.webhooks?.disable
+  if (status !== undefined) for (const hook of [...world.hooks.values()].flat()) disable(hook, status)
+}
+
 function orderRoute(app: FastifyInstance, world: World) {
   app.post('/demo/misbehave', async (request, reply) => {
     if (userOf(world, request)?.admin !== true) return no(reply, 403, '403 Forbidden')
     try {
-      world.mischief.obey(request.body ?? {})
+      misbehave(world, request.body ?? {})
     } catch (error) {
       if (error instanceof BadOrders) return wrong(reply, error.message)
       throw error
@@ -216,14 +224,7 @@ function gitRoutes(app: FastifyInstance, world: World, maxBytes?: number) {
 type Reply = Parameters<typeof no>[0]
 
 async function page(world: World, path: string, reply: Reply) {
-  const [projectPath = '', rest] = decodeURIComponent(path).slice(1).split('/-/commit/')
-  const project = world.projects.find((p) => p.path === projectPath)
-  const sha = project === undefined || rest === undefined ? null : await resolve(project.dir, rest)
-  if (project === undefined || (rest !== undefined && sha === null))
-    return reply.code(404).type('text/plain').send('404: there is no such page\n')
-  const statuses = (of: string) =>
-    (world.statuses.get(project.id) ?? []).filter((row) => row.sha === of && !row.retried)
-  return reply
-    .type('text/html')
-    .send(sha === null ? await projectPage(project, world.url, statuses) : await commitPage(project, sha, statuses))
+  const found = await pageOf(world, decodeURIComponent(path).slice(1))
+  if (found === null) return reply.code(404).type('text/plain').send('404: there is no such page\n')
+  return reply.type('text/html').send(found)
 }

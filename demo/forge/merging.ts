@@ -23,10 +23,22 @@ export async function mergeabilityOf(world: World, mr: MergeRequest): Promise<Me
   if (mr.draft) return 'draft'
   const target = findProject(world, mr.targetProjectId)
   const onto = (await readRefs(target.dir)).get(HEADS + mr.target)
-  if (onto === undefined || (await isAncestor(target.dir, mr.head, onto))) return 'no-commits'
-  if ((await treeOfMerge(target.dir, onto, mr.head)) === null) return 'conflict'
-  const mustFollow = target.mergeMethod !== 'merge'
-  return mustFollow && !(await isAncestor(target.dir, onto, mr.head)) ? 'need-rebase' : 'mergeable'
+  if (onto === undefined) return 'no-commits'
+  const key = `${mr.head} ${onto} ${target.mergeMethod}`
+  const known = answers.get(mr)
+  if (known?.key === key) return known.answer
+  const answer = await gitsAnswer(target, mr.head, onto)
+  answers.set(mr, { key, answer })
+  return answer
+}
+
+/** Git's last answer for each: lists ask for many, and commits do not change. */
+const answers = new WeakMap<MergeRequest, { key: string; answer: Mergeability }>()
+
+async function gitsAnswer({ dir, mergeMethod }: Project, head: string, onto: string): Promise<Mergeability> {
+  if (await isAncestor(dir, head, onto)) return 'no-commits'
+  if ((await treeOfMerge(dir, onto, head)) === null) return 'conflict'
+  return mergeMethod !== 'merge' && !(await isAncestor(dir, onto, head)) ? 'need-rebase' : 'mergeable'
 }
 
 export interface WantedMerge {

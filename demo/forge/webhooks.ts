@@ -17,6 +17,25 @@ export interface Hook {
   filter: BranchFilter
   name: string
   createdAt: string
+  /** Why nothing is sent to it; null: it is in use. A time (ISO) when that ends, or never by itself. */
+  disabled: { status: 'temporarily_disabled' | 'disabled'; until: string | null } | null
+}
+
+/** As the API tells of it. */
+export function alertOf(hook: Hook, now = Date.now()): { alert_status: string; disabled_until: string | null } {
+  const { disabled } = hook
+  const over = disabled?.until != null && Date.parse(disabled.until) <= now
+  return disabled === null || over
+    ? { alert_status: 'executable', disabled_until: null }
+    : { alert_status: disabled.status, disabled_until: disabled.until }
+}
+
+/** The first pause that GitLab makes after failures. */
+const PAUSE_MS = 60_000
+
+export function disable(hook: Hook, status: 'temporarily_disabled' | 'disabled', now = Date.now()) {
+  const until = status === 'disabled' ? null : new Date(now + PAUSE_MS).toISOString()
+  hook.disabled = { status, until }
 }
 
 export interface Sent {
@@ -65,7 +84,7 @@ export class Sender {
 
   /** Sends an event to a hook, as often and as late as it was ordered. Returns at once. */
   send(hook: Hook, event: string, payload: object, key = randomUUID()) {
-    if (this.mischief.drops()) return
+    if (alertOf(hook).alert_status !== 'executable' || this.mischief.drops()) return
     const body = JSON.stringify(payload)
     const { duplicate = 0, delayMs = 0, reorder = false } = this.mischief.orders.webhooks ?? {}
     const go = () => {
