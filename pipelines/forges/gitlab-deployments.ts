@@ -14,7 +14,7 @@ const Deployment = z.object({
   sha: z.string(),
   status: z.string(),
   // A job of GitLab CI made it: such a deployment is not ours to change.
-  deployable: z.unknown(),
+  deployable: z.unknown().optional(),
 })
 
 /**

@@ -78,7 +78,8 @@ export async function unless<T>(statuses: readonly number[], call: Promise<T>): 
 export const isAbsent = (error: unknown, thing: RegExp) =>
   error instanceof GitlabFault &&
   error.status === 404 &&
-  (/^404 not found$/i.test(error.words) || (thing.test(error.words) && !/\bproject\b/i.test(error.words)))
+  // Spelt so by what looks a record up; "404 Not Found" with capitals is said of an address that GitLab does not know.
+  (error.words === '404 Not found' || (thing.test(error.words) && !/\bproject\b/i.test(error.words)))
 
 /** Null where it is not there. */
 export async function orNull<T>(thing: RegExp, call: Promise<T>): Promise<T | null> {

@@ -119,6 +119,75 @@ describe('a branch', () => {
   })
 })
 
+describe('the branches', () => {
+  const branch = (name: string) => ({
+    name,
+    commit: { id: 'b'.repeat(40), title: `of ${name}\nmore` },
+    protected: name === 'master',
+  })
+  const page = (number: number, names: string[], isLast: boolean) =>
+    json(200, names.map(branch), { 'x-next-page': isLast ? '' : String(number + 1), 'x-page': String(number) })
+
+  it('are read page by page, each name once', async () => {
+    scripted.answer = (request, response) =>
+      (request.path.includes('page=2')
+        ? page(2, ['feature/a', 'master'], true)
+        : page(1, ['develop', 'feature/a'], false))(request, response)
+    const { branches, isComplete } = await forge().branches(7)
+    expect(isComplete).toBe(true)
+    expect(branches.map(({ name }) => name)).toEqual(['develop', 'feature/a', 'master'])
+    expect(branches[2]).toEqual({ name: 'master', commit: 'b'.repeat(40), title: 'of master', protected: true })
+    expect(scripted.asked.map(({ path }) => path)).toEqual([
+      '/api/v4/projects/7/repository/branches?page=1&per_page=100',
+      '/api/v4/projects/7/repository/branches?page=2&per_page=100',
+    ])
+  })
+
+  it('without end are left at 2,000, and the answer says so', async () => {
+    scripted.answer = (request, response) => {
+      const number = Number(new URL(request.path, 'http://x').searchParams.get('page'))
+      const names = Array.from({ length: 100 }, (_, index) => `feature/${number}-${index}`)
+      page(number, names, false)(request, response)
+    }
+    const { branches, isComplete } = await forge().branches(7)
+    expect([branches.length, isComplete, scripted.asked.length]).toEqual([2000, false, 20])
+  })
+
+  it('of a project without a repository are none', async () => {
+    scripted.answer = json(404, { message: '404 Repository Not Found' })
+    expect(await forge().branches(7)).toEqual({ branches: [], isComplete: true })
+    scripted.answer = json(404, { message: '404 Project Not Found' })
+    expect(await faultOf(forge().branches(7))).toMatchObject({ code: 'forge.missing' })
+  })
+})
+
+describe('the state of a webhook', () => {
+  it.each([
+    [{ alert_status: 'executable' }, true, /^$/],
+    [{}, true, /^$/],
+    [{ alert_status: 'executable', push_events: true, tag_push_events: true, merge_requests_events: true }, true, /^$/],
+    [{ alert_status: 'temporarily_disabled', disabled_until: '2026-11-21T10:00:00Z' }, false, /until 2026-11-21T10/],
+    [{ alert_status: 'temporarily_disabled' }, false, /for a while/],
+    [{ alert_status: 'disabled' }, false, /switched it off.*test event/],
+    [
+      { alert_status: 'executable', push_events: false, merge_requests_events: false },
+      false,
+      /pushes and merge requests/,
+    ],
+  ])('%j: alive %s', async (hook, alive, because) => {
+    scripted.answer = json(200, { id: 3, url: 'http://x/', ...hook })
+    expect(await forge().hookState(7, 3)).toEqual({ alive, because: expect.stringMatching(because) })
+    expect(scripted.asked[0]?.path).toBe('/api/v4/projects/7/hooks/3')
+  })
+
+  it('that is gone is not alive; of a project that is gone we do not know', async () => {
+    scripted.answer = json(404, { message: '404 Not found' })
+    expect(await forge().hookState(7, 3)).toEqual({ alive: false, because: expect.stringContaining('gone') })
+    scripted.answer = json(404, { message: '404 Project Not Found' })
+    expect(await faultOf(forge().hookState(7, 3))).toMatchObject({ code: 'forge.missing' })
+  })
+})
+
 describe('a webhook', () => {
   const hook = (change: Record<string, unknown> = {}) => ({
     id: 3,
@@ -199,7 +268,7 @@ describe('a webhook', () => {
   })
 })
 
-describe("the forge's address", () => {
+describe("the project and the forge's address", () => {
   const project = {
     id: 7,
     path_with_namespace: 'team/hello',
@@ -208,6 +277,19 @@ describe("the forge's address", () => {
     default_branch: null,
   }
 
+  it.each([
+    [{ project_access: { access_level: 40 }, group_access: null }, 'maintainer'],
+    [{ project_access: null, group_access: { access_level: 50 } }, 'maintainer'],
+    [{ project_access: { access_level: 20 }, group_access: { access_level: 30 } }, 'developer'],
+    [{ project_access: { access_level: 20 }, group_access: null }, 'less'],
+    [{ project_access: null, group_access: null }, null],
+    [undefined, null],
+    ['odd', null],
+  ])('says by the permissions %j that the token is %s', async (permissions, role) => {
+    scripted.answer = json(200, { ...project, http_url_to_repo: '', permissions })
+    expect((await forge().project('team/hello')).role).toBe(role)
+  })
+
   it('may have a path and slashes at its end', async () => {
     scripted.answer = json(200, { id: 7, username: 'bot' })
     await forge(5000, `${scripted.url}/gitlab//`).whoAmI()
@@ -215,7 +297,7 @@ describe("the forge's address", () => {
   })
 
   it.each(['ftp://x', 'file:///etc', 'gitlab.test', '', 'http://user:password@x'])('%j is refused', (address) => {
-    expect(() => gitlab({ url: address, token: TOKEN })).toThrow(/must start with http/)
+    expect(() => gitlab({ url: address, token: TOKEN, path: 'team/hello' })).toThrow(/must start with http/)
   })
 
   it('is where the token goes with git: another origin that the forge names is not used', async () => {

@@ -30,7 +30,27 @@ export const plain =
   (_request, response) =>
     void response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(body)
 
-export const forge = (deadlineMs = 5000, at = scripted.url) => gitlab({ url: at, token: TOKEN, deadlineMs })
+export const forge = (deadlineMs = 5000, at = scripted.url) =>
+  gitlab({ url: at, token: TOKEN, path: 'team/hello', deadlineMs })
+
+/**
+ * A GitLab by routes: `'GET /merge_requests/3'` (below the project) to what it answers, one after the other, the last one for
+ * ever. What has no route is a 404 that no thing of GitLab's gives, so that a forgotten one is seen.
+ */
+export function routes(table: Record<string, Answer | Answer[]>): Answer {
+  const left = new Map(Object.entries(table).map(([route, answers]) => [route, [answers].flat()]))
+  return (request, response) => {
+    const path = request.path.replace('/api/v4', '').replace(/^\/projects\/7(?=\/)/, '')
+    const answers = left.get(`${request.method} ${path}`) ?? left.get(`${request.method} ${path.replace(/\?.*/, '')}`)
+    const answer = answers !== undefined && answers.length > 1 ? answers.shift() : answers?.[0]
+    if (answer === undefined) return plain(404, `no route for ${request.method} ${path}`)(request, response)
+    answer(request, response)
+  }
+}
+
+/** `GET /merge_requests/3` and the like, as asked. */
+export const askedFor = () =>
+  scripted.asked.map(({ method, path }) => `${method} ${path.replace('/api/v4/projects/7', '').replace(/\?.*/, '')}`)
 
 export const status = (state: CommitState = 'running') => ({
   commit: 'a'.repeat(40),
