@@ -1,5 +1,8 @@
 // Shiplock's REST as the demo uses it: what anybody with a token can do.
-import type { EnvironmentShape, PageOf, ProjectShape, RunDetail, RunSummary } from '../app/shapes'
+import type { MergeRequestDetail, MergeRequestShape } from '../app/merge-requests/shapes'
+import type { PromotionDetail, PromotionItem } from '../app/promotions/shapes'
+import type { ReleaseDetail, ReleaseItem } from '../app/releases/shapes'
+import type { DeliveryShape, EnvironmentShape, PageOf, ProjectShape, RunDetail, RunSummary } from '../app/shapes'
 
 export class Client {
   constructor(
@@ -9,24 +12,15 @@ export class Client {
 
   /** Signs in with name and password, and makes a token for what follows. */
   static async signIn(url: string, name: string, password: string): Promise<Client> {
-    const session = await fetch(`${url}/api/v1/session`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', origin: url },
-      body: JSON.stringify({ name, password }),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(10_000),
-    })
-    const cookie = session.headers.get('set-cookie')?.split(';')[0]
-    if (!session.ok || cookie === undefined)
-      throw new Error(`could not sign in: ${session.status} ${await session.text()}`)
-    const made = await fetch(`${url}/api/v1/tokens`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', origin: url, cookie },
-      body: JSON.stringify({ name: 'demo' }),
-      signal: AbortSignal.timeout(10_000),
-    })
-    if (!made.ok) throw new Error(`could not make a token: ${made.status} ${await made.text()}`)
-    return new Client(url, ((await made.json()) as { token: string }).token)
+    const cookie = await openSession(url, name, password)
+    const made = await asPerson<{ token: string }>(url, cookie, '/tokens', { name: 'demo' })
+    return new Client(url, made.token)
+  }
+
+  /** Makes accounts, which an admin does in a session of their own: no token may. */
+  static async makeAccounts(url: string, admin: { name: string; password: string }, wanted: readonly WantedAccount[]) {
+    const cookie = await openSession(url, admin.name, admin.password)
+    for (const account of wanted) await asPerson(url, cookie, '/accounts', account)
   }
 
   async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -43,10 +37,72 @@ export class Client {
     return (await answer.json()) as T
   }
 
-  connect = (request: { forge: 'gitlab'; forgeUrl: string; path: string; token: string }) =>
+  connect = (request: { forge: 'gitlab' | 'github'; forgeUrl: string; path: string; token: string }) =>
     this.ask<ProjectShape>('POST', '/projects', request)
   project = (id: number) => this.ask<ProjectShape>('GET', `/projects/${id}`)
+  changeFlow = (id: number, settings: object) => this.ask<ProjectShape>('POST', `/projects/${id}/flow`, settings)
   run = (id: number) => this.ask<RunDetail>('GET', `/runs/${id}`)
   runs = (query: Record<string, string>) => this.ask<PageOf<RunSummary>>('GET', `/runs?${new URLSearchParams(query)}`)
+  allowRun = (id: number) => this.ask<RunDetail>('POST', `/runs/${id}/allow`, {})
   environments = (name: string) => this.ask<PageOf<EnvironmentShape>>('GET', `/environments/${name}`)
+  hold = (environment: number, because: string) => this.ask('POST', `/environments/${environment}/hold`, { because })
+  releaseHold = (environment: number) => this.ask('POST', `/environments/${environment}/release-hold`, {})
+  rollback = (environment: number, release: number, reason: string) =>
+    this.ask<PromotionDetail>('POST', `/environments/${environment}/rollback`, { release, reason })
+  removeEnvironment = (environment: number, because: string) =>
+    this.ask('DELETE', `/environments/${environment}`, { because })
+  promotions = (query: Record<string, string> = {}) =>
+    this.ask<PageOf<PromotionItem>>('GET', `/promotions?${new URLSearchParams(query)}`)
+  promotion = (id: number) => this.ask<PromotionDetail>('GET', `/promotions/${id}`)
+  promote = (release: number, environment: number, reason = '') =>
+    this.ask<PromotionDetail>('POST', '/promotions', { release, environment, ...(reason === '' ? {} : { reason }) })
+  approve = (promotion: number, digest: string, comment = '') =>
+    this.ask<PromotionDetail>('POST', `/promotions/${promotion}/approve`, { digest, comment })
+  cancelPromotion = (id: number, because: string) =>
+    this.ask<PromotionDetail>('POST', `/promotions/${id}/cancel`, { because })
+  retryPromotion = (id: number) => this.ask<PromotionDetail>('POST', `/promotions/${id}/retry`, {})
+  releases = (query: Record<string, string> = {}) =>
+    this.ask<PageOf<ReleaseItem>>('GET', `/releases?${new URLSearchParams(query)}`)
+  release = (id: number) => this.ask<ReleaseDetail>('GET', `/releases/${id}`)
+  refuse = (release: number, because: string) => this.ask('POST', `/releases/${release}/refuse`, { because })
+  lift = (release: number) => this.ask('POST', `/releases/${release}/lift`, {})
+  mergeRequests = (query: Record<string, string> = {}) =>
+    this.ask<PageOf<MergeRequestShape>>('GET', `/merge-requests?${new URLSearchParams(query)}`)
+  mergeRequest = (id: number) => this.ask<MergeRequestDetail>('GET', `/merge-requests/${id}`)
+  approveRequest = (id: number, head: string) => this.ask('POST', `/merge-requests/${id}/approve`, { head })
+  mergeRequestNow = (id: number, head: string) => this.ask('POST', `/merge-requests/${id}/merge`, { head })
+  deliveries = (query: Record<string, string> = {}) =>
+    this.ask<PageOf<DeliveryShape>>('GET', `/deliveries?${new URLSearchParams(query)}`)
+  replay = (delivery: number) => this.ask('POST', `/deliveries/${delivery}/replay`, {})
+}
+
+export interface WantedAccount {
+  name: string
+  role: string
+  password: string
+  forgeUserId?: string
+}
+
+async function openSession(url: string, name: string, password: string): Promise<string> {
+  const answer = await fetch(`${url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: url },
+    body: JSON.stringify({ name, password }),
+    redirect: 'manual',
+    signal: AbortSignal.timeout(10_000),
+  })
+  const cookie = answer.headers.get('set-cookie')?.split(';')[0]
+  if (!answer.ok || cookie === undefined) throw new Error(`could not sign in: ${answer.status} ${await answer.text()}`)
+  return cookie
+}
+
+async function asPerson<T>(url: string, cookie: string, path: string, body: object): Promise<T> {
+  const answer = await fetch(`${url}/api/v1${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: url, cookie },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  })
+  if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`)
+  return (await answer.json()) as T
 }

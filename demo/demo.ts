@@ -7,13 +7,24 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { EnvironmentShape, RunDetail } from '../app/shapes'
 import { ensureNodeBase } from '../scripts/base-image.mjs'
+import {
+  badReleaseIsRolledBack,
+  type Cast,
+  comesBack,
+  featureReachesTest,
+  hotfixReachesPrerelease,
+  reachesProduction,
+  refusals,
+  releaseReachesPrerelease,
+  type Told,
+} from './acts'
 import { Client } from './client'
 import { type DemoForge, startForge } from './forge/forge'
 import { cleanLeftovers, cleanUp, makeFolder } from './leftovers'
 import { Clone } from './story'
-import { bad, faint, good, heading, say, seconds, sign, table, until, who } from './tell'
+import { summary } from './summary'
+import { bad, faint, heading, say, seconds, sign, table, until } from './tell'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MINUTE = 60_000
@@ -21,6 +32,7 @@ const MINUTE = 60_000
 const secret = () => randomBytes(12).toString('base64url')
 const mia = { username: 'mia', name: 'Mia Chen', password: secret() }
 const noor = { username: 'noor', name: 'Noor Haddad', password: secret() }
+const omar = { username: 'omar', name: 'Omar Reyes', password: secret() }
 const bot = { username: 'shiplock-bot', name: 'Shiplock', password: secret() }
 const adminPassword = secret()
 
@@ -46,39 +58,65 @@ async function main(world: World) {
   )
   const forge = await startForge({ dir: join(world.dir, 'forge') })
   world.forge = forge
-  const token = await makePeople(forge)
+  const tokens = await makePeople(forge)
   say(`the demo forge is up: a stand-in for GitLab on real git repositories`)
   const url = await startShiplock(world)
   const client = await Client.signIn(url, 'admin', adminPassword)
   say(`Shiplock is up: web, worker, embedded PostgreSQL`)
+  await Client.makeAccounts(url, { name: 'admin', password: adminPassword }, [
+    { name: noor.username, role: 'owner', password: noor.password, forgeUserId: String(tokens.noor.id) },
+    { name: omar.username, role: 'ops', password: omar.password },
+  ])
 
   table(
     ['', 'address', 'name', 'password'],
     [
       ['dashboard', url, 'admin', adminPassword],
+      ['', 'as owner', noor.username, noor.password],
+      ['', 'as operations', omar.username, omar.password],
       ['demo forge', forge.url, mia.username, mia.password],
       ['', '', noor.username, noor.password],
     ],
   )
 
   heading('Connecting team/hello')
-  await connect(client, forge, token)
-  const runs = await tellStory(world, client, forge)
-  const environment = await runningEnvironment(client)
-  const answer = await answerOf(environment)
-  await sum(client, forge, runs, environment, answer)
+  await connect(client, forge, tokens.bot)
+  const cast: Cast = {
+    admin: client,
+    noor: await Client.signIn(url, noor.username, noor.password),
+    omar: await Client.signIn(url, omar.username, omar.password),
+    names: { mia, noor, omar },
+    hers: await Clone.of(`${forge.url}/team/hello.git`, join(world.dir, 'mia'), mia),
+    open: (source, target, title) => openRequest(forge, tokens.mia, { source, target, title }),
+  }
+  const { first, ...told } = await tellStory(cast)
+  const json = await summary(client, forge.url, told, first)
+  if (options.json !== undefined)
+    writeFileSync(resolve(options.json), `${JSON.stringify(json, null, 2)}\n`, { mode: 0o600 })
 }
 
-async function makePeople(forge: DemoForge): Promise<string> {
-  await forge.addUser(mia)
-  await forge.addUser(noor)
-  const made = await forge.addUser(bot)
+/** As anybody would: by the forge's own REST, with a token of one's own. */
+async function openRequest(forge: DemoForge, token: string, wanted: { source: string; target: string; title: string }) {
+  const answer = await fetch(`${forge.url}/api/v4/projects/${encodeURIComponent('team/hello')}/merge_requests`, {
+    method: 'POST',
+    headers: { 'private-token': token, 'content-type': 'application/json' },
+    body: JSON.stringify({ source_branch: wanted.source, target_branch: wanted.target, title: wanted.title }),
+  })
+  if (!answer.ok) throw new Error(`the merge request could not be opened: ${answer.status} ${await answer.text()}`)
+}
+
+async function makePeople(forge: DemoForge) {
+  const tokens = {
+    mia: (await forge.addUser(mia)).token,
+    noor: await forge.addUser(noor),
+    bot: (await forge.addUser(bot)).token,
+  }
   await forge.addProject({
     path: 'team/hello',
     members: { mia: 30, noor: 40, 'shiplock-bot': 40 },
     seed: join(ROOT, 'demo/hello'),
   })
-  return made.token
+  return tokens
 }
 
 /** In a process group of its own: Ctrl-C reaches this process alone, which then stops everything in order. */
@@ -137,151 +175,32 @@ async function connect(client: Client, forge: DemoForge, token: string) {
   if (project.status !== 'connected') throw new Error(`the project could not be connected: ${project.because}`)
 }
 
-async function tellStory(world: World, client: Client, forge: DemoForge): Promise<RunDetail[]> {
-  const url = `${forge.url}/team/hello.git`
-  heading(`${who(mia.name)} pushes feature/warm-welcome`)
-  const hers = await Clone.of(url, join(world.dir, 'mia'), mia)
-  const feature = await hers.pushFeature(
-    'feature/warm-welcome',
-    'develop',
-    { file: 'greeting.js', replace: 'Hello', by: 'Welcome aboard' },
-    'Greet visitors warmly',
-  )
-  const first = await watchRun(client, 'feature/warm-welcome', feature)
-
-  heading(`${who(noor.name)} merges it to develop`)
-  const theirs = await Clone.of(url, join(world.dir, 'noor'), noor)
-  const merged = await theirs.mergeAndPush('feature/warm-welcome', 'develop')
-  const second = await watchRun(client, 'develop', merged)
-
-  heading('The test environment')
-  await watchDeployment(client, merged)
-  return [first, second]
+async function tellStory(cast: Cast): Promise<Told & { first: { tag: string; digests: Record<string, string> } }> {
+  const told: Told = { runs: [], refused: [] }
+  await featureReachesTest(cast, told)
+  await releaseReachesPrerelease(cast, told, 'release/1.0')
+  const first = await reachesProduction(cast, told, 'release/1.0', 'Release 1.0')
+  const digests = await digestsEverywhere(cast.admin, first.release.id)
+  await comesBack(cast, told, first.release.id)
+  await hotfixReachesPrerelease(cast, told, 'hotfix/1.0.1')
+  const mended = await reachesProduction(cast, told, 'hotfix/1.0.1', 'Hotfix 1.0.1')
+  await comesBack(cast, told, mended.release.id)
+  await refusals(cast, told)
+  await badReleaseIsRolledBack(cast, told, mended.release.id)
+  return { ...told, first: { tag: first.release.tag, digests } }
 }
 
-/** Follows a run and tells of each stage as it ends. @throws where the run does not succeed */
-async function watchRun(client: Client, branch: string, commit: string): Promise<RunDetail> {
-  const found = await until(
-    () => `waiting for the push of ${branch} to arrive`,
-    async () => (await client.runs({ branch })).items.find((r) => r.commit === commit) ?? null,
-    MINUTE,
+/** The digest that each environment was observed running for one release. */
+async function digestsEverywhere(client: Client, release: number): Promise<Record<string, string>> {
+  const { promotions, tag } = await client.release(release)
+  const digests = Object.fromEntries(
+    promotions.filter((p) => p.status === 'verified').map((p) => [p.environment, p.observed ?? 'nothing']),
   )
-  say(`run #${found.id} for ${commit.slice(0, 8)} ${faint(`${client.url}/runs/${found.id}`)}`)
-  const told = new Set<string>()
-  let doing = 'it is being planned'
-  const run = await until(
-    () => doing,
-    async () => {
-      const now = await client.run(found.id)
-      for (const stage of now.stages) {
-        if (['succeeded', 'failed', 'skipped', 'canceled'].includes(stage.status) && !told.has(stage.name)) {
-          told.add(stage.name)
-          say(
-            `  ${sign(stage.status)} ${stage.name.padEnd(12)} ${stage.ms === null ? '' : seconds(stage.ms).padStart(8)}  ${faint(stage.because)}`,
-          )
-        }
-      }
-      const running = now.stages.find((s) => s.status === 'running')
-      doing = running ? `${running.name} is running` : (now.waiting?.what ?? 'between stages')
-      return now.finishedAt !== null && now.status !== 'errored' ? now : null
-    },
-    10 * MINUTE,
-  )
-  if (run.status !== 'succeeded') throw new Error(`run #${run.id} ${run.status}: ${run.because}`)
-  return run
-}
-
-async function watchDeployment(client: Client, commit: string) {
-  let doing = 'the release is on its way'
-  await until(
-    () => doing,
-    async () => {
-      const [place] = (await client.environments('test')).items
-      if (place === undefined) throw new Error('there is no test environment')
-      if (place.lastFailed?.release.commit === commit)
-        throw new Error(`the deployment failed: ${place.lastFailed.because}`)
-      const open = place.open.at(-1)
-      if (open !== undefined) doing = open.waiting?.what ?? `promotion #${open.id} is ${open.status}`
-      if (place.running?.release.commit !== commit) return null
-      say(`${sign('deployed')} ${place.running.release.tag} runs in test: ${place.running.because}`)
-      return place
-    },
-    5 * MINUTE,
-  )
-}
-
-async function runningEnvironment(
-  client: Client,
-): Promise<EnvironmentShape & { running: NonNullable<EnvironmentShape['running']> }> {
-  const [place] = (await client.environments('test')).items
-  if (place?.running == null) throw new Error('nothing runs in the test environment')
-  return { ...place, running: place.running }
-}
-
-async function answerOf(environment: Awaited<ReturnType<typeof runningEnvironment>>): Promise<string> {
-  const { url, release } = environment.running
-  const answer = await (await fetch(`${url}/version`, { signal: AbortSignal.timeout(10_000) })).text()
-  if (!answer.includes(release.commit))
-    throw new Error(`${url} does not answer with the commit ${release.commit}: ${answer.slice(0, 500)}`)
-  say(`${sign('succeeded')} ${url} answers: ${faint(answer.trim())}`)
-  return answer
-}
-
-async function sum(
-  client: Client,
-  forge: DemoForge,
-  runs: RunDetail[],
-  environment: Awaited<ReturnType<typeof runningEnvironment>>,
-  answer: string,
-) {
-  const { running } = environment
-  table(
-    ['run', 'branch', 'commit', 'status', 'stages', 'waited'],
-    runs.map((r) => [
-      `#${r.id}`,
-      r.branch,
-      r.commit.slice(0, 8),
-      good(r.status),
-      r.stages.map((s) => `${s.name} ${s.ms === null ? s.status : seconds(s.ms)}`).join(', '),
-      r.waited_ms === null ? '' : seconds(r.waited_ms),
-    ]),
-  )
-  table(
-    ['environment', 'release', 'digest', 'observed', 'address'],
-    [
-      [
-        'test',
-        running.release.tag,
-        running.release.digest.slice(0, 19),
-        running.observed === running.release.digest ? good('the same') : bad(String(running.observed)),
-        running.url ?? '',
-      ],
-    ],
-  )
-  if (options.json === undefined) return
-  const json = {
-    web: client.url,
-    forge: forge.url,
-    token: client.token,
-    runs: runs.map((r) => ({
-      id: r.id,
-      branch: r.branch,
-      commit: r.commit,
-      status: r.status,
-      stages: r.stages.map((s) => ({ name: s.name, status: s.status, ms: s.ms })),
-      waited_ms: r.waited_ms,
-    })),
-    environments: {
-      test: {
-        release: running.release.tag,
-        digest: running.release.digest,
-        observed: running.observed,
-        url: running.url,
-        answer,
-      },
-    },
-  }
-  writeFileSync(resolve(options.json), `${JSON.stringify(json, null, 2)}\n`, { mode: 0o600 })
+  if (new Set(Object.values(digests)).size !== 1)
+    throw new Error(`${tag} is not the same everywhere: ${JSON.stringify(digests)}`)
+  const where = Object.keys(digests).reverse().join(', ')
+  say(`${sign('succeeded')} ${tag} is one image in ${where}: ${faint(Object.values(digests)[0] ?? '')}`)
+  return digests
 }
 
 /** Everything the demo started, in the order that leaves nothing behind. */

@@ -32,6 +32,7 @@ export class Clone {
     change: { file: string; replace: string; by: string },
     message: string,
   ): Promise<string> {
+    await this.git(['fetch', '--quiet', 'origin'])
     await this.git(['switch', '--quiet', '--create', branch, `origin/${from}`])
     const file = join(this.dir, change.file)
     const before = readFileSync(file, 'utf8')
@@ -60,6 +61,13 @@ export class Clone {
     }
     await this.git(['add', '--all'])
     await this.git(['commit', '--quiet', '--allow-empty', `--message=${message}`])
+    return this.push(branch)
+  }
+
+  /** Makes a branch at the very commit of another, and pushes it. @returns the commit */
+  async pushBranch(branch: string, from: string): Promise<string> {
+    await this.git(['fetch', '--quiet', 'origin'])
+    await this.git(['switch', '--quiet', '--create', branch, `origin/${from}`])
     return this.push(branch)
   }
 

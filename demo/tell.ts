@@ -31,6 +31,7 @@ const SIGN: Record<string, string> = {
   canceled: faint('×'),
   running: '…',
   refused: bad('⊘'),
+  waiting: '⏸',
 }
 export const sign = (status: string) => SIGN[status] ?? '·'
 

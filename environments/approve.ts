@@ -34,20 +34,31 @@ interface Signer {
   role: string
 }
 
-async function whyNot(tx: Tx, asked: Asked, { accountId, role }: Signer): Promise<{ own: boolean; because: string } | null> {
+async function whyNot(
+  tx: Tx,
+  asked: Asked,
+  { accountId, role }: Signer,
+): Promise<{ own: boolean; because: string } | null> {
   const no = (because: string, own = false) => ({ own, because })
   const { approvals } = EnvironmentPolicy.parse(asked.policy)
   if (approvals.length === 0) return no(`${asked.environment} asks nobody for an approval`)
   if (asked.status !== 'waiting') return no(`it does not wait for an approval: it is ${asked.status}`)
   if (!approvals.some((rule) => rule.role === role))
-    return no(`${asked.environment} asks for ${approvals.map((a) => `the role ${a.role}`).join(' and ')}; yours is ${role}`, true)
+    return no(
+      `${asked.environment} asks for ${approvals.map((a) => `the role ${a.role}`).join(' and ')}; yours is ${role}`,
+      true,
+    )
   if (asked.hasSigned) return no('you have approved it already')
   const own = await whyOwnChange(tx, asked.releaseId, accountId)
   return own === null ? null : no(own, true)
 }
 
 /** Why this person may not approve a promotion; null: they may. */
-export async function whyNotApprove(handle: RecordHandle, promotionId: number, account: Signer): Promise<string | null> {
+export async function whyNotApprove(
+  handle: RecordHandle,
+  promotionId: number,
+  account: Signer,
+): Promise<string | null> {
   const asked = await readAsked(handle.pool, promotionId, account.accountId)
   return (await whyNot(handle.pool, asked, account))?.because ?? null
 }
@@ -69,7 +80,10 @@ export async function approvePromotion(
     await takePlaceOf(tx, promotionId)
     const asked = await readAsked(tx, promotionId, by.accountId)
     if (asked.digest !== seen.digest)
-      throw new Fault('conflict', `what you saw was ${seen.digest}, and ${asked.tag} is ${asked.digest} now: look again`)
+      throw new Fault(
+        'conflict',
+        `what you saw was ${seen.digest}, and ${asked.tag} is ${asked.digest} now: look again`,
+      )
     const no = await whyNot(tx, asked, by)
     if (no !== null) throw new Fault(no.own ? 'not.permitted' : 'conflict', no.because)
     await writeApproval(tx, { promotionId, ...asked, comment: seen.comment }, by)
@@ -79,7 +93,15 @@ export async function approvePromotion(
 
 export async function writeApproval(
   tx: Tx,
-  given: { promotionId: number; runId: number; projectId: number; digest: string; tag: string; environment: string; comment: string },
+  given: {
+    promotionId: number
+    runId: number
+    projectId: number
+    digest: string
+    tag: string
+    environment: string
+    comment: string
+  },
   by: Person,
 ) {
   const comment = given.comment.slice(0, 2000)
@@ -95,6 +117,12 @@ export async function writeApproval(
     projectId: given.projectId,
     by,
     because: comment,
-    data: { digest: given.digest, tag: given.tag, environment: given.environment, role: by.role, name: given.environment },
+    data: {
+      digest: given.digest,
+      tag: given.tag,
+      environment: given.environment,
+      role: by.role,
+      name: given.environment,
+    },
   })
 }

@@ -107,8 +107,7 @@ function asFacts(row: Row): Facts {
         ? null
         : { promotion: row.upstream.id, status: row.upstream.status, because: row.upstream.because },
     wasHere: row.wasHere,
-    debts:
-      flow.hotfix_debt === 'shown' ? null : (row.debts ?? []).map((d) => ({ ...d, since: new Date(d.since) })),
+    debts: flow.hotfix_debt === 'shown' ? null : (row.debts ?? []).map((d) => ({ ...d, since: new Date(d.since) })),
     tagAwaited: row.tagSince === null ? null : { since: row.tagSince },
     votes: (row.votes ?? []).map((v) => ({ ...v, at: new Date(v.at) })),
     busy: row.busy === null ? null : { ...row.busy, since: new Date(row.busy.since) },

@@ -136,7 +136,8 @@ export const GATES = {
   order: ({ newer, promotion, olderApproved }: Facts) => {
     if (promotion.kind === 'put-back' && newer !== null) return shut(`promotion #${newer.id} has come since`)
     if (isDeclaredReturn(promotion.kind)) return open('going back, and saying so')
-    if (newer !== null) return shut(`promotion #${newer.id} of run #${newer.run} is newer; to go back, declare a rollback`)
+    if (newer !== null)
+      return shut(`promotion #${newer.id} of run #${newer.run} is newer; to go back, declare a rollback`)
     return olderApproved === null
       ? open('nothing newer is there')
       : waiting(
@@ -150,7 +151,8 @@ export const GATES = {
     if (isDeclaredReturn(promotion.kind) && wasHere) return open('it was verified here before')
     if (verified !== null) return open(`${after} verified it (promotion #${verified.promotion})`)
     if (release === null) return waiting(`it is not built yet, and ${after} must verify it`, BY_ITSELF, promotion.since)
-    const where = upstream === null ? `it was never there` : `there it is ${upstream.status} (promotion #${upstream.promotion})`
+    const where =
+      upstream === null ? `it was never there` : `there it is ${upstream.status} (promotion #${upstream.promotion})`
     return waiting(
       `${after} has not verified ${release.tag}: ${where}`,
       upstream !== null && ['waiting', 'queued', 'deploying', 'deployed', 'verifying'].includes(upstream.status)
@@ -175,7 +177,11 @@ export const GATES = {
   tag: ({ tagAwaited }: Facts) =>
     tagAwaited === null
       ? open('no tag is waited for')
-      : waiting('this project tags by hand: there is no version tag on the commit yet', 'an owner: push the tag', tagAwaited.since),
+      : waiting(
+          'this project tags by hand: there is no version tag on the commit yet',
+          'an owner: push the tag',
+          tagAwaited.since,
+        ),
   hold: ({ environment: { hold, name }, promotion }: Facts) =>
     hold === null || isDeclaredReturn(promotion.kind)
       ? open('there is no hold')
@@ -196,7 +202,8 @@ export const GATES = {
       : waiting(`it must prove itself in ${after} until then`, BY_ITSELF, verified.at, until)
   },
   start: ({ environment: { start, name }, promotion }: Facts) => {
-    if (start !== 'by-hand') return open(start === 'automatic' ? 'it starts by itself' : 'it starts when it is signed off')
+    if (start !== 'by-hand')
+      return open(start === 'automatic' ? 'it starts by itself' : 'it starts when it is signed off')
     if (promotion.kind !== 'onward') return open(`asked for by ${promotion.requestedBy}`)
     return promotion.startedByHand === null
       ? waiting(`${name} is started by hand`, 'an owner or operations: start it', promotion.since)

@@ -4,7 +4,12 @@ import { type Actor, type Tx, tell, transaction } from '../prisma/record'
 import { ringEnvironment, takePlace } from './place'
 
 /** Sets or replaces a hold; the caller holds the environment's row. */
-export async function setHold(tx: Tx, place: { id: number; projectId: number; name: string }, because: string, by: Actor) {
+export async function setHold(
+  tx: Tx,
+  place: { id: number; projectId: number; name: string },
+  because: string,
+  by: Actor,
+) {
   await tx.query(
     `UPDATE "Environment" SET "heldAt" = clock_timestamp(), "heldBy" = $2, "heldBecause" = $3 WHERE id = $1`,
     [place.id, by.actorName, because.slice(0, 2000)],

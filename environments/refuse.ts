@@ -11,7 +11,10 @@ interface Known {
 }
 
 async function take(tx: Tx, id: number): Promise<Known> {
-  const { rows } = await tx.query<Known>('SELECT id, "projectId", tag, "refusedAt" FROM "Release" WHERE id = $1 FOR UPDATE', [id])
+  const { rows } = await tx.query<Known>(
+    'SELECT id, "projectId", tag, "refusedAt" FROM "Release" WHERE id = $1 FOR UPDATE',
+    [id],
+  )
   if (rows[0] === undefined) throw new Fault('not.found', `there is no release #${id}`)
   return rows[0]
 }
@@ -54,7 +57,9 @@ export async function liftRefusal(handle: RecordHandle, id: number, by: Actor): 
   await transaction(handle, async (tx) => {
     const release = await take(tx, id)
     if (release.refusedAt === null) throw new Fault('conflict', `${release.tag} is not refused`)
-    await tx.query(`UPDATE "Release" SET "refusedAt" = NULL, "refusedBy" = '', "refusedBecause" = '' WHERE id = $1`, [id])
+    await tx.query(`UPDATE "Release" SET "refusedAt" = NULL, "refusedBy" = '', "refusedBecause" = '' WHERE id = $1`, [
+      id,
+    ])
     await told(tx, 'release.lift', release, by, '')
   })
 }

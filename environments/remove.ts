@@ -20,12 +20,16 @@ export async function removeEnvironment(handle: RecordHandle, id: number, becaus
       [id],
     )
     const busy = rows.find((p) => ['deploying', 'deployed', 'verifying'].includes(p.status))
-    if (busy) throw new Fault('conflict', `promotion #${busy.id} is ${busy.status} in ${place.name}: cancel it, or wait for it`)
+    if (busy)
+      throw new Fault('conflict', `promotion #${busy.id} is ${busy.status} in ${place.name}: cancel it, or wait for it`)
     for (const open of rows) {
       const status = open.status as 'waiting' | 'queued' | 'errored'
       await cancelOne(tx, { id: open.id, status }, by, `${place.name} was removed: ${reason}`)
     }
-    await tx.query(`UPDATE "Environment" SET "removedAt" = clock_timestamp(), "removedBecause" = $2 WHERE id = $1`, [id, reason])
+    await tx.query(`UPDATE "Environment" SET "removedAt" = clock_timestamp(), "removedBecause" = $2 WHERE id = $1`, [
+      id,
+      reason,
+    ])
     await tell(tx, {
       kind: 'environment.remove',
       subject: 'environment',

@@ -1,7 +1,7 @@
-import { FLOW, flowOf } from '../pipelines/gitflow'
-import { oweTag } from '../pipelines/make-tag'
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
+import { FLOW, flowOf } from '../pipelines/gitflow'
+import { oweTag } from '../pipelines/make-tag'
 import type { RecordHandle } from '../prisma/client'
 import { type Actor, type Person, ring, type Tx, tell, transaction } from '../prisma/record'
 import { ringPromotion, takePlace, takePlaceOf } from './place'
@@ -87,7 +87,14 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
     await tx.query('UPDATE "Run" SET "movedOnAt" = clock_timestamp() WHERE id = $1', [runId])
     if (run.branchKind === 'master') {
       const policy = flowOf(run.flow).tag
-      await oweTag(tx, { projectId: run.projectId, runId, releaseId: run.releaseId, name: run.tag, commit: run.commit, policy })
+      await oweTag(tx, {
+        projectId: run.projectId,
+        runId,
+        releaseId: run.releaseId,
+        name: run.tag,
+        commit: run.commit,
+        policy,
+      })
     }
     if (run.environmentId === null) {
       await tell(tx, {
@@ -111,8 +118,7 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
       priority: run.priority,
     } as const
     const id = await writePromotion(tx, wanted, by, `${run.goesTo} follows by itself`)
-    if (id !== null)
-      await supersedeOlder(tx, { id, runId, branch: run.branch, environmentId: run.environmentId }, by)
+    if (id !== null) await supersedeOlder(tx, { id, runId, branch: run.branch, environmentId: run.environmentId }, by)
   })
 }
 
@@ -188,7 +194,10 @@ export async function startPromotion(handle: RecordHandle, id: number, by: Perso
     )
     const started = rows[0]
     if (started === undefined)
-      throw new Fault('conflict', `promotion #${id} does not wait to be started: it was started, or it starts otherwise`)
+      throw new Fault(
+        'conflict',
+        `promotion #${id} does not wait to be started: it was started, or it starts otherwise`,
+      )
     await tell(tx, { kind: 'promotion.start', subject: 'promotion', subjectId: id, by, ...started })
     await ringPromotion(tx, id)
   })

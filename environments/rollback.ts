@@ -24,14 +24,19 @@ interface Return {
  */
 export async function requestRollback(handle: RecordHandle, asked: Request, by: Person): Promise<number> {
   const reason = asked.reason.trim().slice(0, 2000)
-  if (reason === '') throw new Fault('input.invalid', 'reason: a rollback needs one; it stands in the trail and on the hold')
+  if (reason === '')
+    throw new Fault('input.invalid', 'reason: a rollback needs one; it stands in the trail and on the hold')
   return transaction(handle, async (tx) => {
     const place = await takePlace(tx, asked.environmentId)
     const earlier = await verifiedHere(tx, asked)
     if (earlier === null)
-      throw new Fault('conflict', `release #${asked.releaseId} was never verified in ${place.name}: there is nothing to go back to`)
+      throw new Fault(
+        'conflict',
+        `release #${asked.releaseId} was never verified in ${place.name}: there is nothing to go back to`,
+      )
     const now = await runningHere(tx, place.id)
-    if (now?.releaseId === asked.releaseId) throw new Fault('conflict', `${earlier.tag} is what runs in ${place.name} now`)
+    if (now?.releaseId === asked.releaseId)
+      throw new Fault('conflict', `${earlier.tag} is what runs in ${place.name} now`)
     await refuseTwice(tx, asked, `${earlier.tag} is on its way to ${place.name} already`)
     const wanted = {
       environmentId: place.id,

@@ -8,10 +8,10 @@ import { planVerification, type StagePlan } from '../pipelines/stage-plan'
 import { ringWaiting } from '../pipelines/waiting-promotions'
 import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
-import { oweWayBack } from './way-back'
 import { ringEnvironment, takePlaceOf } from './place'
 import { PROMOTION } from './promotion'
 import { putBack } from './put-back'
+import { oweWayBack } from './way-back'
 
 interface Deployed {
   id: number
@@ -57,7 +57,15 @@ export async function beginVerification(context: Context, id: number): Promise<v
       names.length === 0
         ? `${deployed.environment} verifies nothing beyond the deployment itself`
         : `the service file defines no ${names.join(' and no ')} stage, so the deployment itself is what was verified`
-    await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'pass', epoch: deployed.epoch, because, set: VERIFIED, by })
+    await record(tx, 'promotion', PROMOTION, {
+      id,
+      from: 'deployed',
+      event: 'pass',
+      epoch: deployed.epoch,
+      because,
+      set: VERIFIED,
+      by,
+    })
     await afterwards(tx, deployed)
   })
 }

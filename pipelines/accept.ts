@@ -153,7 +153,7 @@ async function noteHead(record: RecordHandle, projectId: number, push: PushEvent
 
 async function cancelBranch(record: RecordHandle, delivery: Delivery, branch: string) {
   const { rows } = await record.pool.query<{ id: number }>(
-    `SELECT id FROM "Run" WHERE "projectId" = $1 AND branch = $2 AND status IN ('queued', 'planning', 'running', 'errored') ORDER BY id LIMIT 50`,
+    `SELECT id FROM "Run" WHERE "projectId" = $1 AND branch = $2 AND status IN ('held', 'queued', 'planning', 'running', 'errored') ORDER BY id LIMIT 50`,
     [delivery.owner.id, branch],
   )
   for (const { id } of rows) await cancelRun(record, id, SHIPLOCK, 'the branch was deleted')

@@ -21,11 +21,17 @@ export async function cancelRun(handle: RecordHandle, runId: number, by: Actor, 
     const run = rows[0]
     if (run === undefined) throw new Fault('not.found', `there is no run #${runId}`)
     const { status } = run
-    if (status !== 'queued' && status !== 'planning' && status !== 'running' && status !== 'errored') {
+    if (
+      status !== 'held' &&
+      status !== 'queued' &&
+      status !== 'planning' &&
+      status !== 'running' &&
+      status !== 'errored'
+    ) {
       throw new Fault('conflict', `run #${runId} has ended already: it is ${status}`)
     }
     const stages = await tx.query<{ id: number; name: string; status: (typeof OPEN)[number] }>(
-      'SELECT id, name, status FROM "Stage" WHERE "runId" = $1 AND status = ANY($2) ORDER BY position',
+      'SELECT id, name, status FROM "Stage" WHERE "runId" = $1 AND "promotionId" IS NULL AND status = ANY($2) ORDER BY position',
       [runId, OPEN],
     )
     for (const stage of stages.rows) {
@@ -57,7 +63,7 @@ export async function cancelRun(handle: RecordHandle, runId: number, by: Actor, 
 export async function retryStage(handle: RecordHandle, runId: number, name: string, by: Actor): Promise<void> {
   await transaction(handle, async (tx) => {
     const { rows } = await tx.query<{ id: number; status: string }>(
-      'SELECT id, status FROM "Stage" WHERE "runId" = $1 AND name = $2',
+      'SELECT id, status FROM "Stage" WHERE "runId" = $1 AND name = $2 AND "promotionId" IS NULL',
       [runId, name],
     )
     const stage = rows[0]

@@ -9,8 +9,8 @@ import type { PlanningRun } from './planned'
 export async function takeUpHead(context: Context, run: PlanningRun, head: { commit: string; title: string }) {
   await transaction(context.record, async (tx) => {
     const { rows } = await tx.query<{ id: number }>(
-      `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, "pusherName", priority)
-       SELECT "projectId", $2, service, branch, "branchKind", $3, "commit", $4, 'seen on the forge', priority FROM "Run" o
+      `INSERT INTO "Run" ("projectId", "contentKey", origin, service, branch, "branchKind", "commit", before, title, "pusherName", priority)
+       SELECT "projectId", $2, 'head', service, branch, "branchKind", $3, "commit", $4, 'seen on the forge', priority FROM "Run" o
        WHERE o.id = $1 AND NOT EXISTS (SELECT 1 FROM "Run" n WHERE n."projectId" = o."projectId" AND n.branch = o.branch AND n."commit" = $3)
        ON CONFLICT ("projectId", "contentKey") DO NOTHING RETURNING id`,
       [

@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ensureFirstAdmin } from '../app/_server/accounts'
+import { createAccount, ensureFirstAdmin } from '../app/_server/accounts'
 import { startingEnvironments } from '../app/_server/environments'
 import { startWeb, type Web } from '../app/_server/server'
+import type { PromotionItem } from '../app/promotions/shapes'
 import type { EnvironmentShape, RunDetail } from '../app/shapes'
 import { Client } from '../demo/client'
 import { type DemoForge, startForge } from '../demo/forge/forge'
@@ -100,6 +101,9 @@ export class Shiplock {
     readonly record: RecordHandle,
     readonly web: Web,
     readonly client: Client,
+    /** Noor owns the project and merges; Omar is operations, and signs; Mia pushes, and has the role ops as well. */
+    readonly people: Record<'noor' | 'omar' | 'mia', Client>,
+    readonly tokens: Record<'noor' | 'mia', string>,
     private options: Options,
   ) {}
 
@@ -110,7 +114,8 @@ export class Shiplock {
     await ensureKeys(keys)
     await ensureBusyboxBase()
     const [database, forge] = await Promise.all([freshDatabase(), startForge({ dir: join(dir, 'forge') })])
-    await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
+    const mia = await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
+    const noor = await forge.addUser({ username: 'noor', name: 'Noor Haddad', password: PASSWORD })
     const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })
     const record = openRecord(database.url, { max: 8, name: 'test web' })
     await ensureFirstAdmin(record, PASSWORD)
@@ -126,7 +131,16 @@ export class Shiplock {
       trustProxy: false,
     })
     const client = await Client.signIn(web.url, 'admin', PASSWORD)
-    const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, options)
+    await createAccount(record, { name: 'noor', password: PASSWORD, role: 'owner', forgeUserId: String(noor.id) })
+    await createAccount(record, { name: 'omar', password: PASSWORD, role: 'ops' })
+    await createAccount(record, { name: 'mia', password: PASSWORD, role: 'ops', forgeUserId: String(mia.id) })
+    const [asNoor, asOmar, asMia] = await Promise.all(
+      ['noor', 'omar', 'mia'].map((n) => Client.signIn(web.url, n, PASSWORD)),
+    )
+    if (asNoor === undefined || asOmar === undefined || asMia === undefined) throw new Error('nobody signed in')
+    const people = { noor: asNoor, omar: asOmar, mia: asMia }
+    const tokens = { noor: noor.token, mia: mia.token }
+    const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, people, tokens, options)
     if (options.worker !== 'none') await shiplock.startWorker()
     return shiplock
   }
@@ -142,7 +156,17 @@ export class Shiplock {
 
   /** Time passes for the dead: what a killed worker held lapses now, not in fifteen seconds. */
   async letLeasesLapse() {
-    for (const table of ['Run', 'Stage', 'Promotion', 'Project', 'Report']) {
+    for (const table of [
+      'Run',
+      'Stage',
+      'Promotion',
+      'Project',
+      'Report',
+      'MergeRequest',
+      'MergeAction',
+      'Tag',
+      'BackMerge',
+    ]) {
       await this.record.pool.query(
         `UPDATE "${table}" SET "leaseUntil" = clock_timestamp() - interval '1 second' WHERE "leaseUntil" IS NOT NULL`,
       )
@@ -209,12 +233,22 @@ export class Shiplock {
   }
 
   /** A repository on the forge, connected to Shiplock and checked. */
-  async project(files: Record<string, string> = SERVICE, path = 'team/hello'): Promise<number> {
-    await this.forge.addProject({ path, members: { mia: 40, 'shiplock-bot': 40 } })
+  async project(
+    files: Record<string, string> = SERVICE,
+    path = 'team/hello',
+    wanted: { mergeMethod?: 'merge' | 'rebase_merge' | 'ff'; master?: string; develop?: string } = {},
+  ): Promise<number> {
+    const { master = 'master', develop = 'develop', mergeMethod } = wanted
+    await this.forge.addProject({
+      path,
+      members: { mia: 40, noor: 40, 'shiplock-bot': 40 },
+      defaultBranch: master,
+      ...(mergeMethod === undefined ? {} : { mergeMethod }),
+    })
     const mia = await this.clone(path)
     await mia.command('commit', '--quiet', '--allow-empty', '--message=Begin')
-    await mia.command('push', '--quiet', 'origin', 'HEAD:refs/heads/master')
-    await mia.pushFiles('develop', 'master', files, 'A service')
+    await mia.command('push', '--quiet', 'origin', `HEAD:refs/heads/${master}`)
+    await mia.pushFiles(develop, master, files, 'A service')
     const { id } = await this.client.connect({ forge: 'gitlab', forgeUrl: this.forge.url, path, token: this.botToken })
     if (this.options.worker !== 'none') {
       const project = await eventually('the project is checked', async () => {
@@ -242,9 +276,108 @@ export class Shiplock {
   async push(
     branch: string,
     files: Record<string, string | null> = {},
-    from = branch === 'develop' ? 'develop' : 'develop',
+    from = 'develop',
+    path = 'team/hello',
   ): Promise<string> {
-    return (await this.clone()).pushFiles(branch, from, files, `Change ${branch}`)
+    return (await this.clone(path)).pushFiles(branch, from, files, `Change ${branch}`)
+  }
+
+  /** Makes a branch at the very commit of another, or moves it there. @returns the commit */
+  async branch(name: string, from: string, path = 'team/hello'): Promise<string> {
+    const clone = await this.clone(path)
+    await clone.command('fetch', '--quiet', 'origin')
+    await clone.command('push', '--quiet', '--force', 'origin', `refs/remotes/origin/${from}:refs/heads/${name}`)
+    return (await clone.command('rev-parse', `origin/${from}`)).trim()
+  }
+
+  /** The forge's REST, as one of its users. */
+  async onForge<T>(who: 'noor' | 'mia', method: string, path: string, body?: object): Promise<T> {
+    const answer = await fetch(`${this.forge.url}/api/v4${path}`, {
+      method,
+      headers: { 'private-token': this.tokens[who], ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return (answer.status === 204 ? undefined : await answer.json()) as T
+  }
+
+  /** Opens a merge request, as Mia. @returns its number and head */
+  openRequest(source: string, target: string, path = 'team/hello'): Promise<{ iid: number; sha: string }> {
+    return this.onForge('mia', 'POST', `/projects/${encodeURIComponent(path)}/merge_requests`, {
+      source_branch: source,
+      target_branch: target,
+      title: `Merge ${source}`,
+    })
+  }
+
+  /** Opens a merge request and merges it on the forge, as Noor. @returns what came onto the target */
+  async merge(source: string, target: string, how: { squash?: boolean; path?: string } = {}): Promise<string> {
+    const { path = 'team/hello', squash = false } = how
+    const request = await this.openRequest(source, target, path)
+    const project = `/projects/${encodeURIComponent(path)}`
+    await this.onForge('noor', 'PUT', `${project}/merge_requests/${request.iid}/merge`, { squash })
+    const branch = await this.onForge<{ commit: { id: string } }>(
+      'noor',
+      'GET',
+      `${project}/repository/branches/${encodeURIComponent(target)}`,
+    )
+    return branch.commit.id
+  }
+
+  /** The promotion of a commit's run to an environment, as soon as there is one, or once it is as asked. */
+  promotion(
+    commit: string,
+    environment: string,
+    is: (promotion: PromotionItem) => boolean = () => true,
+    deadlineMs = 60_000,
+  ): Promise<PromotionItem> {
+    let last = 'none'
+    return eventually(
+      `a promotion of ${commit.slice(0, 8)} to ${environment}`,
+      async () => {
+        const [place] = (await this.client.environments(environment)).items
+        const { items } = await this.client.promotions({ environment, limit: '100' })
+        const runs = (await this.client.runs({ limit: '100' })).items
+          .filter((r) => r.commit === commit)
+          .map((r) => r.id)
+        const found = items.find((p) => runs.includes(p.run))
+        last = found === undefined ? `none in ${place?.name}` : `${found.status}: ${found.because}`
+        return found !== undefined && is(found) && found
+      },
+      deadlineMs,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message} (${last})`)
+    })
+  }
+
+  verified = (commit: string, environment: string) =>
+    this.promotion(commit, environment, (p) => {
+      if (['failed', 'refused', 'canceled', 'superseded'].includes(p.status))
+        throw new Error(`it is ${p.status}: ${p.because}`)
+      return p.status === 'verified'
+    })
+
+  /** Waits until a promotion waits for this gate, and that is the reason that counts. */
+  waitsFor = (commit: string, environment: string, gate: string) =>
+    this.promotion(commit, environment, (p) => {
+      const counts = p.verdicts.find((v) => v.state === 'shut') ?? p.verdicts.find((v) => v.state === 'waiting')
+      return p.status === 'waiting' && counts?.gate === gate
+    })
+
+  /** Omar signs off what waits in an environment for this commit. */
+  async sign(commit: string, environment = 'production') {
+    const asked = await this.waitsFor(commit, environment, 'approvals')
+    await this.people.omar.approve(asked.id, asked.release.digest, 'looked at')
+    return this.verified(commit, environment)
+  }
+
+  /** From a branch off develop to production, signed: the commits of the release branch and of master. */
+  async inProduction(branch: string, files: Record<string, string | null> | null, from = 'develop') {
+    const release = files === null ? await this.branch(branch, from) : await this.push(branch, files, from)
+    await this.verified(release, 'prerelease')
+    const master = await this.merge(branch, 'master')
+    await this.sign(master)
+    return { release, master }
   }
 
   /** The run that carries a commit, as soon as there is one. */
@@ -306,7 +439,11 @@ export class Shiplock {
   promotionOf(run: number) {
     return eventually(`the promotion of run #${run} ends`, async () => {
       const promotion = (await this.client.run(run)).promotions.at(-1)
-      return promotion !== undefined && !['waiting', 'queued', 'deploying'].includes(promotion.status) && promotion
+      return (
+        promotion !== undefined &&
+        !['waiting', 'queued', 'deploying', 'deployed', 'verifying'].includes(promotion.status) &&
+        promotion
+      )
     })
   }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 import { page } from './page.js'
+import { countVisit } from './visits.js'
 
 const { name, version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 const port = Number(process.env.PORT || 8085)
@@ -17,10 +18,11 @@ const about = {
 const answers = {
   '/': (url) => ['text/html; charset=utf-8', page(url.searchParams.get('name') ?? '', about)],
   '/version': () => ['application/json', `${JSON.stringify(about)}\n`],
+  '/visits': async () => ['text/plain; charset=utf-8', `${(await countVisit()) ?? 'unknown'}\n`],
   '/healthz': () => ['text/plain; charset=utf-8', 'ok\n'],
 }
 
-const server = createServer((request, response) => {
+const server = createServer(async (request, response) => {
   const url = URL.canParse(request.url, 'http://localhost') ? new URL(request.url, 'http://localhost') : null
   const answer = url && Object.hasOwn(answers, url.pathname) ? answers[url.pathname] : null
   if (!answer) return send(response, 404, 'text/plain; charset=utf-8', 'There is nothing here.\n')
@@ -28,7 +30,7 @@ const server = createServer((request, response) => {
     response.setHeader('Allow', 'GET, HEAD')
     return send(response, 405, 'text/plain; charset=utf-8', 'Only GET and HEAD.\n')
   }
-  const [type, body] = answer(url)
+  const [type, body] = await answer(url)
   send(response, 200, type, body)
 })
 

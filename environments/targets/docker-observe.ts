@@ -9,7 +9,14 @@ interface Seen {
   problem: string | null
 }
 
-const ABSENT: Observation = { digest: null, health: 'absent', because: 'nothing runs here', url: null, replicas: [] }
+const ABSENT: Observation = {
+  digest: null,
+  health: 'absent',
+  because: 'nothing runs here',
+  url: null,
+  inside: null,
+  replicas: [],
+}
 
 /** What runs here, asked of the engine and of every replica once. Which containers count: see docker-replica.ts. */
 export async function observeService(
@@ -23,7 +30,7 @@ export async function observeService(
   const replicas = shown.map((c) => replicaOf(c, address, where.ports[0])).sort((a, b) => (a.name < b.name ? -1 : 1))
   if (serving.length === 0) {
     const because = `${count(halfMade.length)} still starting, or left by a lost attempt; none serves yet`
-    return { digest: null, health: 'progressing', because, url: null, replicas }
+    return { digest: null, health: 'progressing', because, url: null, inside: null, replicas }
   }
   const seen = await Promise.all(serving.map(async (c) => ({ c, problem: await judge(c, address, where.healthcheck) })))
   const judged = healthOf(seen, where.healthcheck)
@@ -34,6 +41,10 @@ export async function observeService(
     health: judged.health,
     because: judged.because + left,
     url: replicas.find((r) => healthy.has(r.id))?.url ?? null,
+    inside: insideOf(
+      serving.filter((c) => healthy.has(c.id)),
+      where.ports[0],
+    ),
     replicas,
   }
 }
@@ -42,6 +53,12 @@ function replicaOf(c: Container, address: string, port: number | undefined): Obs
   const hostPort = port === undefined ? undefined : c.hostPorts.get(port)
   const url = c.running && hostPort ? urlOf(address, hostPort) : null
   return { id: c.id, name: c.name, digest: c.digest, running: c.running, url, startedAt: c.startedAt }
+}
+
+/** One name for all that serve: the engine's resolver gives the addresses of those that run. */
+function insideOf(healthy: readonly Container[], port: number | undefined): Observation['inside'] {
+  const inside = healthy.find((c) => c.inside)?.inside
+  return inside && port !== undefined ? { network: inside.network, url: urlOf(inside.host, port) } : null
 }
 
 /** The digest that all running replicas share; null: none runs, or they differ. */

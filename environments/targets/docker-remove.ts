@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { ask, askUnlessDone } from './docker-engine'
+import { ask, askUnlessDone, saidNo } from './docker-engine'
 import { type Container, ofInstance } from './docker-replica'
 
 /** What a serving replica gets to finish its requests: SIGTERM, then SIGKILL after this many seconds. */
@@ -33,5 +33,19 @@ export async function removeEverything(docker: Docker, instance: string): Promis
     false,
   )
   const networks = await ask('list networks', docker.listNetworks({ filters }))
-  await Promise.all(networks.map((n) => askUnlessDone('remove a network', docker.getNetwork(n.Id).remove(), [404])))
+  await Promise.all(networks.map((n) => removeNetwork(docker, n.Id)))
+}
+
+/** A step that verifies what was deployed may still be on it: it is taken off, for nothing is left to verify. */
+async function removeNetwork(docker: Docker, id: string): Promise<void> {
+  const network = docker.getNetwork(id)
+  try {
+    const { Containers = {} } = await ask('inspect a network', network.inspect())
+    const leave = (Container: string) =>
+      askUnlessDone('empty a network', network.disconnect({ Container, Force: true }), [403, 404])
+    await Promise.all(Object.keys(Containers).map(leave))
+  } catch (error) {
+    if (saidNo(error)?.status !== 404) throw error
+  }
+  await askUnlessDone('remove a network', network.remove(), [404])
 }

@@ -13,7 +13,7 @@ import type { Deployment } from './target'
 const STARTING = '-starting'
 
 /** Raise it when `createOptions` changes: what runs is then replaced by the next apply of the same release. */
-const SHAPE = 1
+const SHAPE = 2
 
 export interface Container {
   id: string
@@ -32,6 +32,8 @@ export interface Container {
   startedAt: string
   /** Container port → host port, as the engine picked it; it picks another one at each start. */
   hostPorts: ReadonlyMap<number, number>
+  /** Where other containers find it and those of its set; null: it was made before there was such a name. */
+  inside: { network: string; host: string } | null
 }
 
 export type Where = Pick<Deployment, 'instance' | 'project' | 'environment' | 'service'>
@@ -89,6 +91,12 @@ export function specOf(of: Deployment, address: string): string {
   return sha256(JSON.stringify(made)).slice(0, 32)
 }
 
+/**
+ * The name that one set of replicas shares on its network. The service's own name is every set's, also of the one that
+ * starts beside; this one leads to a release and to no other, whatever comes after it.
+ */
+const setName = (service: string, spec: string) => `${piece(service, 30)}-${spec.slice(0, 12)}`
+
 const published = (of: Deployment) =>
   [...new Set([...of.ports, ...(of.healthcheck ? [of.healthcheck.port] : [])])].sort((a, b) => a - b)
 
@@ -123,7 +131,9 @@ export function createOptions(of: Deployment, name: string, network: string, add
       Init: true,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
     },
-    NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [of.service] } } },
+    NetworkingConfig: {
+      EndpointsConfig: { [network]: { Aliases: [of.service, setName(of.service, specOf(of, address))] } },
+    },
   }
 }
 
@@ -167,7 +177,14 @@ export function readContainer(info: ContainerInspectInfo): Container {
     createdAt: info.Created,
     startedAt: info.State.StartedAt,
     hostPorts,
+    inside: insideOf(info, setName(label['shiplock.service'] ?? '', label['shiplock.spec'] ?? '')),
   }
+}
+
+function insideOf(info: ContainerInspectInfo, host: string): Container['inside'] {
+  const networks = Object.entries(info.NetworkSettings.Networks ?? {})
+  const [network] = networks.find(([, endpoint]) => endpoint.Aliases?.includes(host)) ?? []
+  return network === undefined ? null : { network, host }
 }
 
 /** Splits what was found; see the top of the file. Newest is by the engine's clock, which outlives any numbering of ours. */
