@@ -9,7 +9,8 @@ import type { StandingForge } from './given-forge'
 const run = promisify(execFile)
 
 export type Clone = Pick<StandingForge, 'push' | 'deleteBranch' | 'pushTag' | 'deleteTag' | 'commit' | 'ref'> & {
-  git(...args: string[]): Promise<string>
+  /** Pushes a branch of the forge as it is to another repository. */
+  copy(branch: string, to: string): Promise<void>
   close(): void
 }
 
@@ -63,7 +64,6 @@ export async function cloneOf(remote: string, defaultBranch: string): Promise<Cl
   const root = mkdtempSync(join(tmpdir(), 'shiplock-clone-'))
   const git = await emptyRepository(root)
   return {
-    git,
     push: async (branch, message, { files = {}, onto = defaultBranch, skip = false, force = false } = {}) => {
       await checkOut(git, remote, force ? '' : branch, onto)
       write(root, files)
@@ -85,6 +85,10 @@ export async function cloneOf(remote: string, defaultBranch: string): Promise<Cl
       await git('fetch', '--quiet', '--no-tags', '--', remote, hash)
       const [tree = '', ...parents] = (await git('show', '--no-patch', '--format=%T %P', hash)).split(' ')
       return { tree, parents }
+    },
+    copy: async (branch, to) => {
+      await git('fetch', '--quiet', '--no-tags', '--', remote, `refs/heads/${branch}`)
+      await git('push', '--quiet', '--force', '--', to, `FETCH_HEAD:refs/heads/${branch}`)
     },
     ref: (name) => lookUp(git, remote, name),
     close: () => rmSync(root, { recursive: true, force: true }),

@@ -41,6 +41,8 @@ export type Illness =
   | { down: true }
   /** Every delivery comes twice. */
   | { twice: true }
+  /** After each push it takes so long until the forge knows what can be merged; till then it merges nothing. */
+  | { checkingMs: number }
 
 export interface StandingForge {
   /** Its address, as a project's settings name it. */
@@ -82,7 +84,7 @@ export interface StandingForge {
   /** What a ref of the forge names for git, headRef too; null: nothing. */
   ref(name: string): Promise<string | null>
 
-  /** Opens one as the developer; answers its number. */
+  /** Opens one as the developer; answers its number. `fork`: the source is copied into a fork of theirs, and comes from there. */
   openMergeRequest(wanted: {
     source: string
     target: string

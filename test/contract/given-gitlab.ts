@@ -10,6 +10,7 @@ import { cloneOf } from './given-clone'
 import type { Delivery, GivenForge, Illness, MergeMethod, Person, StandingForge } from './given-forge'
 
 const PATH = 'team/hello'
+const FORK = 'dev/hello'
 const PASSWORD = 'password-of-dev'
 
 /** Keeps what comes; answers at once, as Shiplock does. */
@@ -45,8 +46,8 @@ async function people(there: DemoForge) {
 
 /** GitLab's own API as a person's browser uses it: what the driver cannot do is done and seen here. */
 function apiOf(there: DemoForge, projectId: number) {
-  return async <T>(person: Person, method: string, path: string, body?: object): Promise<T> => {
-    const answer = await fetch(`${there.url}/api/v4/projects/${projectId}${path}`, {
+  return async <T>(person: Person, method: string, path: string, body?: object, project = projectId): Promise<T> => {
+    const answer = await fetch(`${there.url}/api/v4/projects/${project}${path}`, {
       method,
       headers: { 'private-token': person.token, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
@@ -62,15 +63,13 @@ const ordersOf = (illness: Illness | null): Parameters<DemoForge['misbehave']>[0
   if ('down' in illness) return { down: true }
   if ('slowMs' in illness) return { slowMs: illness.slowMs }
   if ('twice' in illness) return { webhooks: { duplicate: 1 } }
+  if ('checkingMs' in illness) return { mergeRequests: { checkingMs: illness.checkingMs } }
   const { answer: status } = illness
   return { api: [{ status, times: 1, ...('retryAfterS' in illness && { retryAfter: illness.retryAfterS }) }] }
 }
 
-const METHODS: Record<MergeMethod, object> = {
-  merge: { merge_method: 'merge', squash_option: 'never' },
-  squash: { merge_method: 'merge', squash_option: 'always' },
-  'fast-forward': { merge_method: 'ff', squash_option: 'never' },
-}
+/** Squashing is the merge request's own business; how it lands is the project's. */
+const METHODS: Record<MergeMethod, string> = { merge: 'merge', squash: 'merge', 'fast-forward': 'ff' }
 
 type Api = ReturnType<typeof apiOf>
 type Hands = Pick<
@@ -85,16 +84,33 @@ type Hands = Pick<
   | 'environmentUrl'
 >
 
-function handsOf(api: Api, { maintainer, developer }: { maintainer: Person; developer: Person }): Hands {
+/** `forkWith`: a fork of the developer's with this branch in it; its number. */
+function handsOf(
+  api: Api,
+  { maintainer, developer }: { maintainer: Person; developer: Person },
+  projectId: number,
+  forkWith: (branch: string) => Promise<number>,
+): Hands {
   const list = <T>(path: string) => api<T[]>(maintainer, 'GET', path)
+  let squash = false
   return {
-    openMergeRequest: async ({ source, target, title, draft = false }) => {
-      const wanted = { source_branch: source, target_branch: target, title: draft ? `Draft: ${title}` : title }
-      return (await api<{ iid: number }>(developer, 'POST', '/merge_requests', wanted)).iid
+    openMergeRequest: async ({ source, target, title, draft = false, fork = false }) => {
+      const from = fork ? await forkWith(source) : projectId
+      const wanted = {
+        source_branch: source,
+        target_branch: target,
+        target_project_id: projectId,
+        title: draft ? `Draft: ${title}` : title,
+        squash,
+      }
+      return (await api<{ iid: number }>(developer, 'POST', '/merge_requests', wanted, from)).iid
     },
     closeMergeRequest: async (iid) =>
       void (await api(developer, 'PUT', `/merge_requests/${iid}`, { state_event: 'close' })),
-    mergeBy: async (method) => void (await api(maintainer, 'PUT', '', METHODS[method])),
+    mergeBy: async (method) => {
+      squash = method === 'squash'
+      await api(maintainer, 'PUT', '', { merge_method: METHODS[method] })
+    },
     notes: async (iid) => {
       const path = `/merge_requests/${iid}/notes?per_page=100&sort=asc&order_by=created_at`
       const all = await list<{ id: number; body: string; system: boolean }>(path)
@@ -139,7 +155,16 @@ export async function startGitlab({ signing = true } = {}): Promise<StandingForg
     // So that the developer may push anywhere: what is protected is the business of the forge's own contract.
     protect: false,
   })
-  const clone = await cloneOf(`${there.url.replace('://', `://dev:${PASSWORD}@`)}/${PATH}.git`, 'master')
+  const remote = (path: string) => `${there.url.replace('://', `://dev:${PASSWORD}@`)}/${path}.git`
+  const clone = await cloneOf(remote(PATH), 'master')
+  let fork: Promise<{ id: number }> | undefined
+  const forkWith = async (branch: string) => {
+    // The bot sees it, as it sees a public fork.
+    fork ??= there.addProject({ path: FORK, members: { dev: 50, bot: 20 }, forkOf: PATH, protect: false })
+    const { id } = await fork
+    await clone.copy(branch, remote(FORK))
+    return id
+  }
   return {
     url: there.url,
     path: PATH,
@@ -151,7 +176,7 @@ export async function startGitlab({ signing = true } = {}): Promise<StandingForg
     deliveries: receiver.deliveries,
     idle: () => there.idle(),
     ...clone,
-    ...handsOf(apiOf(there, projectId), who),
+    ...handsOf(apiOf(there, projectId), who, projectId, forkWith),
     fallIll: (illness) => there.misbehave(ordersOf(illness)),
     close: async () => {
       await Promise.all([there.close(), receiver.close()])
@@ -166,7 +191,7 @@ export const givenGitlab: GivenForge = {
   traits: {
     approvals: true,
     skips: true,
-    forks: false,
+    forks: true,
     mergeMethods: ['merge', 'squash', 'fast-forward'],
     eventNames: { push: 'Push Hook', tag: 'Tag Push Hook', mergeRequest: 'Merge Request Hook' },
     shows: {
