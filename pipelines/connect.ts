@@ -5,10 +5,22 @@ import { hookSecrets, seal } from '../prisma/seal'
 import { Fault } from './fault'
 import { hookContext, PROJECT, tokenContext } from './project'
 
+export const FORGE_KINDS = ['gitlab', 'github'] as const
+type ForgeKind = (typeof FORGE_KINDS)[number]
+
+/** GitLab has groups within groups; GitHub has an owner and a repository, and no more. */
+const PATHS: Record<ForgeKind, { matches: RegExp; words: string }> = {
+  gitlab: { matches: /^[\w.-]+(\/[\w.-]+)+$/, words: 'group/project' },
+  github: { matches: /^[\w.-]+\/[\w.-]+$/, words: 'owner/repository' },
+}
+
+/** Where a forge is when nobody says; most GitLabs are somebody's own. */
+const HOME: Record<ForgeKind, string> = { gitlab: '', github: 'https://github.com' }
+
 export interface ConnectionRequest {
-  forge: 'gitlab'
-  /** http(s) address of the forge; a sub-path is kept. */
-  forgeUrl: string
+  forge: ForgeKind
+  /** http(s) address of the forge; a sub-path is kept. Of GitHub, where its pages are, not its API. */
+  forgeUrl?: string | undefined
   path: string
   token: string
 }
@@ -31,15 +43,18 @@ export async function requestConnection(
   environments: readonly StartingEnvironment[],
   by: Actor,
 ): Promise<number> {
-  const forgeUrl = forgeAddress(request.forgeUrl)
-  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(request.path)) {
+  const forgeUrl = forgeAddress(request.forgeUrl ?? HOME[request.forge])
+  const form = PATHS[request.forge]
+  if (!form.matches.test(request.path)) {
     const given = JSON.stringify(request.path.slice(0, 100))
-    throw new Fault('input.invalid', `path: ${given} is not of the form group/project`)
+    throw new Fault('input.invalid', `path: ${given} is not of the form ${form.words}`)
   }
   const known = await handle.db.project.findUnique({
     where: { forgeUrl_path: { forgeUrl, path: request.path } },
-    select: { id: true, hook: true },
+    select: { id: true, hook: true, forge: true },
   })
+  if (known !== null && known.forge !== request.forge)
+    throw new Fault('conflict', `${request.path} on ${forgeUrl} is connected as ${known.forge}`)
   const hook = known?.hook ?? randomBytes(18).toString('base64url')
   const sealed = await sealSecrets(keys, hook, request.token)
   if (known !== null) return replaceToken(handle, known.id, sealed, by)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { type Actor, type Person, SHIPLOCK, tell, transaction } from '../../prisma/record'
+import { asPage, onePage, type PageAsk } from '../paging'
 import { hashPassword } from './password'
 import type { Role, Viewer } from './permit'
 
@@ -21,11 +22,13 @@ export const personOf = (viewer: Viewer): Person => ({
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u
 export const MIN_PASSWORD = 10
 const MAX_PASSWORD = 512
+/** A number on the forge, never a name: names are given away and taken over. */
+const FORGE_USER = /^[1-9]\d{0,18}$/
 
 /** Makes an account and its audit entry. Throws input.invalid, or conflict where the name is taken. */
 export async function createAccount(
   record: RecordHandle,
-  wanted: { name: string; password: string; role: Role },
+  wanted: { name: string; password: string; role: Role; forgeUserId?: string | null },
   by: Actor = SHIPLOCK,
 ): Promise<{ id: number }> {
   if (!NAME.test(wanted.name))
@@ -35,11 +38,14 @@ export async function createAccount(
     )
   if (wanted.password.length < MIN_PASSWORD || wanted.password.length > MAX_PASSWORD)
     throw new Fault('input.invalid', `the password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
+  const forgeUserId = wanted.forgeUserId ?? null
+  if (forgeUserId !== null && !FORGE_USER.test(forgeUserId))
+    throw new Fault('input.invalid', "forgeUserId: the forge's number of the person is needed, such as 1742")
   const hash = await hashPassword(wanted.password)
   return transaction(record, async (tx) => {
     const { rows } = await tx.query<{ id: number }>(
-      'INSERT INTO "Account" (name, "passwordHash", role) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING RETURNING id',
-      [wanted.name, hash, wanted.role],
+      'INSERT INTO "Account" (name, "passwordHash", role, "forgeUserId") VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING id',
+      [wanted.name, hash, wanted.role, forgeUserId],
     )
     const row = rows[0]
     if (!row) throw new Fault('conflict', `there is already an account named ${wanted.name}`)
@@ -48,10 +54,27 @@ export async function createAccount(
       subject: 'account',
       subjectId: row.id,
       by,
-      data: { name: wanted.name, role: wanted.role },
+      data: { name: wanted.name, role: wanted.role, forgeUserId },
     })
     return row
   })
+}
+
+/** Twenty characters that nobody has to invent. To be shown once. */
+export const generatedPassword = () => randomBytes(15).toString('base64url')
+
+const COLUMNS = { id: true, name: true, role: true, forgeUserId: true, createdAt: true } as const
+
+/** Who has an account, newest first; what a password is made of never leaves. Throws input.invalid for a cursor that is none. */
+export async function listAccounts(record: RecordHandle, ask: PageAsk = {}) {
+  const page = onePage(ask)
+  const rows = await record.db.account.findMany({
+    where: page.before,
+    select: COLUMNS,
+    orderBy: page.orderBy,
+    take: page.take,
+  })
+  return asPage(rows, page.limit, (row) => ({ ...row, createdAt: row.createdAt.toISOString() }))
 }
 
 /**
@@ -63,7 +86,7 @@ export async function ensureFirstAdmin(
   given?: string,
 ): Promise<{ name: string; password: string } | null> {
   if ((await record.db.account.findFirst({ select: { id: true } })) !== null) return null
-  const password = given ?? randomBytes(15).toString('base64url')
+  const password = given ?? generatedPassword()
   try {
     await createAccount(record, { name: 'admin', password, role: 'admin' })
   } catch (error) {

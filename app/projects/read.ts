@@ -1,8 +1,13 @@
+import { z } from 'zod'
+import { EnvironmentPolicy } from '../../environments/environment'
 import { Fault } from '../../pipelines/fault'
+import { flowOf } from '../../pipelines/gitflow'
 import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { type PageOf, ProjectShape } from '../shapes'
+import { flowTable } from './flow-table'
+import { ProjectDetail } from './shapes'
 
 // Sealed secrets are not among them: a row never leaves whole.
 const COLUMNS = {
@@ -47,9 +52,51 @@ export async function listProjects(record: RecordHandle, ask: PageAsk = {}): Pro
   return asPage(rows, page.limit, asProject)
 }
 
-/** Throws not.found. */
-export async function readProject(record: RecordHandle, id: number): Promise<ProjectShape> {
-  const row = isId(id) ? await record.db.project.findUnique({ where: { id }, select: COLUMNS }) : null
+const DETAIL = {
+  ...COLUMNS,
+  flow: true,
+  reconciledAt: true,
+  environments: {
+    select: { name: true, policy: true, heldAt: true, removedAt: true },
+    orderBy: { position: 'asc' },
+  },
+} as const satisfies Prisma.ProjectSelect
+type DetailRow = Prisma.ProjectGetPayload<{ select: typeof DETAIL }>
+
+/** Of a policy, what the page tells. One that this version cannot read is told by its name alone. */
+const Policy = z
+  .object({
+    start: EnvironmentPolicy.shape.start,
+    after: z.string().nullable().default(null),
+    approvals: EnvironmentPolicy.shape.approvals.catch([]),
+    verify: z.array(z.string()).catch([]),
+  })
+  .catch({ start: 'by-hand', after: null, approvals: [], verify: [] })
+
+function asPlace(row: DetailRow['environments'][number]): ProjectDetail['places'][number] {
+  const { start, after, approvals, verify } = Policy.parse(row.policy)
+  return {
+    name: row.name,
+    start,
+    after,
+    approvals: approvals.map(({ role, count }) => ({ role, count })),
+    verify,
+    held: row.heldAt !== null,
+    removed: row.removedAt !== null,
+  }
+}
+
+/** One repository with its checks, its flow and its environments. Throws not.found. */
+export async function readProject(record: RecordHandle, id: number): Promise<ProjectDetail> {
+  const row = isId(id) ? await record.db.project.findUnique({ where: { id }, select: DETAIL }) : null
   if (!row) throw new Fault('not.found', `there is no project ${id}`)
-  return asProject(row)
+  const flow = flowOf(row.flow)
+  return {
+    ...asProject(row),
+    checks: ProjectDetail.shape.checks.catch([]).parse(row.checks),
+    flow,
+    table: flowTable(flow),
+    reconciledAt: row.reconciledAt?.toISOString() ?? null,
+    places: row.environments.map(asPlace),
+  }
 }

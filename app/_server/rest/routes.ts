@@ -1,5 +1,8 @@
 // REST as one table: Fastify's routes and the OpenAPI document are both made from it.
 import { recheckProject, requestConnection } from '../../../pipelines/connect'
+import { changeFlow } from '../../../pipelines/flow-settings'
+import { FlowSettings } from '../../../pipelines/gitflow'
+import { replayDelivery } from '../../../pipelines/replay'
 import { listDeliveries, readDelivery } from '../../deliveries/read'
 import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
@@ -39,6 +42,18 @@ const DELIVERIES = [
     faults: ['not.found'],
     do: ({ door, params }) => readDelivery(door.record, params.id),
   }),
+  route({
+    method: 'POST',
+    path: '/api/v1/deliveries/{id}/replay',
+    action: 'deliveries.replay',
+    summary: 'Have a webhook request judged again, by the flow as it is now',
+    params: shape.IdParams,
+    body: shape.NoBody,
+    status: 202,
+    reply: 'DeliveryReplay',
+    faults: ['not.found', 'conflict'],
+    do: ({ door, params, viewer }) => replayDelivery(door.record, params.id, actorOf(viewer)),
+  }),
 ]
 
 const PROJECTS = [
@@ -60,7 +75,7 @@ const PROJECTS = [
     summary: 'Connect a repository; the worker checks it and makes its webhook',
     body: shape.ConnectBody,
     status: 202,
-    reply: 'Project',
+    reply: 'ProjectDetail',
     faults: ['conflict'],
     do: async ({ door, body, viewer }) => {
       const id = await requestConnection(door.record, door.keys, body, door.environments, actorOf(viewer))
@@ -71,10 +86,10 @@ const PROJECTS = [
     method: 'GET',
     path: '/api/v1/projects/{id}',
     action: 'projects.read',
-    summary: 'One repository and its checks',
+    summary: 'One repository: its checks, its flow as settings and as a table, its environments',
     params: shape.IdParams,
     status: 200,
-    reply: 'Project',
+    reply: 'ProjectDetail',
     faults: ['not.found'],
     do: ({ door, params }) => readProject(door.record, params.id),
   }),
@@ -86,10 +101,25 @@ const PROJECTS = [
     params: shape.IdParams,
     body: shape.NoBody,
     status: 202,
-    reply: 'Project',
+    reply: 'ProjectDetail',
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, viewer }) => {
       await recheckProject(door.record, params.id, actorOf(viewer))
+      return readProject(door.record, params.id)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/v1/projects/{id}/flow',
+    action: 'projects.flow',
+    summary: 'Change the names and policies of a project: the whole settings, what is left out is as Git-flow comes',
+    params: shape.IdParams,
+    body: FlowSettings,
+    status: 200,
+    reply: 'ProjectDetail',
+    faults: ['not.found'],
+    do: async ({ door, params, body, viewer }) => {
+      await changeFlow(door.record, params.id, body, actorOf(viewer))
       return readProject(door.record, params.id)
     },
   }),

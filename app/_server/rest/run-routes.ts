@@ -1,6 +1,8 @@
+import { allowForkRun } from '../../../pipelines/allow-fork'
 import { cancelRun, retryStage } from '../../../pipelines/cancel'
 import { readLog } from '../../runs/log'
-import { listRuns, readRun } from '../../runs/read'
+import { listRuns } from '../../runs/read'
+import { readWholeRun } from '../../runs/whole'
 import { actorOf } from '../accounts'
 import { followLog } from './follow'
 import { type Ask, route } from './route'
@@ -33,7 +35,7 @@ export const RUNS = [
     status: 200,
     reply: 'RunDetail',
     faults: ['not.found'],
-    do: ({ door, params }) => readRun(door.record, params.id),
+    do: ({ door, params }) => readWholeRun(door.record, params.id),
   }),
   route({
     method: 'GET',
@@ -75,7 +77,7 @@ export const RUNS = [
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, body, viewer }) => {
       await cancelRun(door.record, params.id, actorOf(viewer), body.because || `canceled by ${viewer.name}`)
-      return readRun(door.record, params.id)
+      return readWholeRun(door.record, params.id)
     },
   }),
   route({
@@ -90,7 +92,22 @@ export const RUNS = [
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, viewer }) => {
       await retryStage(door.record, params.id, params.name, actorOf(viewer))
-      return readRun(door.record, params.id)
+      return readWholeRun(door.record, params.id)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/v1/runs/{id}/allow',
+    action: 'runs.allow',
+    summary: "Say go for the static checks of a fork's merge request, for exactly this run's commit",
+    params: shape.IdParams,
+    body: shape.NoBody,
+    status: 200,
+    reply: 'RunDetail',
+    faults: ['not.found', 'conflict'],
+    do: async ({ door, params, viewer }) => {
+      await allowForkRun(door.record, params.id, actorOf(viewer))
+      return readWholeRun(door.record, params.id)
     },
   }),
 ]

@@ -1,17 +1,11 @@
 // What only REST answers; what pages show as well is in app/shapes.ts.
 import { z } from 'zod'
+import { FORGE_KINDS } from '../../../pipelines/connect'
 import { RUN, STAGE_NAMES } from '../../../pipelines/run'
-import {
-  DeliveryDetail,
-  DeliveryShape,
-  EnvironmentShape,
-  ErrorShape,
-  LogPage,
-  Page,
-  ProjectShape,
-  RunDetail,
-  RunSummary,
-} from '../../shapes'
+import { DeliveryItem, DeliveryWhole, Replayed } from '../../deliveries/shapes'
+import { ProjectDetail } from '../../projects/shapes'
+import { RunWhole } from '../../runs/shapes'
+import { EnvironmentShape, ErrorShape, LogPage, Page, ProjectShape, RunSummary } from '../../shapes'
 import { ROLES } from '../permit'
 import { MERGE_REQUESTS_NAMED } from './merge-request-shapes'
 import { PEOPLE_NAMED } from './people-shapes'
@@ -48,17 +42,19 @@ export const TokenMade = z.object({
 
 /** Named shapes: components of the OpenAPI document. */
 export const NAMED = {
-  Delivery: DeliveryShape,
-  DeliveryDetail,
-  DeliveryPage: Page(DeliveryShape),
+  Delivery: DeliveryItem,
+  DeliveryDetail: DeliveryWhole,
+  DeliveryPage: Page(DeliveryItem),
+  DeliveryReplay: Replayed,
   Environment: EnvironmentShape,
   EnvironmentList: z.object({ items: z.array(EnvironmentShape) }),
   Error: ErrorShape,
   Health,
   LogPage,
   Project: ProjectShape,
+  ProjectDetail,
   ProjectPage: Page(ProjectShape),
-  RunDetail,
+  RunDetail: RunWhole,
   RunPage: Page(RunSummary),
   RunSummary,
   Session: SessionShape,
@@ -115,11 +111,13 @@ export const EnvironmentQuery = z.strictObject({ project: id.optional() })
 export const CancelBody = z.strictObject({ because: z.string().max(1000).optional() })
 export const NoBody = z.strictObject({})
 export const ConnectBody = z.strictObject({
-  forge: z.enum(['gitlab']).default('gitlab'),
-  forgeUrl: text(500).describe('Address of the forge, such as https://gitlab.example.com'),
-  path: text(500).describe('group/project'),
+  forge: z.enum(FORGE_KINDS).default('gitlab'),
+  forgeUrl: text(500)
+    .optional()
+    .describe('Address of the forge, such as https://gitlab.example.com; https://github.com where GitHub has none'),
+  path: text(500).describe('group/project on GitLab, owner/repository on GitHub'),
   token: text(500).describe(
-    'Access token with the scope "api" and the role Maintainer; sealed at once, never shown again',
+    'GitLab: scope "api", role Maintainer. GitHub: contents, commit statuses, deployments, pull requests and webhooks, all read and write. Sealed at once, never shown again',
   ),
 })
 export const SignInBody = z.strictObject({ name: text(64), password: text(512) })
