@@ -1,52 +1,14 @@
-// The version tag on the production branch: owed where Shiplock makes it, awaited where a person does.
-import { inMs, PLUS_ONE, record, SHIPLOCK, type Tx, transaction, type Value } from '../prisma/record'
+// The version tag on the production branch, made on the forge where Shiplock owes it.
+import { inMs, PLUS_ONE, record, SHIPLOCK, transaction, type Value } from '../prisma/record'
 import { asWorker, type Context } from './context'
 import { isFault } from './fault'
 import { connectedForge } from './forge-of'
-import type { FlowSettings } from './gitflow'
-import { insertTag, knownTags, lockTags } from './known-tags'
 import { LEASE_MS, lapsedClaim } from './lease'
 import { retryAfter } from './retry'
 import { TAG } from './tag'
 
 /** About ten minutes of a forge that does not answer. */
 const MAX_ATTEMPTS = 15
-
-/**
- * A run of the production branch has its release: its commit gets a version tag, or waits for one, by the project's
- * policy. One that a person has made already is taken. Once per commit, however often it is called.
- */
-export async function oweTag(
-  tx: Tx,
-  wanted: {
-    projectId: number
-    runId: number
-    releaseId: number
-    /** What Shiplock would call it: the release's tag. */
-    name: string
-    commit: string
-    policy: FlowSettings['tag']
-  },
-): Promise<void> {
-  const { projectId, runId, releaseId, commit } = wanted
-  await lockTags(tx, projectId)
-  const known = await knownTags(tx, projectId, { commit })
-  const set: Record<string, Value> = { runId, releaseId }
-  const stray = known.find((t) => t.status === 'stray')
-  if (stray !== undefined) {
-    const because = `the version tag ${stray.name} was there before the release`
-    await record(tx, 'tag', TAG, { id: stray.id, from: 'stray', event: 'take', because, set, by: SHIPLOCK })
-    return
-  }
-  const early = known.find((t) => t.status === 'taken' && t.releaseId === null)
-  if (early !== undefined) await tx.query('UPDATE "Tag" SET "releaseId" = $2 WHERE id = $1', [early.id, releaseId])
-  if (known.length > 0) return
-  const because = wanted.policy === 'made' ? '' : 'this project tags by hand: production waits for the tag'
-  const status = wanted.policy === 'made' ? 'owed' : 'awaited'
-  const name = wanted.policy === 'made' ? wanted.name : null
-  const run = { id: runId, releaseId }
-  await insertTag(tx, { projectId, name, commit, status, because, run, by: SHIPLOCK })
-}
 
 interface Making {
   id: number

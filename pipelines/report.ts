@@ -19,6 +19,8 @@ interface Owed {
   epoch: number
   commit: string
   branch: string
+  /** Of a fork's run: the merge request, whose head is on no branch of the project. */
+  iid: number | null
 }
 
 /** Tells the forge one commit status. What it cannot be told is tried again, ever more seldom, twenty times in all. */
@@ -30,7 +32,7 @@ export async function report(context: Context, id: number): Promise<void> {
     if (owed.wanted !== owed.sent && project.forgeProjectId !== null) {
       await forge.setStatus(project.forgeProjectId, {
         commit: owed.commit,
-        ref: owed.branch,
+        ref: owed.iid === null ? owed.branch : forge.headRef(owed.iid),
         name: owed.name === 'shiplock' ? owed.name : `shiplock/${owed.name}`,
         state: owed.wanted,
         description: owed.description,
@@ -56,7 +58,8 @@ async function claim(record: RecordHandle, id: number): Promise<Owed | null> {
     `UPDATE "Report" p SET epoch = p.epoch + 1, attempts = p.attempts + 1, "leaseUntil" = ${LEASE}
      FROM "Run" r WHERE p.id = $1 AND r.id = p."runId" AND p."dueAt" <= clock_timestamp()
        AND (p."leaseUntil" IS NULL OR p."leaseUntil" < clock_timestamp())
-     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch`,
+     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch,
+       (SELECT m.iid FROM "MergeRequest" m WHERE m.id = r."mergeRequestId") AS iid`,
     [id],
   )
   return rows[0] ?? null
