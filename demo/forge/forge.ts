@@ -6,6 +6,7 @@ import { api } from './api'
 import { no, userOf, wrong } from './asker'
 import { changeRefs } from './changes'
 import { serveGit } from './git-http'
+import { githubFace } from './github/face'
 import { Limits } from './limits'
 import { mergeRequestHooks } from './merge-request-hooks'
 import { BadOrders, Mischief, type Orders } from './mischief'
@@ -17,7 +18,7 @@ import { closedTo } from './protections'
 import { pushHooks, pushOptions } from './pushes'
 import { levelOf } from './repositories'
 import { Turns } from './turns'
-import { disable, Sender, type Sent } from './webhooks'
+import { disable, gitlabHeaders, Sender, type Sent } from './webhooks'
 import type { World } from './world'
 
 const MAX_BODY = 1024 * 1024
@@ -72,7 +73,10 @@ function newWorld(options: ForgeOptions): World {
     deployments: new Map(),
     listeners: [],
     headRefs: [(iid) => `refs/merge-requests/${iid}/head`],
-    sender: new Sender(() => world, mischief),
+    sender: new Sender(
+      mischief,
+      gitlabHeaders(() => world),
+    ),
     mischief,
     limits: new Limits(),
     turns: new Turns(),
@@ -91,7 +95,9 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
   const app = fastify({ bodyLimit: MAX_BODY, forceCloseConnections: true, routerOptions: { maxParamLength: 1000 } })
   readBodies(app)
   misbehaving(app, world, closing.signal)
+  const github = githubFace(world)
   await app.register(async (scope) => api(scope, world), { prefix: '/api/v4' })
+  await app.register(github.routes, { prefix: '/api/v3' })
   app.all('/api/*', async (_request, reply) => wrong(reply, '404 Not Found', 404))
   orderRoute(app, world)
   await app.register(async (scope) => gitRoutes(scope, world, options.maxPushBytes))
@@ -108,10 +114,14 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
     },
     misbehave: (orders) => misbehave(world, orders),
     deliveries: world.sender.sent,
-    idle: () => world.sender.idle(),
+    idle: async () => {
+      // A push is under way at the one, and sends by the other.
+      await world.sender.idle()
+      await github.sender.idle()
+    },
     close: async () => {
       closing.abort()
-      await world.sender.close()
+      await Promise.all([world.sender.close(), github.sender.close()])
       await app.close()
     },
   }

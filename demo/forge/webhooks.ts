@@ -22,7 +22,10 @@ export interface Hook {
 }
 
 /** As the API tells of it. */
-export function alertOf(hook: Hook, now = Date.now()): { alert_status: string; disabled_until: string | null } {
+export function alertOf(
+  hook: Pick<Hook, 'disabled'>,
+  now = Date.now(),
+): { alert_status: string; disabled_until: string | null } {
   const { disabled } = hook
   const over = disabled?.until != null && Date.parse(disabled.until) <= now
   return disabled === null || over
@@ -67,7 +70,10 @@ export interface Instance {
   signing: boolean
 }
 
-export class Sender {
+/** The headers of one delivery, each API's own. */
+type HeadersOf<H> = (hook: H, event: string, body: string, key: string) => Record<string, string>
+
+export class Sender<H extends Pick<Hook, 'id' | 'url' | 'disabled'> = Hook> {
   readonly sent: Sent[] = []
   private readonly underway = new Set<Promise<void>>()
   private held: (() => void)[] = []
@@ -78,12 +84,12 @@ export class Sender {
   private readonly cutOff = new AbortController()
 
   constructor(
-    private readonly instance: () => Instance,
     private readonly mischief: Mischief,
+    private readonly headersOf: HeadersOf<H>,
   ) {}
 
   /** Sends an event to a hook, as often and as late as it was ordered. Returns at once. */
-  send(hook: Hook, event: string, payload: object, key = randomUUID()) {
+  send(hook: H, event: string, payload: object, key = randomUUID()) {
     if (alertOf(hook).alert_status !== 'executable' || this.mischief.drops()) return
     const body = JSON.stringify(payload)
     const { duplicate = 0, delayMs = 0, reorder = false } = this.mischief.orders.webhooks ?? {}
@@ -98,10 +104,10 @@ export class Sender {
   }
 
   /** Sends at once, whatever was ordered. */
-  sendNow = (hook: Hook, event: string, payload: object) =>
+  sendNow = (hook: H, event: string, payload: object) =>
     this.deliver(hook, event, JSON.stringify(payload), randomUUID())
 
-  resend = (hook: Hook, sent: Sent) => this.deliver(hook, sent.event, sent.body, sent.key)
+  resend = (hook: H, sent: Sent) => this.deliver(hook, sent.event, sent.body, sent.key)
 
   async idle() {
     while (this.underway.size > 0) await Promise.all(this.underway)
@@ -133,7 +139,7 @@ export class Sender {
     this.underway.add(done)
   }
 
-  private async deliver(hook: Hook, event: string, body: string, key: string): Promise<Sent> {
+  private async deliver(hook: H, event: string, body: string, key: string): Promise<Sent> {
     const sent: Sent = {
       id: ++this.last,
       hookId: hook.id,
@@ -149,7 +155,7 @@ export class Sender {
       const answer = await fetch(hook.url, {
         method: 'POST',
         body,
-        headers: this.headers(hook, event, body, key),
+        headers: this.headersOf(hook, event, body, key),
         redirect: 'manual',
         signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.cutOff.signal]),
       })
@@ -160,9 +166,12 @@ export class Sender {
     }
     return sent
   }
+}
 
-  private headers(hook: Hook, event: string, body: string, key: string): Record<string, string> {
-    const { url, version, signing } = this.instance()
+export const gitlabHeaders =
+  (instance: () => Instance): HeadersOf<Hook> =>
+  (hook, event, body, key) => {
+    const { url, version, signing } = instance()
     return {
       'Content-Type': 'application/json',
       'User-Agent': `GitLab/${version}`,
@@ -175,7 +184,6 @@ export class Sender {
       ...(signing ? signature(hook.signingKey, key, body) : {}),
     }
   }
-}
 
 /** Standard Webhooks, since GitLab 19. */
 function signature(signingKey: Buffer | null, key: string, body: string): Record<string, string> {

@@ -34,7 +34,10 @@ export function githubFace(world: World): Github & { routes: (app: FastifyInstan
 }
 
 function headersOf(hook: GithubHook, event: string, body: string, key: string): Record<string, string> {
-  const mac = (algorithm: string) => createHmac(algorithm, hook.secret ?? '').update(body).digest('hex')
+  const mac = (algorithm: string) =>
+    createHmac(algorithm, hook.secret ?? '')
+      .update(body)
+      .digest('hex')
   return {
     'content-type': 'application/json',
     'user-agent': 'GitHub-Hookshot/demo',

@@ -1,10 +1,11 @@
 // Branches, tags, and the objects and refs below them.
+import { execFile } from 'node:child_process'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isBranchName } from '../branch-names'
 import { changeRefs } from '../changes'
 import { HEADS } from '../happening'
 import { isProtected } from '../protections'
-import { git, log, type Project, readRefs, resolve } from '../repositories'
+import { GIT_ENV, git, log, type Project, readRefs, resolve } from '../repositories'
 import { type Asker, inRepository, invalid, no, page, param, READ, textAsked, WRITE } from './asked'
 import { apiUrl } from './shapes'
 import type { Github } from './state'
@@ -87,26 +88,19 @@ async function makeTag({ project, user }: Asker, request: FastifyRequest, reply:
   if (message === undefined) return invalid(reply, [{ resource: 'Tag', field: 'message', code: 'missing_field' }])
   if (!isBranchName(tag) || (await resolve(project.dir, object)) !== object)
     return invalid(reply, [{ resource: 'Tag', code: 'custom', message: 'Could not verify object' }])
-  // Made under a name of its own and taken away again: the object stays.
-  const name = `demo-${crypto.randomUUID()}`
-  const who = { GIT_COMMITTER_NAME: user.name, GIT_COMMITTER_EMAIL: `${user.username}@example.com` }
-  await git(project.dir, ['tag', '--annotate', '--cleanup=verbatim', `--message=${message}`, '--', name, object], who)
-  const text = await git(project.dir, ['cat-file', 'tag', name])
-  await git(project.dir, ['tag', '--delete', '--', name])
-  const sha = await hashOf(project.dir, text.replace(`\ntag ${name}\n`, `\ntag ${tag}\n`))
-  return reply.code(201).send(await tagObject(project, sha))
+  const tagger = `${user.name} <${user.username}@example.com> ${Math.floor(Date.now() / 1000)} +0000`
+  const text = `object ${object}\ntype commit\ntag ${tag}\ntagger ${tagger}\n\n${message.trim()}\n`
+  return reply.code(201).send(await tagObject(project, await layDown(project.dir, text)))
 }
 
-/** Lays a tag object down; git checks its form. */
-async function hashOf(dir: string, text: string): Promise<string> {
-  const { execFile } = await import('node:child_process')
-  return new Promise((done, fail) => {
-    const child = execFile('git', ['mktag'], { cwd: dir, timeout: 10_000 }, (error, out) =>
+/** Lays a tag object down, whose form git checks; its hash. */
+const layDown = (dir: string, text: string): Promise<string> =>
+  new Promise((done, fail) => {
+    const child = execFile('git', ['mktag'], { cwd: dir, env: GIT_ENV, timeout: 10_000 }, (error, out) =>
       error === null ? done(out.trim()) : fail(error),
     )
     child.stdin?.end(text)
   })
-}
 
 async function makeRef(world: Github['world'], asker: Asker, request: FastifyRequest, reply: FastifyReply) {
   const { project } = asker
@@ -122,4 +116,3 @@ async function makeRef(world: Github['world'], asker: Asker, request: FastifyReq
   if (!isMade) return invalid(reply, [], 'Reference already exists')
   return reply.code(201).send(await refShape(apiUrl(world, project), project, ref, sha))
 }
-

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { addProject } from '../projects'
 import type { User } from '../people'
+import { addProject } from '../projects'
 import type { Project } from '../repositories'
 import { ADMIN, bodyOf, inRepository, no, READ } from './asked'
 import { permissionsOf, repositoryShape } from './shapes'
@@ -26,7 +26,8 @@ export function repositoryRoutes(app: FastifyInstance, github: Github) {
     '/repos/:owner/:repo/forks',
     inRepository(world, READ, async ({ project, user }, _request, reply) => {
       const path = `${user.username}/${project.path.split('/').at(-1)}`
-      if (path === project.path) return no(reply, 403, 'A single user account cannot own both a parent and fork repository.')
+      if (path === project.path)
+        return no(reply, 403, 'A single user account cannot own both a parent and fork repository.')
       const before = world.projects.find((p) => p.path === path)
       const wanted = { path, members: { [user.username]: ADMIN }, forkOf: project.path, protect: false }
       const fork = before ?? (await addProject(world, wanted))

@@ -13,6 +13,8 @@ export interface GithubHook {
   insecureSsl: string
   events: string[]
   active: boolean
+  /** GitHub never switches a hook off by itself. */
+  disabled: null
   createdAt: string
 }
 
