@@ -17,12 +17,14 @@ export interface Facts {
   author: string
   authorId: string
   createdAt: Date
+  /** Why nobody may merge it from here, judged as it is when somebody does; null: its branches, draft and run allow it. */
+  notMergeable: string | null
   /** The run of the head; null: there is none yet. */
   run: { id: number; status: string; because: string; since: Date; waiting: Waiting | null } | null
   /** Who approved this very head, on the forge or here, by forge user id or account. */
   approvals: readonly { forgeUserId: string | null; accountId: number | null }[]
   /** Asked for, and not done yet. */
-  underWay: readonly { kind: string; by: string; since: Date }[]
+  underWay: readonly { kind: string; by: string; accountId: number; since: Date }[]
 }
 
 export interface Asker {
@@ -45,10 +47,7 @@ function obstacle(facts: Facts): string | null {
   return null
 }
 
-function underWay(facts: Facts, kind: string): string | null {
-  const action = facts.underWay.find((a) => a.kind === kind)
-  return action === undefined ? null : `${action.by} asked for this a moment ago; it is under way on the forge`
-}
+const UNDER_WAY = 'it is under way on the forge'
 
 /** May this viewer approve the head as it stands? Nobody approves their own change, and nobody the same head twice. */
 export function mayApprove(facts: Facts, who: Asker): May {
@@ -56,21 +55,21 @@ export function mayApprove(facts: Facts, who: Asker): May {
   if (blocked !== null) return no(blocked)
   if (!may(who.viewer, 'merge-requests.approve')) return no('an owner approves it')
   if (isOwn(facts, who)) return no('it is your own change: another owner approves it')
-  const mine = facts.approvals.some((a) => a.accountId === who.viewer.accountId)
-  if (mine) return no(`you have approved ${shortCommit(facts.head)} already`)
-  const going = underWay(facts, 'approve')
-  return going === null ? yes(`approves ${shortCommit(facts.head)}, and nothing newer`) : no(going)
+  const isMine = (a: { accountId: number | null }) => a.accountId === who.viewer.accountId
+  if (facts.approvals.some(isMine)) return no(`you have approved ${shortCommit(facts.head)} already`)
+  if (facts.underWay.some((a) => a.kind === 'approve' && isMine(a))) return no(`you asked for this: ${UNDER_WAY}`)
+  return yes(`approves ${shortCommit(facts.head)}, and nothing newer`)
 }
 
 /** May this viewer merge the head as it stands? */
 export function mayMerge(facts: Facts, who: Asker): May {
-  const blocked = obstacle(facts) ?? notReady(facts)
+  const blocked = obstacle(facts) ?? inConflict(facts) ?? facts.notMergeable
   if (blocked !== null) return no(blocked)
   if (!may(who.viewer, 'merge-requests.merge')) return no('an owner merges it')
   if (isOwn(facts, who) && !facts.approvals.some((a) => isOfAnother(a, facts, who)))
     return no('it is your own change: another owner approves it first')
-  const going = underWay(facts, 'merge')
-  if (going !== null) return no(going)
+  const going = facts.underWay.find((a) => a.kind === 'merge')
+  if (going !== undefined) return no(`${going.by} asked for this: ${UNDER_WAY}`)
   const said = facts.mergeable.startsWith('blocked') ? `; the forge may refuse, it says ${facts.mergeable}` : ''
   return yes(`merges ${shortCommit(facts.head)}, and nothing newer${said}`)
 }
@@ -78,14 +77,8 @@ export function mayMerge(facts: Facts, who: Asker): May {
 const isOfAnother = (a: Facts['approvals'][number], facts: Facts, who: Asker) =>
   a.accountId === null ? a.forgeUserId !== facts.authorId : a.accountId !== who.viewer.accountId
 
-/** Why it cannot be merged yet, whoever asks. */
-function notReady({ draft, mergeable, run }: Facts): string | null {
-  if (draft) return 'it is a draft: its author marks it as ready first'
-  if (mergeable.startsWith('conflict')) return 'it conflicts with its target: bring the target into the branch first'
-  if (run === null) return 'there is no run of its head yet'
-  if (run.status === 'succeeded') return null
-  return `run #${run.id} of its head is ${run.status}${run.because === '' ? '' : `: ${run.because}`}`
-}
+const inConflict = ({ mergeable, target }: Facts) =>
+  mergeable.startsWith('conflict') ? `it conflicts with ${target}: bring ${target} into the branch first` : null
 
 const wait = (what: string, who: string, since: Date): Waiting => ({
   what,
@@ -98,25 +91,28 @@ const STOPPED = new Set(['failed', 'canceled', 'refused', 'superseded'])
 
 /** Whose turn it is; null: it has ended. */
 export function whyItWaits(facts: Facts): Waiting | null {
-  const { run, createdAt, author, target } = facts
+  const { run, createdAt, target } = facts
   if (!isOpen(facts)) return null
   const [going] = facts.underWay
   if (going !== undefined) return wait(`${going.by} asked to ${going.kind} it`, BY_ITSELF, going.since)
-  const theAuthor = `its author, ${author}`
-  if (!facts.pair.ok) return wait(facts.pair.because, `${theAuthor}: change the target, or the name`, createdAt)
-  if (facts.draft) return wait('it is a draft', `${theAuthor}: mark it as ready`, createdAt)
-  if (facts.mergeable.startsWith('conflict'))
-    return wait(`it conflicts with ${target}`, `${theAuthor}: bring ${target} into the branch`, createdAt)
-  if (run === null) return wait('there is no run of its head yet', BY_ITSELF, createdAt)
-  if (run.waiting !== null) return run.waiting
-  if (STOPPED.has(run.status)) return wait(notReady(facts) ?? '', `${theAuthor}: push what mends it`, run.since)
-  if (run.status !== 'succeeded') return wait(`run #${run.id} of its head is under way`, BY_ITSELF, run.since)
-  const approved = facts.approvals.length > 0
+  const author = `its author, ${facts.author}`
+  if (!facts.pair.ok) return wait(facts.pair.because, `${author}: change the target, or the name`, createdAt)
+  if (facts.draft) return wait('it is a draft', `${author}: mark it as ready`, createdAt)
+  if (inConflict(facts) !== null)
+    return wait(`it conflicts with ${target}`, `${author}: bring ${target} into the branch`, createdAt)
+  if (facts.notMergeable !== null) return whyItsRunWaits(facts, facts.notMergeable, author)
+  const isApproved = facts.approvals.length > 0
   return wait(
-    approved ? 'it is approved, and not merged yet' : 'nobody has approved it yet',
-    approved ? 'an owner: merge it' : 'an owner: approve and merge it',
-    run.since,
+    isApproved ? 'it is approved, and not merged yet' : 'nobody has approved it yet',
+    isApproved ? 'an owner: merge it' : 'an owner: approve and merge it',
+    run?.since ?? createdAt,
   )
+}
+
+function whyItsRunWaits({ run, createdAt }: Facts, because: string, author: string): Waiting {
+  if (run === null) return wait(because, BY_ITSELF, createdAt)
+  if (run.waiting !== null) return run.waiting
+  return wait(because, STOPPED.has(run.status) ? `${author}: push what mends it` : BY_ITSELF, run.since)
 }
 
 /** May this viewer say go for the checks of a fork? Null: nothing waits for that. */

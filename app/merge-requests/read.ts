@@ -1,6 +1,8 @@
 import { previewGates } from '../../environments/preview'
 import { Fault } from '../../pipelines/fault'
 import { FLOW, KINDS } from '../../pipelines/gitflow'
+import { whyNotMerge } from '../../pipelines/merge-actions'
+import { headRun } from '../../pipelines/request-run'
 import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import type { Viewer } from '../_server/permit'
@@ -117,16 +119,10 @@ export async function listMergeRequests(
   return asPage(rows, page.limit, asMergeRequest)
 }
 
-/** The run of the head: a fork's by its link, one of the repository itself by commit and branch. */
+/** The run of the head, as its own page tells it. */
 async function runOfHead(record: RecordHandle, row: DetailRow): Promise<RunDetail | null> {
   if (row.head === '') return null
-  const found = await record.db.run.findFirst({
-    where: row.fork
-      ? { mergeRequestId: row.id, commit: row.head }
-      : { projectId: row.project.id, commit: row.head, branch: row.source },
-    select: { id: true },
-    orderBy: { id: 'desc' },
-  })
+  const found = await headRun(record.pool, { ...row, projectId: row.project.id })
   return found === null ? null : readRun(record, found.id)
 }
 
@@ -155,9 +151,9 @@ async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunDetail |
 const releaseOf = async (record: RecordHandle, run: number) =>
   (await record.db.run.findUnique({ where: { id: run }, select: { releaseId: true } }))?.releaseId ?? null
 
-const UNDER_WAY = new Set(['queued', 'doing', 'errored'])
+const UNDER_WAY = new Set(['queued', 'doing'])
 
-function factsOf(row: DetailRow, run: RunDetail | null): Facts {
+function factsOf(row: DetailRow, run: RunDetail | null, notMergeable: string | null): Facts {
   return {
     status: row.status,
     target: row.target,
@@ -168,6 +164,7 @@ function factsOf(row: DetailRow, run: RunDetail | null): Facts {
     author: row.authorName,
     authorId: row.authorId,
     createdAt: row.createdAt,
+    notMergeable,
     run:
       run === null
         ? null
@@ -186,9 +183,17 @@ function factsOf(row: DetailRow, run: RunDetail | null): Facts {
     ],
     underWay: row.actions
       .filter((a) => UNDER_WAY.has(a.status))
-      .map((a) => ({ kind: a.kind, by: a.accountName, since: a.createdAt })),
+      .map((a) => ({ kind: a.kind, by: a.accountName, accountId: a.accountId, since: a.createdAt })),
   }
 }
+
+/** Kinds as they were stored; one that this version does not know has no arrow. */
+const asPair = (row: DetailRow): Parameters<typeof whyNotMerge>[1] => ({
+  ...row,
+  projectId: row.project.id,
+  sourceKind: row.fork ? 'fork' : (KINDS.find((k) => k === row.sourceKind) ?? 'other'),
+  targetKind: KINDS.find((k) => k === row.targetKind) ?? 'other',
+})
 
 const forgeUserOf = async (record: RecordHandle, account: number) =>
   (await record.db.account.findUnique({ where: { id: account }, select: { forgeUserId: true } }))?.forgeUserId ?? null
@@ -197,8 +202,12 @@ const forgeUserOf = async (record: RecordHandle, account: number) =>
 export async function readMergeRequest(record: RecordHandle, id: number, viewer: Viewer): Promise<MergeRequestDetail> {
   const row = isId(id) ? await record.db.mergeRequest.findUnique({ where: { id }, select: DETAIL }) : null
   if (!row) throw new Fault('not.found', `there is no merge request #${id}`)
-  const [run, forgeUserId] = await Promise.all([runOfHead(record, row), forgeUserOf(record, viewer.accountId)])
-  const facts = factsOf(row, run)
+  const [run, forgeUserId, notMergeable] = await Promise.all([
+    runOfHead(record, row),
+    forgeUserOf(record, viewer.accountId),
+    whyNotMerge(record.pool, asPair(row)),
+  ])
+  const facts = factsOf(row, run, notMergeable)
   const who = { viewer, forgeUserId }
   return {
     ...asMergeRequest(row),

@@ -1,2 +1,9 @@
 // Shapes of merge request routes that are components of the OpenAPI document.
-export const MERGE_REQUESTS_NAMED = {} as const
+import { MergeRequestDetail, MergeRequestShape } from '../../merge-requests/shapes'
+import { Page } from '../../shapes'
+
+export const MERGE_REQUESTS_NAMED = {
+  MergeRequest: MergeRequestShape,
+  MergeRequestDetail,
+  MergeRequestPage: Page(MergeRequestShape),
+} as const
