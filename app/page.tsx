@@ -2,6 +2,7 @@ import { ArrowRight, FolderGit2, Ship } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
+import type { Viewer } from './_server/permit'
 import { theRecord } from './_server/record'
 import { button } from './_ui/button'
 import { Denied } from './_ui/denied'
@@ -9,6 +10,7 @@ import { Live } from './_ui/live'
 import { Lock } from './_ui/lock'
 import { Empty, PageHead } from './_ui/page'
 import { StatusBadge } from './_ui/status'
+import { lockActions } from './environments/lock-actions'
 import { readBoard } from './environments/read'
 import { listProjects } from './projects/read'
 import type { EnvironmentShape, ProjectShape } from './shapes'
@@ -67,7 +69,7 @@ export default async function Board() {
       ) : (
         <div className="space-y-9">
           {rows.map((row) => (
-            <ProjectRow key={row.id} row={row} />
+            <ProjectRow key={row.id} row={row} viewer={asking.viewer} />
           ))}
         </div>
       )}
@@ -75,7 +77,8 @@ export default async function Board() {
   )
 }
 
-async function ProjectRow({ row: { id, path, project, environments } }: { row: Row }) {
+async function ProjectRow({ row, viewer: who }: { row: Row; viewer: Viewer }) {
+  const { id, path, project, environments } = row
   const t = await getTranslations()
   const connected = project === undefined || project.status === 'connected'
   const service = environments.find((e) => e.service)?.service
@@ -114,7 +117,7 @@ async function ProjectRow({ row: { id, path, project, environments } }: { row: R
       ) : (
         <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,320px),1fr))] gap-3">
           {environments.map((environment) => (
-            <Lock key={environment.name} environment={environment} />
+            <Lock key={environment.id} environment={environment} actions={lockActions(t, who, '/')} />
           ))}
         </div>
       )}

@@ -1,20 +1,34 @@
-import { AppWindow, CircleX, History, PackageCheck, ShieldCheck, TriangleAlert } from 'lucide-react'
+import { AppWindow, CircleX, History, PackageCheck, PenLine, ShieldCheck, TriangleAlert, Undo2 } from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
+import type { ReactNode } from 'react'
 import type { EnvironmentShape, PromotionShape } from '../shapes'
 import { button } from './button'
 import { cn } from './classes'
 import { shortDigest } from './duration'
 import { environmentName, startWords } from './names'
+import { PlaceBanners } from './place-banners'
 import { Branch, Commit, Digest, isWeb } from './refs'
+import { ReleaseHold } from './release-hold'
 import { StatusBadge, StatusDisc, toneOf } from './status'
 import { Time } from './time'
 import { WhyWaiting } from './waiting'
 
 type Running = NonNullable<EnvironmentShape['running']>
 
-/** One environment as a lock: what lies in it, what waits before it, and what did not get in. */
-export function Lock({ environment }: { environment: EnvironmentShape }) {
+/** What may be done with an environment: why not, or null where it may. Absent: nothing is offered here. */
+export interface LockActions {
+  hold: string | null
+  /** Undefined: it is not offered here. */
+  rollback: string | null | undefined
+  /** True: this viewer's role is asked for a signature. */
+  signs: boolean
+  /** The page that the lock stands on. */
+  back: `/${string}`
+}
+
+/** One environment as a lock: what keeps it closed, what lies in it, what waits before it, and what did not get in. */
+export function Lock({ environment, actions }: { environment: EnvironmentShape; actions?: LockActions }) {
   const t = useTranslations()
   const { running, open, lastFailed, start } = environment
   const name = environmentName(t, environment.name)
@@ -26,20 +40,60 @@ export function Lock({ environment }: { environment: EnvironmentShape }) {
         className={cn('absolute inset-y-0 left-0 w-1', running ? toneOf(running.status).fill : 'bg-line-strong')}
       />
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line py-3 pr-4 pl-5">
-        <h3 className="text-[15px] font-semibold">{name}</h3>
+        <h3 className="text-[15px] font-semibold">
+          <Link href={`/environments/${environment.id}`} className="link">
+            {name}
+          </Link>
+        </h3>
         <span className="text-xs text-faint">{startWords(t, start)}</span>
         {running && <StatusBadge status={running.status} className="ml-auto" />}
       </header>
+      <PlaceBanners
+        environment={environment}
+        release={actions && <ReleaseHold environment={environment} denied={actions.hold} back={actions.back} />}
+      />
       <div className={cn('grid grid-cols-[minmax(0,1fr)]', below && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]')}>
-        {running ? <Holds running={running} alone={!below} /> : <Nothing name={name} />}
+        {running ? (
+          <Holds
+            running={running}
+            alone={!below}
+            rollback={actions?.rollback !== undefined && <RollBack id={environment.id} denied={actions.rollback} />}
+          />
+        ) : (
+          <Nothing name={name} />
+        )}
         {below && (
           <div className="space-y-5 border-t border-line py-4 pr-4 pl-5 @3xl:border-t-0 @3xl:border-l @3xl:pl-4">
-            {open.length > 0 && <OnItsWay open={open} />}
+            {open.length > 0 && <OnItsWay open={open} signs={actions?.signs ?? false} />}
             {lastFailed && <LastFailed promotion={lastFailed} />}
           </div>
         )}
       </div>
     </article>
+  )
+}
+
+function RollBack({ id, denied }: { id: number; denied: string | null }) {
+  const t = useTranslations('place')
+  const icon = <Undo2 aria-hidden="true" className="size-4" />
+  if (denied === null)
+    return (
+      <Link href={`/environments/${id}/rollback`} className={button({ size: 'small' })}>
+        {icon}
+        {t('rollback')}
+      </Link>
+    )
+  const why = `rollback-${id}-denied`
+  return (
+    <>
+      <button type="button" disabled aria-describedby={why} title={denied} className={button({ size: 'small' })}>
+        {icon}
+        {t('rollback')}
+      </button>
+      <span id={why} className="basis-full text-xs text-faint wrap-anywhere">
+        {denied}
+      </span>
+    </>
   )
 }
 
@@ -54,7 +108,7 @@ function Nothing({ name }: { name: string }) {
 }
 
 /** @param alone nothing stands beside it: where there is room, the facts do */
-function Holds({ running, alone }: { running: Running; alone: boolean }) {
+function Holds({ running, alone, rollback }: { running: Running; alone: boolean; rollback: ReactNode }) {
   const t = useTranslations()
   const { release } = running
   return (
@@ -73,6 +127,7 @@ function Holds({ running, alone }: { running: Running; alone: boolean }) {
           <span>{t('word.pushedBy', { name: running.by })}</span>
           {running.deployedAt && <Time at={running.deployedAt} />}
         </p>
+        <CameBack running={running} />
       </div>
       <dl
         className={cn(
@@ -81,7 +136,11 @@ function Holds({ running, alone }: { running: Running; alone: boolean }) {
         )}
       >
         <dt className="text-faint">{t('word.tag')}</dt>
-        <dd className="font-medium wrap-anywhere">{release.tag}</dd>
+        <dd className="font-medium wrap-anywhere">
+          <Link href={`/releases/${release.id}`} className="link">
+            {release.tag}
+          </Link>
+        </dd>
         <dt className="text-faint">{t('word.digest')}</dt>
         <dd className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <Digest digest={release.digest} />
@@ -104,8 +163,22 @@ function Holds({ running, alone }: { running: Running; alone: boolean }) {
           <History aria-hidden="true" className="size-4" />
           {t('board.run', { id: running.run })}
         </Link>
+        {rollback}
       </div>
     </div>
+  )
+}
+
+/** An earlier release, put back: by whom and why. */
+function CameBack({ running }: { running: Running }) {
+  const t = useTranslations('board')
+  const { kind, requestedBy: name, reason, because } = running
+  if (kind !== 'rollback' && kind !== 'put-back') return null
+  return (
+    <p className="mt-1.5 flex gap-1.5 text-[13px] text-err wrap-anywhere">
+      <Undo2 aria-hidden="true" className="mt-0.5 size-3.5 shrink-0" />
+      {kind === 'rollback' ? t('rolledBack', { name, because: reason }) : t('putBack', { because: reason || because })}
+    </p>
   )
 }
 
@@ -132,7 +205,11 @@ export function Observed({ built, observed }: { built: string; observed: string 
   )
 }
 
-function OnItsWay({ open }: { open: readonly PromotionShape[] }) {
+const asksForSignature = (promotion: PromotionShape) =>
+  promotion.status === 'waiting' && promotion.verdicts.some((v) => v.gate === 'approvals' && v.state === 'waiting')
+
+/** @param signs this viewer's role is asked for a signature */
+function OnItsWay({ open, signs }: { open: readonly PromotionShape[]; signs: boolean }) {
   const t = useTranslations()
   return (
     <section aria-label={t('board.onItsWay')}>
@@ -141,20 +218,31 @@ function OnItsWay({ open }: { open: readonly PromotionShape[] }) {
         {t('board.onItsWay')}
       </h4>
       <ul className="space-y-3">
-        {open.map((promotion) => (
-          <li key={promotion.id}>
-            <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-              <StatusBadge status={promotion.status} />
-              <Link href={`/runs/${promotion.run}`} className="link text-[13px] font-medium wrap-anywhere">
-                {promotion.release.tag}
+        {open.map((promotion) => {
+          const sign = signs && asksForSignature(promotion)
+          return (
+            <li key={promotion.id}>
+              <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                <StatusBadge status={promotion.status} />
+                <Link href={`/promotions/${promotion.id}`} className="link text-[13px] font-medium wrap-anywhere">
+                  {promotion.release.tag}
+                </Link>
+                <span className="ml-auto text-xs text-faint">
+                  <Time at={promotion.createdAt} />
+                </span>
+              </div>
+              {promotion.waiting && <WhyWaiting waiting={promotion.waiting} className="mt-2" />}
+              <Link
+                href={`/promotions/${promotion.id}`}
+                className={cn(button({ size: 'small', kind: sign ? 'primary' : 'plain' }), 'mt-2')}
+                aria-label={`${t(sign ? 'place.reviewSign' : 'place.review')}: ${promotion.release.tag}`}
+              >
+                {sign && <PenLine aria-hidden="true" className="size-4" />}
+                {t(sign ? 'place.reviewSign' : 'place.review')}
               </Link>
-              <span className="ml-auto text-xs text-faint">
-                <Time at={promotion.createdAt} />
-              </span>
-            </div>
-            {promotion.waiting && <WhyWaiting waiting={promotion.waiting} className="mt-2" />}
-          </li>
-        ))}
+            </li>
+          )
+        })}
       </ul>
     </section>
   )
@@ -173,7 +261,7 @@ function LastFailed({ promotion }: { promotion: PromotionShape }) {
         <div className="min-w-0">
           <p className="wrap-anywhere">{promotion.because}</p>
           <p className="mt-1 flex flex-wrap gap-x-3 text-[13px] text-soft">
-            <Link href={`/runs/${promotion.run}`} className="link font-medium wrap-anywhere">
+            <Link href={`/promotions/${promotion.id}`} className="link font-medium wrap-anywhere">
               {promotion.release.tag}
             </Link>
             <Time at={promotion.startedAt ?? promotion.createdAt} />

@@ -14,4 +14,4 @@ export const gateName = (t: T, name: string): string => (has(en.gate, name) ? t(
 export const checkName = (t: T, name: string): string => (has(en.check, name) ? t(`check.${name}`) : name)
 export const startWords = (t: T, name: string): string => (has(en.start, name) ? t(`start.${name}`) : name)
 export type RoleName = keyof typeof en.account.role
-export const roleName = (t: T, role: string): string => (has(en.account.role, role) ? t(`account.role.${role}`) : role)
+export const roleName = (t: T, name: string): string => (has(en.account.role, name) ? t(`account.role.${name}`) : name)

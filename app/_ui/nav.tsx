@@ -1,15 +1,19 @@
 'use client'
-import { FolderGit2, Inbox, LayoutDashboard, Workflow } from 'lucide-react'
+import { FolderGit2, GitPullRequest, Inbox, LayoutDashboard, Package, Ship, Workflow } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
 import { useTranslations } from 'next-intl'
 import { cn } from './classes'
 
+/** `bar`: it has a place in the bar of a phone, where there is room for five; the others are behind its "more". */
 const PLACES = [
-  { href: '/', name: 'board', icon: LayoutDashboard },
-  { href: '/runs', name: 'runs', icon: Workflow },
-  { href: '/deliveries', name: 'inbox', icon: Inbox },
-  { href: '/projects', name: 'projects', icon: FolderGit2 },
+  { href: '/', name: 'board', icon: LayoutDashboard, bar: true },
+  { href: '/promotions', name: 'promotions', icon: Ship, bar: true },
+  { href: '/releases', name: 'releases', icon: Package, bar: true },
+  { href: '/merge-requests', name: 'mergeRequests', icon: GitPullRequest, bar: true },
+  { href: '/runs', name: 'runs', icon: Workflow, bar: true },
+  { href: '/deliveries', name: 'inbox', icon: Inbox, bar: false },
+  { href: '/projects', name: 'projects', icon: FolderGit2, bar: false },
 ] as const
 
 const LOOK = {
@@ -20,20 +24,22 @@ const LOOK = {
     there: 'text-soft hover:bg-raised hover:text-ink',
   },
   bar: {
-    list: 'grid grid-cols-4',
-    link: 'flex h-14 flex-col items-center justify-center gap-1 text-[11px] font-medium',
+    list: 'grid grid-cols-5',
+    link: 'flex h-14 min-w-0 flex-col items-center justify-center gap-1 px-0.5 text-center text-[11px] leading-tight font-medium',
     here: 'text-accent',
     there: 'text-soft',
   },
 } as const
 
-export function NavLinks({ shape }: { shape: 'rail' | 'bar' }) {
+/** @param shape of a wide screen, of a phone's bar, or of what stands behind the bar's "more" */
+export function NavLinks({ shape }: { shape: 'rail' | 'bar' | 'more' }) {
   const t = useTranslations('nav')
   const path = usePathname()
-  const look = LOOK[shape]
+  const look = LOOK[shape === 'bar' ? 'bar' : 'rail']
+  const places = shape === 'rail' ? PLACES : PLACES.filter((place) => place.bar === (shape === 'bar'))
   return (
     <ul className={look.list}>
-      {PLACES.map(({ href, name, icon: Icon }) => {
+      {places.map(({ href, name, icon: Icon }) => {
         const here = href === '/' ? path === '/' : path === href || path.startsWith(`${href}/`)
         return (
           <li key={href}>
@@ -42,7 +48,7 @@ export function NavLinks({ shape }: { shape: 'rail' | 'bar' }) {
               className={cn(look.link, here ? look.here : look.there)}
               {...(here ? { 'aria-current': 'page' as const } : {})}
             >
-              <Icon aria-hidden="true" className={shape === 'rail' ? 'size-4' : 'size-5'} />
+              <Icon aria-hidden="true" className={shape !== 'bar' ? 'size-4' : 'size-5'} />
               {t(name)}
             </Link>
           </li>

@@ -85,6 +85,7 @@ export function Empty({
 
 const NOTES = {
   info: 'border-line bg-raised text-ink',
+  ok: 'border-ok/25 bg-ok-ground text-ok',
   wait: 'border-wait/25 bg-wait-ground text-wait',
   fail: 'border-fail/25 bg-fail-ground text-fail',
   err: 'border-err/25 bg-err-ground text-err',

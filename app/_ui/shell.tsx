@@ -49,6 +49,9 @@ export function Shell({ children, preferences, account }: ShellProps) {
           className="fixed inset-x-0 top-auto bottom-0 m-0 w-full max-w-none rounded-t-2xl border border-line bg-surface p-5 pb-8 text-ink shadow-2xl backdrop:bg-[rgb(4_12_16/.45)]"
         >
           <div className="space-y-4">
+            <nav aria-label={t('nav.more')}>
+              <NavLinks shape="more" />
+            </nav>
             {account}
             {preferences}
           </div>

@@ -9,7 +9,8 @@ import { LOOKS, StatusDisc, statusName, toneOf } from './status'
 import { Duration } from './time'
 
 interface StageListProps {
-  run: number
+  /** The page that the stages are chosen on. */
+  of: `runs/${number}` | `promotions/${number}`
   stages: readonly StageShape[]
   chosen: string | undefined
   /** What can be done with a stage. */
@@ -17,23 +18,23 @@ interface StageListProps {
 }
 
 /** The stages with their reasons; the chosen one opens its details, and its log beside the list. */
-export function StageList({ run, stages, chosen, actions }: StageListProps) {
+export function StageList({ of, stages, chosen, actions }: StageListProps) {
   return (
     <ol className="card divide-y divide-line overflow-hidden">
       {stages.map((stage) => (
-        <StageItem key={stage.name} run={run} stage={stage} chosen={stage.name === chosen} action={actions(stage)} />
+        <StageItem key={stage.name} of={of} stage={stage} chosen={stage.name === chosen} action={actions(stage)} />
       ))}
     </ol>
   )
 }
 
 function StageItem({
-  run,
+  of,
   stage,
   chosen,
   action,
 }: {
-  run: number
+  of: StageListProps['of']
   stage: StageShape
   chosen: boolean
   action: ReactNode
@@ -44,7 +45,7 @@ function StageItem({
     <li className={cn('relative px-3.5 py-2.5', chosen ? 'bg-raised/70' : 'hover:bg-raised/50')}>
       {chosen && <span aria-hidden="true" className="absolute inset-y-0 left-0 w-0.5 bg-accent" />}
       <Link
-        href={`/runs/${run}?stage=${stage.name}`}
+        href={`/${of}?stage=${stage.name}`}
         scroll={false}
         className="cover flex items-center gap-3 rounded"
         {...(chosen ? { 'aria-current': 'true' as const } : {})}

@@ -22,6 +22,9 @@ interface NodeProps {
 
 const isMoving = (status: string) => 'moving' in LOOKS[statusName(status)]
 
+/** The list that the stations stand in. */
+export const TRACE = 'card flex flex-col px-5 py-4 lg:flex-row lg:px-3 lg:py-5'
+
 /** One left-to-right trace: push, stages, release, environment. On phones it runs downwards. */
 export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefined }) {
   const t = useTranslations()
@@ -29,8 +32,8 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
   const release = run.promotions[0]?.release
   const digest = release?.digest ?? run.stages.find((s) => s.digest)?.digest ?? null
   return (
-    <ol className="card flex flex-col px-5 py-4 lg:flex-row lg:px-3 lg:py-5" aria-label={t('run.trace')}>
-      <Node
+    <ol className={TRACE} aria-label={t('run.trace')}>
+      <TraceNode
         icon={<GitCommitHorizontal aria-hidden="true" className="size-4" />}
         tone="bg-accent-ground text-accent"
         title={t('run.push')}
@@ -38,7 +41,7 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
         reached
       />
       {run.stages.map((stage) => (
-        <Node
+        <TraceNode
           key={stage.name}
           icon={<StatusIcon status={stage.status} />}
           tone={toneOf(stage.status).badge}
@@ -59,7 +62,7 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
           reached={reached(stage.status)}
         />
       ))}
-      <Node
+      <TraceNode
         icon={
           release ? (
             <Check aria-hidden="true" className="size-4" strokeWidth={2.25} />
@@ -76,21 +79,22 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
             t(run.finishedAt ? 'run.noRelease' : 'run.notYet')
           )
         }
+        {...(release ? { href: `/releases/${release.id}` } : {})}
         reached={release !== undefined}
       />
       {run.promotions.map((promotion) => (
-        <Node
+        <TraceNode
           key={promotion.id}
           icon={<StatusIcon status={promotion.status} />}
           tone={toneOf(promotion.status).badge}
           title={environmentName(t, promotion.environment)}
           detail={t(`status.${statusName(promotion.status)}`)}
-          href={`/runs/${run.id}?stage=${chosen ?? ''}#promotions`}
+          href={`/promotions/${promotion.id}`}
           reached={reached(promotion.status)}
         />
       ))}
       {run.promotions.length === 0 && (
-        <Node
+        <TraceNode
           icon={<StatusIcon status={run.goesTo ? 'pending' : 'skipped'} />}
           tone="bg-mute-ground text-mute"
           title={run.goesTo ? environmentName(t, run.goesTo) : t('run.nowhere')}
@@ -102,7 +106,8 @@ export function Trace({ run, chosen }: { run: RunDetail; chosen: string | undefi
   )
 }
 
-function Node({ icon, tone, title, detail, href, chosen, reached }: NodeProps) {
+/** One station, and the line that leads to it. */
+export function TraceNode({ icon, tone, title, detail, href, chosen, reached }: NodeProps) {
   const disc = (
     <span
       className={cn('relative z-[1] grid size-7 shrink-0 place-items-center rounded-full ring-surface lg:ring-4', tone)}
@@ -126,7 +131,7 @@ function Node({ icon, tone, title, detail, href, chosen, reached }: NodeProps) {
       {href ? (
         <Link
           href={href}
-          scroll={href.includes('#')}
+          scroll={!href.includes('?')}
           className={cn(inside, 'hover:[&>span:last-child]:underline', chosen && 'max-lg:bg-accent-ground')}
           {...(chosen ? { 'aria-current': 'true' as const } : {})}
         >

@@ -6,6 +6,7 @@ import { isFault } from '../../pipelines/fault'
 import { RUN } from '../../pipelines/run'
 import { theRecord } from '../_server/record'
 import { button } from '../_ui/button'
+import { Choice } from '../_ui/choice'
 import { Denied } from '../_ui/denied'
 import { Live } from '../_ui/live'
 import { Empty, PageHead } from '../_ui/page'
@@ -127,27 +128,5 @@ async function Filters({ offered, chosen, filtered }: FilterProps) {
         )}
       </div>
     </form>
-  )
-}
-
-interface ChoiceProps {
-  name: string
-  label: string
-  any: string
-  value: string | undefined
-  options: readonly { value: string; text: string }[]
-}
-
-function Choice({ name, label, any, value, options }: ChoiceProps) {
-  return (
-    // The key makes the browser take a new default when the address has changed.
-    <select key={value} name={name} aria-label={label} defaultValue={value ?? ''} className="field min-w-0 sm:w-48">
-      <option value="">{any}</option>
-      {options.map((option) => (
-        <option key={option.value} value={option.value}>
-          {option.text}
-        </option>
-      ))}
-    </select>
   )
 }

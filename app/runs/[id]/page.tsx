@@ -91,7 +91,7 @@ export default async function Run({ params, searchParams }: Props) {
               <p className="card px-4 py-3 text-soft">{t(run.finishedAt ? 'run.noStagesEver' : 'run.noStages')}</p>
             ) : (
               <StageList
-                run={run.id}
+                of={`runs/${run.id}`}
                 stages={run.stages}
                 chosen={chosen?.name}
                 actions={(stage) =>
