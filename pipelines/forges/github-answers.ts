@@ -85,6 +85,10 @@ export const hidden = async <T>(call: Promise<T>): Promise<T> =>
     throw new GithubFault('forge.denied', message, { status, words })
   })
 
+/** The token itself is too weak, whoever it belongs to: never an answer about one pull request or tag. */
+export const isTooWeak = ({ status, words }: GithubFault) =>
+  status === 401 || (status === 403 && /not accessible by|SAML|SSO|single sign-on|scope/i.test(words))
+
 /** What to do about a denial, by the right that the verb needs. */
 function remedyOf({ status, words }: GithubFault, right: string): string {
   if (status === 401)

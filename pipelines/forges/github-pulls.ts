@@ -1,8 +1,9 @@
 // Pull requests, which are GitHub's merge requests.
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Done, ForgeMergeRequest } from './forge'
-import { orNull, type Place, pages, type Repository, read, Sha } from './github-answers'
+import { firstLine } from '../title'
+import type { ForgeMergeRequest } from './forge'
+import { orNull, type Place, pages, read, Sha } from './github-answers'
 import { GithubFault } from './github-requester'
 
 const MOST_OPEN = 500
@@ -11,7 +12,7 @@ const MOST_REVIEWS = 1_000
 /** GitHub looks whether it can be merged only once it is asked: what it says next is waited for, these milliseconds in all. */
 const MERGEABLE_MS = [250, 500, 1_000, 1_500]
 
-const User = z.object({ id: z.number().int(), login: z.string() })
+export const User = z.object({ id: z.number().int(), login: z.string() })
 const Side = z.object({
   ref: z.string(),
   sha: Sha,
@@ -35,25 +36,25 @@ const OnePull = Pull.extend({
   mergeable: z.boolean().nullish(),
   mergeable_state: z.string().catch('unknown'),
 })
-type OnePull = z.infer<typeof OnePull>
+export type OnePull = z.infer<typeof OnePull>
 const Review = z.object({
   user: User.nullish(),
   state: z.string(),
   commit_id: z.string().nullish(),
 })
 
+/** GitHub shows whoever deleted their account as the user ghost, or as nobody. */
 const personOf = (user: z.infer<typeof User> | null | undefined) =>
-  // GitHub shows whoever deleted their account as the user ghost, or as nobody.
-  user ? { id: String(user.id), name: user.login } : { id: '0', name: 'ghost' }
+  user ? { id: String(user.id), name: firstLine(user.login, 255) } : { id: '', name: 'ghost' }
 
 /** Null: there is no such pull request. */
-async function find({ octokit, at }: Place, iid: number): Promise<OnePull | null> {
+export async function find({ octokit, at }: Place, iid: number): Promise<OnePull | null> {
   const found = await orNull(octokit.rest.pulls.get({ ...at, pull_number: iid }))
   return found === null ? null : read(OnePull, found, `the pull request ${iid}`)
 }
 
 /** As `find`, once GitHub knows whether it can be merged; or after a while, when it does not know yet. */
-async function findJudged(place: Place, iid: number): Promise<OnePull | null> {
+export async function findJudged(place: Place, iid: number): Promise<OnePull | null> {
   let pull = await find(place, iid)
   for (const ms of MERGEABLE_MS) {
     if (pull === null || pull.state !== 'open' || typeof pull.mergeable === 'boolean') return pull
@@ -63,7 +64,7 @@ async function findJudged(place: Place, iid: number): Promise<OnePull | null> {
   return pull
 }
 
-function mergeableOf({ state, mergeable, mergeable_state: said }: OnePull): ForgeMergeRequest['mergeable'] {
+export function mergeableOf({ state, mergeable, mergeable_state: said }: OnePull): ForgeMergeRequest['mergeable'] {
   if (state !== 'open') return 'blocked'
   if (typeof mergeable !== 'boolean') return 'checking'
   if (!mergeable || said === 'dirty') return 'conflict'
@@ -71,7 +72,11 @@ function mergeableOf({ state, mergeable, mergeable_state: said }: OnePull): Forg
 }
 
 /** Each user's latest review that says yes or no, where it says yes, of the commit that would be merged. */
-async function approvalsOf({ octokit, at }: Place, iid: number, head: string): Promise<{ id: string; name: string }[]> {
+export async function approvalsOf(
+  { octokit, at }: Place,
+  iid: number,
+  head: string,
+): Promise<{ id: string; name: string }[]> {
   const { items, isComplete } = await pages(Review, MOST_REVIEWS, 'the list of reviews', (page) =>
     octokit.rest.pulls.listReviews({ ...at, pull_number: iid, ...page }),
   )
@@ -91,7 +96,7 @@ export async function mergeRequest(place: Place, iid: number): Promise<ForgeMerg
   if (pull === null) return null
   return {
     iid: pull.number,
-    title: pull.title,
+    title: firstLine(pull.title),
     status: pull.merged ? 'merged' : pull.state === 'open' ? 'opened' : 'closed',
     draft: pull.draft ?? false,
     source: pull.head.ref,
@@ -103,7 +108,7 @@ export async function mergeRequest(place: Place, iid: number): Promise<ForgeMerg
     merger: pull.merged ? personOf(pull.merged_by) : null,
     webUrl: pull.html_url,
     mergeable: mergeableOf(pull),
-    mergeableBecause: pull.mergeable_state,
+    mergeableBecause: firstLine(pull.mergeable_state, 100),
     mergeCommit: pull.merged ? (pull.merge_commit_sha ?? null) : null,
     approvals: await approvalsOf(place, iid, pull.head.sha),
   }
@@ -113,7 +118,8 @@ export async function openMergeRequests({ octokit, at }: Place): Promise<number[
   const { items } = await pages(Pull, MOST_OPEN, 'the list of pull requests', (page) =>
     octokit.rest.pulls.list({ ...at, state: 'open', sort: 'created', direction: 'desc', ...page }),
   )
-  return items.map((pull) => pull.number)
+  // One that was opened while we turned the page moves the last of the page before onto the next.
+  return [...new Set(items.map((pull) => pull.number))]
 }
 
 type Wanted = { source: string; target: string; title: string; description: string }
@@ -147,68 +153,4 @@ export async function openMergeRequest(place: Place, wanted: Wanted): Promise<{ 
     if (quicker === null) throw error
     return quicker
   }
-}
-
-/** Why an act on it would be of something else than was seen; null: it is as it was seen. */
-function isOther(pull: OnePull | null, head: string): Done | null {
-  if (pull === null) return { ok: false, because: 'there is no such pull request' }
-  if (pull.head.sha !== head)
-    return { ok: false, because: `the head has moved: it is ${pull.head.sha.slice(0, 8)}, not ${head.slice(0, 8)}` }
-  return null
-}
-
-export async function approve(place: Place, iid: number, head: string): Promise<Done> {
-  const { octokit, at } = place
-  const pull = await find(place, iid)
-  const other = isOther(pull, head)
-  if (other !== null) return other
-  const me = read(User, await octokit.rest.users.getAuthenticated(), 'GET /user')
-  const before = await approvalsOf(place, iid, head)
-  if (before.some(({ id }) => id === String(me.id))) return { ok: true, because: 'approved already' }
-  try {
-    await octokit.rest.pulls.createReview({ ...at, pull_number: iid, event: 'APPROVE', commit_id: head })
-    return { ok: true, because: `approved by ${me.login}` }
-  } catch (error) {
-    // 422: one's own pull request, or a closed one.
-    if (!(error instanceof GithubFault) || error.code !== 'forge.refused') throw error
-    return { ok: false, because: error.words }
-  }
-}
-
-/** GitHub knows no method of the project's own, only those that it allows: the first of these. */
-function methodOf(repository: Repository): 'merge' | 'squash' | 'rebase' {
-  if (repository.allow_merge_commit !== false) return 'merge'
-  return repository.allow_squash_merge === false ? 'rebase' : 'squash'
-}
-
-export async function merge(place: Place, iid: number, head: string, message: string): Promise<Done> {
-  const { octokit, at, repository } = place
-  const pull = await findJudged(place, iid)
-  const other = isOther(pull, head)
-  if (other !== null) return other
-  if (pull?.merged) return { ok: true, because: 'merged already' }
-  const [commit_title = '', ...rest] = message.split('\n')
-  const commit_message = rest.join('\n').trim()
-  try {
-    await octokit.rest.pulls.merge({
-      ...at,
-      pull_number: iid,
-      sha: head,
-      merge_method: methodOf(repository),
-      ...(commit_title === '' ? {} : { commit_title, commit_message }),
-    })
-    return { ok: true, because: 'merged' }
-  } catch (error) {
-    return refusedMerge(error)
-  }
-}
-
-/** 405: it cannot be merged as it is; 409: the head has moved; 422: a rule of the repository. */
-function refusedMerge(error: unknown): Done {
-  if (!(error instanceof GithubFault) || error.code !== 'forge.refused') throw error
-  const { status, words } = error
-  // Another merge came in between: the very same wish may well succeed in a moment.
-  if (status === 405 && /base branch was modified/i.test(words))
-    throw new GithubFault('forge.busy', error.message, { status, words })
-  return { ok: false, because: words }
 }

@@ -1,5 +1,6 @@
 // What Shiplock reports to GitHub: commit statuses, deployments, and its note on a pull request.
 import { z } from 'zod'
+import { Fault } from '../fault'
 import { firstLine } from '../title'
 import type { CommitState, DeploymentState, Forge } from './forge'
 import { BigId, hidden, orNull, type Place, pages, read } from './github-answers'
@@ -56,11 +57,12 @@ export async function writeNote(
   return { id: read(Comment, answer, 'the comment').id }
 }
 
-const DEPLOYMENT_STATES: Record<DeploymentState, 'in_progress' | 'success' | 'failure' | 'inactive'> = {
+const DEPLOYMENT_STATES: Record<DeploymentState, 'in_progress' | 'success' | 'failure' | 'error'> = {
   running: 'in_progress',
   success: 'success',
   failed: 'failure',
-  canceled: 'inactive',
+  // As of a commit status. `inactive` is what GitHub makes of a success that was replaced.
+  canceled: 'error',
 }
 
 type Told = Parameters<Forge['tellDeployment']>[1]
@@ -94,16 +96,26 @@ async function make({ octokit, at }: Place, told: Told): Promise<bigint> {
   return read(Deployment, answer, 'the deployment').id
 }
 
+/** False: the deployment is gone. */
+async function say({ octokit, at }: Place, id: bigint, told: Told): Promise<boolean> {
+  const said = await orNull(
+    octokit.rest.repos.createDeploymentStatus({
+      ...at,
+      deployment_id: Number(id),
+      state: DEPLOYMENT_STATES[told.state],
+      description: firstLine(inWords(told.state === 'canceled' ? 'canceled' : '', told.description), MAX_DESCRIPTION),
+      log_url: told.logUrl,
+      ...(told.url === '' ? {} : { environment_url: told.url }),
+    }),
+  )
+  return said !== null
+}
+
 export async function tellDeployment(place: Place, told: Told): Promise<{ id: bigint }> {
-  const { octokit, at } = place
-  const id = told.id ?? (await toldBefore(place, told)) ?? (await make(place, told))
-  await octokit.rest.repos.createDeploymentStatus({
-    ...at,
-    deployment_id: Number(id),
-    state: DEPLOYMENT_STATES[told.state],
-    description: firstLine(inWords(told.state === 'canceled' ? 'canceled' : '', told.description), MAX_DESCRIPTION),
-    log_url: told.logUrl,
-    ...(told.url === '' ? {} : { environment_url: told.url }),
-  })
+  const known = told.id ?? (await toldBefore(place, told))
+  if (known !== null && (await say(place, known, told))) return { id: known }
+  const id = await make(place, told)
+  if (!(await say(place, id, told)))
+    throw new Fault('forge.missing', `the deployment ${id} was made, and is gone already`)
   return { id }
 }

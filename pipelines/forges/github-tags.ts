@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { firstLine } from '../title'
 import type { Done, ForgeBranch } from './forge'
-import { orNull, type Place, pages, read, Sha } from './github-answers'
+import { isTooWeak, orNull, type Place, pages, read, Sha } from './github-answers'
 import { GithubFault } from './github-requester'
 
 const MOST_BRANCHES = 2_000
@@ -68,28 +68,34 @@ function emptyIsMissing(error: unknown): never {
   throw new GithubFault('forge.missing', error.message, { status: 404, words: error.words })
 }
 
-export async function createTag(
-  place: Place,
-  wanted: { name: string; commit: string; message: string },
-): Promise<Done> {
+type WantedTag = { name: string; commit: string; message: string }
+
+export async function createTag(place: Place, wanted: WantedTag): Promise<Done> {
   const { octokit, at } = place
   const before = await tag(place, wanted.name)
   if (before !== null) return thereAlready(wanted, before)
+  const { name, commit } = wanted
   try {
-    const { name, commit, message } = wanted
+    const message = wanted.message || name // without one it is no tag object
     const made = await octokit.rest.git.createTag({ ...at, tag: name, message, object: commit, type: 'commit' })
     const { sha } = read(z.object({ sha: Sha }), made, 'the tag object')
     await octokit.rest.git.createRef({ ...at, ref: `refs/tags/${name}`, sha })
-    return { ok: true, because: `the tag ${name} was made` }
+    return { ok: true, because: `made on ${commit}` }
   } catch (error) {
-    // Rules for tags and names that git does not take are 422, rights are a 403 that a better token would lift.
-    if (!(error instanceof GithubFault) || error.code !== 'forge.refused') throw error
-    const now = await tag(place, wanted.name) // somebody may have been quicker
-    return now === null ? { ok: false, because: error.words } : thereAlready(wanted, now)
+    return whyRefused(place, wanted, error)
   }
 }
 
-function thereAlready({ name, commit }: { name: string; commit: string }, { commit: now }: { commit: string }): Done {
-  if (now === commit) return { ok: true, because: `the tag ${name} is there already` }
-  return { ok: false, because: `the tag ${name} exists on another commit: ${now.slice(0, 8)}` }
+/** Rules of the repository and names that git does not take are 422; 403 and 404 are of who may not push there. */
+async function whyRefused(place: Place, wanted: WantedTag, error: unknown): Promise<Done> {
+  const isAnswer = error instanceof GithubFault && [403, 404, 409, 422].includes(error.status)
+  if (!isAnswer || error.code === 'forge.busy' || isTooWeak(error)) throw error
+  const now = await tag(place, wanted.name) // somebody may have been quicker
+  if (now !== null) return thereAlready(wanted, now)
+  return { ok: false, because: `GitHub does not make the tag ${wanted.name}: ${error.words}` }
+}
+
+function thereAlready({ name, commit }: WantedTag, { commit: now }: { commit: string }): Done {
+  if (now === commit) return { ok: true, because: `it is on ${commit} already` }
+  return { ok: false, because: `the tag ${name} exists on another commit, ${now}` }
 }
