@@ -16,7 +16,7 @@ export type Happening =
   | {
       kind: 'merge-request'
       action: 'open' | 'reopen' | 'update' | 'approved' | 'unapproved' | 'merge' | 'close'
-      /** As it is after it; it goes on changing, so what is told of it is read at once. */
+      /** As it was right after it: a copy. */
       mergeRequest: MergeRequest
       user: User
       /** The earlier head, where new commits were pushed to the source. */
@@ -30,8 +30,11 @@ export type Listener = (happening: Happening) => Promise<void>
 
 /** Tells every listener, one after the other. What is done is done: one that fails is heard of in the log alone. */
 export async function announce(listeners: readonly Listener[], happening: Happening) {
+  // What changes while they are told belongs to the next happening.
+  const told =
+    happening.kind === 'push' ? happening : { ...happening, mergeRequest: structuredClone(happening.mergeRequest) }
   for (const listener of listeners)
-    await listener(happening).catch((error: Error) => console.warn(`demo forge: no webhooks: ${error.message}`))
+    await listener(told).catch((error: Error) => console.warn(`demo forge: no webhooks: ${error.message}`))
 }
 
 export const isZero = (hash: string) => /^0+$/.test(hash)

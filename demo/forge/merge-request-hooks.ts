@@ -37,8 +37,7 @@ const person = (user: User | null) => ({
 const STATE_IDS = { opened: 1, closed: 2, merged: 3 } as const
 
 export async function mergeRequestPayload(world: World, told: Told) {
-  // What changes meanwhile belongs to the next hook.
-  const mr = structuredClone(told.mergeRequest)
+  const mr = told.mergeRequest
   const target = findProject(world, mr.targetProjectId)
   const source = findProject(world, mr.sourceProjectId)
   return {

@@ -28,7 +28,7 @@ describe('an answer', () => {
         const answer = await api(path, { method })
         expect([answer.status, answer.json]).toEqual([404, { error: '404 Not Found' }])
       }
-    const older = await fetch(`${there.forge.url}/api/v3/projects`)
+    const older = await fetch(`${there.forge.url}/api/v2/projects`)
     expect([older.status, await older.json()]).toEqual([404, { error: '404 Not Found' }])
   })
 

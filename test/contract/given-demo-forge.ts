@@ -28,6 +28,13 @@ export interface Push {
   total_commits_count: number
   push_options: object
 }
+export interface MergeRequestHook {
+  object_kind: string
+  user: { id: number; username: string }
+  project: { id: number; path_with_namespace: string }
+  object_attributes: Record<string, unknown> & { action: string; iid: number; last_commit: { id: string } }
+  changes: Record<string, { previous: unknown; current: unknown }>
+}
 export interface Received {
   headers: IncomingHttpHeaders
   body: string
@@ -91,12 +98,17 @@ export async function api(path: string, options: { method?: string; token?: stri
 }
 
 /** A project of its own for each story, with a hook, and Ann's clone of it. */
-export async function given(name: string, hook: object = {}) {
+export async function given(
+  name: string,
+  hook: object = {},
+  more: Partial<Parameters<DemoForge['addProject']>[0]> = {},
+) {
   const path = `team/${name}`
   const project = await there.forge.addProject({
     path,
     members: { ann: 40, bob: 20, dev: 30 },
     seed: join(there.dir, 'seed'),
+    ...more,
   })
   const made = await api(`/projects/${project.id}/hooks`, {
     method: 'POST',
@@ -110,6 +122,28 @@ export async function given(name: string, hook: object = {}) {
     return git(clone, 'rev-parse', 'HEAD')
   }
   return { id: project.id, path, clone, commit, hook: made.json as Record<string, unknown> & { id: number } }
+}
+
+/** What came of the merge requests of a project, in the order of its coming. */
+export const mergeRequestHooksOf = (projectId: number): MergeRequestHook[] =>
+  received
+    .filter(({ headers }) => headers['x-gitlab-event'] === 'Merge Request Hook')
+    .map(({ body }) => JSON.parse(body) as MergeRequestHook)
+    .filter(({ project }) => project.id === projectId)
+
+export const comes = (projectId: number, count: number) =>
+  expect.poll(() => mergeRequestHooksOf(projectId).length, { timeout: 8_000, interval: 20 }).toBe(count)
+
+/** Writes files, commits them on a branch, and pushes it until the forge has taken it in. @returns the commit */
+export async function pushed(clone: string, branch: string, files: Record<string, string>, from = 'origin/develop') {
+  await git(clone, 'switch', '--quiet', '--force-create', 'work', from)
+  for (const [name, text] of Object.entries(files)) await writeFile(join(clone, name), text)
+  await git(clone, 'add', '--all')
+  await git(clone, 'commit', '--quiet', '--allow-empty', '-m', `Work on ${branch}`)
+  await git(clone, 'push', '--quiet', '--force', 'origin', `HEAD:refs/heads/${branch}`)
+  // Git has its answer before the merge requests of the branch follow, as on GitLab.
+  await there.forge.idle()
+  return git(clone, 'rev-parse', 'HEAD')
 }
 
 export const of = (projectId: number) => received.filter(({ push }) => push.project_id === projectId)
