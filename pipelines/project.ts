@@ -9,12 +9,16 @@ export const PROJECT = machine({
 })
 export type ProjectStatus = Status<typeof PROJECT>
 
-/** One thing that was looked at on the forge; `remedy` says how to mend it where `ok` is false. */
+/**
+ * One thing that was looked at on the forge; `remedy` says how to mend it where `ok` is false. `warning`: it works as it is,
+ * and should not stay so.
+ */
 export interface Check {
-  name: 'token' | 'project' | 'branches' | 'webhook'
+  name: 'token' | 'project' | 'branches' | 'protection' | 'webhook'
   ok: boolean
   because: string
   remedy?: string
+  warning?: true
 }
 
 /** What a project's secrets are sealed for: the hook's name is the project's before it has an id. */
