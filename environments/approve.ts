@@ -2,6 +2,8 @@ import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
 import { type Person, type Tx, tell, transaction } from '../prisma/record'
 import { EnvironmentPolicy } from './environment'
+import { readFacts } from './facts'
+import { judge } from './gate'
 import { whyOwnChange } from './hands'
 import { ringPromotion, takePlaceOf } from './place'
 
@@ -86,6 +88,10 @@ export async function approvePromotion(
       )
     const no = await whyNot(tx, asked, by)
     if (no !== null) throw new Fault(no.own ? 'not.permitted' : 'conflict', no.because)
+    const facts = await readFacts(tx, promotionId)
+    const judged = facts === null ? null : judge(facts, new Date())
+    // A yes is a promise: none is taken for what can never go.
+    if (judged?.state === 'shut') throw new Fault('conflict', `it cannot go to ${asked.environment}: ${judged.because}`)
     await writeApproval(tx, { promotionId, ...asked, comment: seen.comment }, by)
     await ringPromotion(tx, promotionId)
   })

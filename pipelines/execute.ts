@@ -1,16 +1,20 @@
 import { inMs, NOW, NOW_IF_NULL, PLUS_ONE, record, transaction } from '../prisma/record'
 import { advanceStage } from './advance'
+import { cachesOf } from './cache-key'
 import { asWorker, type Context } from './context'
 import type { Files, Verdict, WorkLabel } from './engines/engine'
 import { isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
+import type { BranchKind } from './gitflow'
 import { LEASE_MS, lapsedClaim } from './lease'
 import { owe } from './owe'
 import { MAX_ATTEMPTS, retryAfter } from './retry'
 import { STAGE } from './run'
+import { builtElsewhere } from './same-tree'
 import { StageLog } from './stage-log'
 import { StageDefinition } from './stage-plan'
+import { resultsOf } from './stage-results'
 
 const GRACE_MS = 10_000
 
@@ -27,6 +31,11 @@ interface Claimed {
   title: string
   service: string
   digest: string | null
+  branchKind: BranchKind | 'fork' | 'other'
+  promotionId: number | null
+  /** Of a promotion's stage: where the release runs, and how a container of the same engine reaches it. */
+  environment: string | null
+  inside: { network: string; url: string } | null
 }
 
 type Outcome = Verdict & { digest?: string }
@@ -44,7 +53,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
         instance: context.instance,
         project: claimed.projectId,
         run: claimed.runId,
-        stage: claimed.name,
+        stage: labelOf(claimed),
         epoch: claimed.epoch,
       }
       const fetch = async (): Promise<Files> => {
@@ -58,7 +67,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
         })
         return (prefix) => commit.files(prefix)
       }
-      const outcome = await work(context, claimed, label, fetch, log, signal)
+      const outcome = await work(context, claimed, { label, fetch, log, secrets: [token] }, signal)
       await log.end()
       if (lost.aborted) return // somebody else decides now
       if (context.stopping.aborted) await giveBack(context, claimed)
@@ -97,63 +106,64 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       `UPDATE "Run" r SET "startedAt" = COALESCE(r."startedAt", clock_timestamp()) FROM "Stage" s
        WHERE s.id = $1 AND r.id = s."runId"
        RETURNING s.id, s."runId", r."projectId", s.name, s.epoch, s.attempts, r."commit", r.tree, r.title, r.service,
-         (SELECT b.digest FROM "Stage" b WHERE b."runId" = r.id AND b.name = 'build') AS digest`,
+         r."branchKind", s."promotionId", COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
+           WHERE b."runId" = r.id AND b.name = 'build' AND b."promotionId" IS NULL)) AS digest,
+         (SELECT p.inside FROM "Promotion" p WHERE p.id = s."promotionId") AS inside,
+         (SELECT e.name FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id = s."promotionId") AS environment`,
       [id],
     )
     const row = rows[0]
     if (row === undefined) return null
-    await owe(tx, { projectId: row.projectId, runId: row.runId, name: row.name, wanted: 'running', description: '' })
+    const name = row.environment === null ? row.name : `${row.environment}/${row.name}`
+    await owe(tx, { projectId: row.projectId, runId: row.runId, name, wanted: 'running', description: '' })
     return { ...row, definition: StageDefinition.parse(stage.definition) }
   })
 }
 
-async function work(
+/** What a stage's containers are called by: the stages of a verification are beside those of the run. */
+const labelOf = ({ name, promotionId }: Pick<Claimed, 'name' | 'promotionId'>) =>
+  promotionId === null ? name : `p${promotionId}-${name}`
+
+interface Hands {
+  label: WorkLabel
+  fetch: () => Promise<Files>
+  log: StageLog
+  secrets: readonly string[]
+}
+
+async function work(context: Context, claimed: Claimed, hands: Hands, signal: AbortSignal): Promise<Outcome> {
+  const { definition } = claimed
+  if (claimed.attempts > 1) await hands.log.say(`attempt ${claimed.attempts}`)
+  if (definition.kind === 'refused') return { ok: false, because: definition.because, exitCode: null }
+  if (definition.kind === 'build') return build(context, claimed, definition, hands, signal)
+  return step(context, claimed, definition, hands, signal)
+}
+
+type Definition<K extends StageDefinition['kind']> = Extract<StageDefinition, { kind: K }>
+
+async function build(
   context: Context,
   claimed: Claimed,
-  label: WorkLabel,
-  fetch: () => Promise<Files>,
-  log: StageLog,
+  definition: Definition<'build'>,
+  { label, fetch, log }: Hands,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { definition } = claimed
-  if (claimed.attempts > 1) await log.say(`attempt ${claimed.attempts}`)
-  if (definition.kind === 'refused') return { ok: false, because: definition.because, exitCode: null }
-  if (definition.kind === 'build') {
-    return context.engine.build(
-      {
-        label,
-        files: await fetch(),
-        dockerfile: definition.dockerfile,
-        image: definition.image,
-        imageLabels: {
-          'org.opencontainers.image.revision': claimed.commit,
-          'org.opencontainers.image.title': claimed.service,
-          'shiplock.tree': claimed.tree,
-        },
-        limits: { ...definition.limits, graceMs: GRACE_MS },
-      },
-      log.write,
-      signal,
-    )
+  const elsewhere = await builtElsewhere(context, claimed.id, signal)
+  if (elsewhere !== null) {
+    const because = `run #${elsewhere.run} built the same tree: ${elsewhere.digest}`
+    await log.say(because)
+    return { ok: true, because, exitCode: null, digest: elsewhere.digest }
   }
-  const image = definition.image ?? claimed.digest
-  if (image === null)
-    return { ok: false, because: 'it needs the image of this run, and no build stage made one', exitCode: null }
-  return context.engine.run(
+  return context.engine.build(
     {
       label,
-      image,
-      run: definition.run,
-      files: definition.image === null ? null : await fetch(),
-      ...(definition.workdir === undefined ? {} : { workdir: definition.workdir }),
-      env: {
-        CI: 'true',
-        SHIPLOCK: 'true',
-        SHIPLOCK_COMMIT: claimed.commit,
-        SHIPLOCK_RUN: String(claimed.runId),
-        SHIPLOCK_STAGE: claimed.name,
-        SHIPLOCK_SERVICE: claimed.service,
-        ...definition.env,
+      files: await fetch(),
+      dockerfile: definition.dockerfile,
+      image: definition.image,
+      imageLabels: {
+        'org.opencontainers.image.revision': claimed.commit,
+        'org.opencontainers.image.title': claimed.service,
+        'shiplock.tree': claimed.tree,
       },
       limits: { ...definition.limits, graceMs: GRACE_MS },
     },
@@ -161,6 +171,57 @@ async function work(
     signal,
   )
 }
+
+async function step(
+  context: Context,
+  claimed: Claimed,
+  definition: Definition<'step'>,
+  { label, fetch, log, secrets }: Hands,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const image = definition.image ?? claimed.digest
+  if (image === null)
+    return { ok: false, because: 'it needs the image of this run, and no build stage made one', exitCode: null }
+  if (claimed.promotionId !== null && claimed.inside === null)
+    return {
+      ok: false,
+      because: `nothing of ${claimed.environment} answers at an address: give deploy.ports`,
+      exitCode: null,
+    }
+  const { reports, artifacts, services, workdir } = definition
+  const results = resultsOf(context.record, { stageId: claimed.id, epoch: claimed.epoch, reports, artifacts, secrets })
+  const collects = reports.length + artifacts.length > 0
+  const verdict = await context.engine.run(
+    {
+      label,
+      image,
+      run: definition.run,
+      files: definition.image === null ? null : await fetch(),
+      ...(workdir === undefined ? {} : { workdir }),
+      env: { ...surroundings(claimed), ...definition.env },
+      limits: { ...definition.limits, graceMs: GRACE_MS },
+      services,
+      ...(claimed.inside === null ? {} : { network: claimed.inside.network }),
+      caches: cachesOf(claimed.projectId, claimed.branchKind, definition.cache),
+      ...(collects ? { collect: results } : {}),
+    },
+    log.write,
+    signal,
+  )
+  if (collects && !signal.aborted) await results.store()
+  return verdict
+}
+
+const surroundings = (claimed: Claimed): Record<string, string> => ({
+  CI: 'true',
+  SHIPLOCK: 'true',
+  SHIPLOCK_COMMIT: claimed.commit,
+  SHIPLOCK_RUN: String(claimed.runId),
+  SHIPLOCK_STAGE: claimed.name,
+  SHIPLOCK_SERVICE: claimed.service,
+  ...(claimed.environment === null ? {} : { SHIPLOCK_ENVIRONMENT: claimed.environment }),
+  ...(claimed.inside === null ? {} : { SHIPLOCK_URL: claimed.inside.url }),
+})
 
 async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
   const done = {
@@ -202,7 +263,7 @@ async function giveBack(context: Context, claimed: Claimed) {
   await context.engine.cleanUp({
     instance: context.instance,
     run: claimed.runId,
-    stage: claimed.name,
+    stage: labelOf(claimed),
     upToEpoch: claimed.epoch,
   })
   await transaction(context.record, (tx) =>
