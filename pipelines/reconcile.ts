@@ -1,0 +1,50 @@
+// Webhooks get lost: every few minutes, and when a worker starts, the forge is asked what there is.
+import type { RecordHandle } from '../prisma/client'
+import { transaction } from '../prisma/record'
+import type { Context } from './context'
+import { isFault } from './fault'
+import { connectedForge } from './forge-of'
+import { mendHook } from './mend-hook'
+import { touchBackMerges } from './owed-back-merges'
+import { type Reconciled, reconcileBranches } from './reconcile-branches'
+import { reconcileMergeRequests } from './reconcile-merge-requests'
+
+const EVERY = `interval '3 minutes'`
+
+/**
+ * Compares a project's branches, merge requests and webhook with what is known, and takes up what was missed. What the forge
+ * does not answer now is asked again in its next turn.
+ */
+export async function reconcileProject(context: Context, projectId: number): Promise<void> {
+  const { rows } = await context.record.pool.query<{ at: Date; isFirst: boolean }>(
+    `UPDATE "Project" SET "reconcileAt" = clock_timestamp() + ${EVERY}
+     WHERE id = $1 AND status = 'connected' AND "reconcileAt" <= clock_timestamp()
+     RETURNING clock_timestamp() AS at, "reconciledAt" IS NULL AS "isFirst"`,
+    [projectId],
+  )
+  const turn = rows[0]
+  if (turn === undefined) return
+  await quietly(projectId, async () => {
+    const { forge, project } = await connectedForge(context, projectId)
+    const { id, name, path, flow, forgeProjectId } = project
+    const reconciled: Reconciled = { id, name, path, flow, forge, forgeProjectId, ...turn }
+    // Each by itself: a right that the token lacks for the one is no reason to leave the others.
+    for (const look of [reconcileBranches, reconcileMergeRequests, mendHook])
+      await quietly(projectId, () => look(context, reconciled))
+    await transaction(context.record, (tx) => touchBackMerges(tx, id))
+  })
+}
+
+async function quietly(projectId: number, work: () => Promise<void>) {
+  try {
+    await work()
+  } catch (error) {
+    if (!isFault(error)) throw error
+    console.warn(`project ${projectId} cannot be compared with its forge now: ${error.message}`)
+  }
+}
+
+/** A worker has started: what came while none was there is looked for at once. */
+export async function reconcileSoon(handle: RecordHandle): Promise<void> {
+  await handle.pool.query(`UPDATE "Project" SET "reconcileAt" = clock_timestamp() WHERE status = 'connected'`)
+}
