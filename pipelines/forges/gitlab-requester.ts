@@ -9,9 +9,8 @@ import {
 } from '@gitbeaker/requester-utils'
 import { Fault, type FaultCode } from '../fault'
 import { firstLine } from '../title'
+import { MAX_ANSWER, maskSecrets, readBounded, whyUnreachable } from './asking'
 
-/** Bytes of one answer. A page of 100 hooks is about 100 KB. */
-const MAX_ANSWER = 10 * 1024 * 1024
 /** A forge may ask us to wait an hour; longer is a clock that went wrong. */
 const MAX_RETRY_AFTER_MS = 3_600_000
 
@@ -26,11 +25,6 @@ export class GitlabFault extends Fault {
     this.status = answer.status
     this.words = answer.words
   }
-}
-
-/** Replaces every secret in a text. Short ones are left: masking "a" would mask the message. */
-export function maskSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((masked, secret) => (secret.length < 4 ? masked : masked.replaceAll(secret, '***')), text)
 }
 
 /** Milliseconds, from Retry-After (seconds or a date) or, with 429 alone, GitLab's RateLimit-Reset (Unix seconds). */
@@ -67,30 +61,6 @@ function wordsOf(body: string, contentType: string): string {
   const parts = [message, error, error_description, scope && `scope: ${String(scope)}`].filter(Boolean)
   return firstLine(parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join('; '), 300)
 }
-
-/** Reads at most MAX_ANSWER bytes; null: there was more. */
-async function readBounded(response: Response): Promise<string | null> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  if (response.body === null) return ''
-  for await (const chunk of response.body) {
-    size += chunk.byteLength
-    if (size > MAX_ANSWER) return null // leaving the loop cancels the stream and closes the connection
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** What node's fetch hides in `cause`: ECONNREFUSED, ENOTFOUND, a certificate's fault. Addresses and codes, no headers. */
-function whyUnreachable(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause
-  if (cause instanceof Error) return 'code' in cause ? `${String(cause.code)}: ${cause.message}` : cause.message
-  return error.message
-}
-
-const isTimeout = (error: unknown) =>
-  error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')
 
 /** One call: its name for messages, and the address without the query. */
 function callOf(endpoint: string, options: RequestOptions) {
@@ -135,10 +105,7 @@ async function send(url: URL, options: RequestOptions, deadlineMs: number, blame
     })
     return { response, body: await readBounded(response) }
   } catch (error) {
-    throw blame(
-      'forge.unreachable',
-      isTimeout(error) ? `no answer within ${deadlineMs / 1000} s` : whyUnreachable(error),
-    )
+    throw blame('forge.unreachable', whyUnreachable(error, deadlineMs))
   }
 }
 

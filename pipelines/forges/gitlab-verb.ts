@@ -3,7 +3,8 @@
 import type { BaseResourceOptions } from '@gitbeaker/requester-utils'
 import { z } from 'zod'
 import { Fault } from '../fault'
-import { GitlabFault, maskSecrets } from './gitlab-requester'
+import { maskSecrets } from './asking'
+import { GitlabFault } from './gitlab-requester'
 
 /** One project's GitLab, as the verbs ask it. */
 export interface Asking {

@@ -3,8 +3,8 @@
 
 import { Branches, Projects, Users } from '@gitbeaker/rest'
 import { z } from 'zod'
-import { Fault } from '../fault'
 import { firstLine } from '../title'
+import { cloneUrlOf, forgeUrlOf } from './asking'
 import type { Forge, ForgeFactory, ForgeProject } from './forge'
 import { deploymentVerbs } from './gitlab-deployments'
 import { hookVerbs } from './gitlab-hooks'
@@ -46,29 +46,6 @@ function roleOf({ permissions }: z.infer<typeof Project>): ForgeProject['role'] 
   return level >= 30 ? 'developer' : 'less'
 }
 
-/**
- * Where to clone from. GitLab's own answer counts only where it stays on the forge's origin: the token goes along with
- * git, and an instance behind a proxy often names an address of its own, sometimes in clear text.
- */
-function cloneUrlOf(forgeUrl: string, project: z.infer<typeof Project>): string {
-  const theirs = URL.canParse(project.http_url_to_repo) ? new URL(project.http_url_to_repo) : null
-  if (theirs !== null && theirs.origin === new URL(forgeUrl).origin && !theirs.username && !theirs.password)
-    return theirs.href
-  return `${forgeUrl}/${project.path_with_namespace.split('/').map(encodeURIComponent).join('/')}.git`
-}
-
-/** The address that the driver is made for: http or https, no credentials, a subpath kept, no slash at the end. */
-function forgeUrlOf(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : null
-  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== '' || parsed.password !== '') {
-    throw new Fault(
-      'input.invalid',
-      "the forge's address must start with http:// or https:// and hold no user or password",
-    )
-  }
-  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '')
-}
-
 /** A branch or repository that is not there is an answer; a project or an address that is not, or is hidden, is a Fault. */
 const NO_BRANCH = /\b(branch|repository)\b/i
 
@@ -87,7 +64,7 @@ function projectVerbs({ options, host, secrets }: Asking): Pick<Forge, 'whoAmI' 
           path: found.path_with_namespace,
           name: found.name,
           webUrl: found.web_url,
-          cloneUrl: cloneUrlOf(host, found),
+          cloneUrl: cloneUrlOf(host, found.http_url_to_repo, found.path_with_namespace),
           defaultBranch: found.default_branch ?? null,
           role: roleOf(found),
         }
