@@ -1,7 +1,7 @@
 // The Merge Request Hook, as GitLab 19 sends it to the hooks of the target project.
 import type { Happening, Listener } from './happening'
 import type { MergeRequest } from './merge-request'
-import { gitlabStatus } from './merge-request-shape'
+import { gitlabStatus, olderGitlabStatus } from './merge-request-shape'
 import { mergeabilityOf } from './merging'
 import type { User } from './people'
 import { findProject } from './projects'
@@ -75,7 +75,7 @@ const changesTold = (changes: Told['changes']) =>
   )
 
 async function attributesOf(world: World, mr: MergeRequest, target: Project, source: Project) {
-  const status = gitlabStatus(await mergeabilityOf(world, mr))
+  const mergeability = await mergeabilityOf(world, mr)
   return {
     id: mr.id,
     iid: mr.iid,
@@ -85,7 +85,7 @@ async function attributesOf(world: World, mr: MergeRequest, target: Project, sou
     blocking_discussions_resolved: true,
     created_at: railsTime(mr.createdAt),
     description: mr.description,
-    detailed_merge_status: status,
+    detailed_merge_status: gitlabStatus(mergeability),
     draft: mr.draft,
     first_contribution: false,
     head_pipeline_id: null,
@@ -94,7 +94,7 @@ async function attributesOf(world: World, mr: MergeRequest, target: Project, sou
     merge_commit_sha: mr.mergeCommit,
     merge_error: null,
     merge_params: { force_remove_source_branch: mr.removeSource ? '1' : '0' },
-    merge_status: status === 'mergeable' ? 'can_be_merged' : status === 'conflict' ? 'cannot_be_merged' : 'checking',
+    merge_status: olderGitlabStatus(mergeability),
     merge_user_id: mr.mergedById,
     merge_when_pipeline_succeeds: false,
     merged_at: railsTimeOr(mr.mergedAt),

@@ -7,7 +7,7 @@ import { mayMerge } from './protections'
 import { levelOf } from './repositories'
 import type { World } from './world'
 
-/** `detailed_merge_status`; null commits or no branch is `commits_status` since GitLab 16. */
+/** `detailed_merge_status`; no commits, or no branch, is `commits_status` since GitLab 16, `broken_status` before. */
 const STATUSES: Record<Mergeability, string> = {
   mergeable: 'mergeable',
   'not-open': 'not_open',
@@ -21,7 +21,7 @@ const STATUSES: Record<Mergeability, string> = {
 export const gitlabStatus = (mergeability: Mergeability) => STATUSES[mergeability]
 
 /** The older `merge_status`, which knows git's answer alone. */
-const olderStatus = (mergeability: Mergeability) =>
+export const olderGitlabStatus = (mergeability: Mergeability) =>
   mergeability === 'checking'
     ? 'checking'
     : mergeability === 'conflict' || mergeability === 'no-commits'
@@ -78,7 +78,7 @@ export async function mergeRequestShape(world: World, mr: MergeRequest) {
     work_in_progress: mr.draft,
     milestone: null,
     merge_when_pipeline_succeeds: false,
-    merge_status: olderStatus(mergeability),
+    merge_status: olderGitlabStatus(mergeability),
     detailed_merge_status: gitlabStatus(mergeability),
     merge_after: null,
     sha: mr.head,

@@ -1,7 +1,20 @@
 // What the demo forge keeps beside branches: tags, environments, deployments, comparisons, and hooks that were switched off.
 import { Gitlab } from '@gitbeaker/rest'
 import { describe, expect, it } from 'vitest'
-import { address, api, arrives, comes, git, given, of, pushed, standUp, there, ZERO } from './given-demo-forge'
+import {
+  address,
+  api,
+  arrives,
+  comes,
+  git,
+  given,
+  mergeRequestHooksOf,
+  of,
+  pushed,
+  standUp,
+  there,
+  ZERO,
+} from './given-demo-forge'
 
 standUp()
 
@@ -221,6 +234,22 @@ describe('a hook', () => {
       response_status: '202',
     })
   })
+})
+
+it('a merge request is told of as badly as it was ordered: twice with one key, or never', async () => {
+  const { id, clone, hook } = await given('hook-mischief', { push_events: false, merge_requests_events: true })
+  await pushed(clone, 'feature/a', { 'a.txt': 'a\n' })
+  there.forge.misbehave({ webhooks: { duplicate: 1 } })
+  const wish = { source_branch: 'feature/a', target_branch: 'develop', title: 'Add a' }
+  const { json: mr } = await post(`/projects/${id}/merge_requests`, wish)
+  await comes(id, 2)
+  const sent = there.forge.deliveries.filter(({ hookId }) => hookId === hook.id)
+  expect(new Set(sent.map(({ key }) => key)).size).toBe(1)
+  there.forge.misbehave({ webhooks: { drop: 1 } })
+  await put(`/projects/${id}/merge_requests/${mr.iid}`, { state_event: 'close' })
+  await put(`/projects/${id}/merge_requests/${mr.iid}`, { state_event: 'reopen' })
+  await comes(id, 3)
+  expect(mergeRequestHooksOf(id).at(-1)?.object_attributes.action).toBe('reopen')
 })
 
 it("GitLab's own client keeps the records", async () => {
