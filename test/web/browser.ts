@@ -14,13 +14,16 @@ const FLAGS = [
   '--disable-sync',
 ]
 
+/** Accounts of the seed: an administrator, a developer, a viewer, an owner, and two of operations. */
+export type Visitor = 'ann' | 'dev' | 'vera' | 'owen' | 'olga' | 'otto'
+
 /** Shiplock's pages over a seeded record, and a browser that looks at them. */
 export interface Town {
   url: string
   record: RecordHandle
   seeded: Seeded
   /** A page of a browser that is signed in. */
-  visit(name: 'ann' | 'dev' | 'vera', path: string, options?: BrowserContextOptions): Promise<Page>
+  visit(name: Visitor, path: string, options?: BrowserContextOptions): Promise<Page>
   stranger(path: string, options?: BrowserContextOptions): Promise<Page>
   /** What the browser complained about since it was last asked: console errors, exceptions, refused by the page's policy. */
   complaints(): string[]

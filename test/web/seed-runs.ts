@@ -116,7 +116,7 @@ function logOf(story: Story, stage: SeedStage): string {
 /** Bytes that stand between the pieces of a log with a gap. */
 export const GAP_BYTES = 1_900_000_000
 
-async function writeLog(record: RecordHandle, stageId: number, text: string) {
+export async function writeLog(record: RecordHandle, stageId: number, text: string) {
   const bytes = Buffer.from(text)
   const gapAt = bytes.length > 1_000_000 ? 600_000 : Number.POSITIVE_INFINITY
   let seq = 0
@@ -160,7 +160,7 @@ export async function createPromotion(record: RecordHandle, runId: number, story
     },
   })
   await record.db.run.update({ where: { id: runId }, data: { releaseId: id, movedOnAt: cut } })
-  const deployed = promotion.status === 'deployed' ? new Date(cut.getTime() + 14_000) : null
+  const deployed = promotion.status === 'verified' ? new Date(cut.getTime() + 14_000) : null
   await record.db.promotion.create({
     data: {
       id,
@@ -169,7 +169,7 @@ export async function createPromotion(record: RecordHandle, runId: number, story
       runId,
       status: promotion.status,
       because: promotion.because,
-      requestedBy: 'Shiplock',
+      requestedBy: `push by ${story.pusher}`,
       attempts: 1,
       verdicts: promotion.verdicts ?? VERDICTS,
       observed: deployed ? digestOf(runId) : null,
@@ -177,6 +177,7 @@ export async function createPromotion(record: RecordHandle, runId: number, story
       createdAt: cut,
       startedAt: promotion.status === 'waiting' ? null : cut,
       deployedAt: deployed,
+      verifiedAt: deployed,
       finishedAt: deployed ?? (promotion.status === 'failed' ? new Date(cut.getTime() + 31_000) : null),
       dueAt: cut,
     },
@@ -217,7 +218,7 @@ export async function createTrail(record: RecordHandle, runId: number, story: St
           },
         ]
       : []),
-    ...(story.promotion?.status === 'deployed'
+    ...(story.promotion?.status === 'verified'
       ? [
           {
             kind: 'promotion.observe',

@@ -16,7 +16,7 @@ export interface Story {
   promotion?: { status: string; because: string; verdicts?: { gate: string; state: string; because: string }[] }
 }
 
-const deployed = { status: 'deployed', because: '' }
+const deployed = { status: 'verified', because: '' }
 export const WAITS_FOR = 'promotion #31 is being deployed to test; one at a time'
 export const UNHEALTHY =
   'the new container did not become healthy within 30 s: GET /healthz answered 503; the one before goes on running'
