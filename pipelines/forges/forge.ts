@@ -97,6 +97,7 @@ export interface ForgeProject {
 export interface ForgeBranch {
   name: string
   commit: string
+  /** Of the commit; empty where the forge's list tells none: `head` does. */
   title: string
   protected: boolean
 }

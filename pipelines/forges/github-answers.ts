@@ -33,6 +33,8 @@ export interface Place {
   /** For every call: its owner and name as they are now. */
   at: { owner: string; repo: string }
   repository: Repository
+  /** Milliseconds for a verb that has to wait. */
+  deadlineMs: number
 }
 
 /** Checks an answer; one that is not GitHub's is a Fault that names the call. */

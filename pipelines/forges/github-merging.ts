@@ -55,8 +55,8 @@ function inTheWay(pull: OnePull, iid: number): Done | null {
 }
 
 export async function merge(place: Place, iid: number, head: string, message: string): Promise<Done> {
-  const { octokit, at, repository } = place
-  const pull = await findJudged(place, iid)
+  const { octokit, at, repository, deadlineMs } = place
+  const pull = await findJudged(place, iid, deadlineMs)
   const answer = settled(pull, iid, head)
   if (pull === null || answer !== null) return answer ?? no(`there is no pull request #${iid}`)
   const obstacle = inTheWay(pull, iid)

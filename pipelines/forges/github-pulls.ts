@@ -9,8 +9,9 @@ import { GithubFault } from './github-requester'
 const MOST_OPEN = 500
 /** Beyond that nobody can tell which review is the latest, and none counts. */
 const MOST_REVIEWS = 1_000
-/** GitHub looks whether it can be merged only once it is asked: what it says next is waited for, these milliseconds in all. */
-const MERGEABLE_MS = [250, 500, 1_000, 1_500]
+/** GitHub looks whether it can be merged only once it is asked: milliseconds until it is asked again. */
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 2_000
 
 export const User = z.object({ id: z.number().int(), login: z.string() })
 const Side = z.object({
@@ -53,16 +54,20 @@ export async function find({ octokit, at }: Place, iid: number): Promise<OnePull
   return found === null ? null : read(OnePull, found, `the pull request ${iid}`)
 }
 
-/** As `find`, once GitHub knows whether it can be merged; or after a while, when it does not know yet. */
-export async function findJudged(place: Place, iid: number): Promise<OnePull | null> {
+const isJudged = (pull: OnePull | null) => pull?.state !== 'open' || typeof pull.mergeable === 'boolean'
+
+/** As `find`, once GitHub knows whether it can be merged; or, when it does not know after `ms`, as it is then. */
+export async function findJudged(place: Place, iid: number, ms: number): Promise<OnePull | null> {
+  const until = performance.now() + ms
   let pull = await find(place, iid)
-  for (const ms of MERGEABLE_MS) {
-    if (pull === null || pull.state !== 'open' || typeof pull.mergeable === 'boolean') return pull
-    await pause(ms)
+  for (let wait = FIRST_PAUSE_MS; !isJudged(pull) && performance.now() + wait <= until; wait = longer(wait)) {
+    await pause(wait)
     pull = await find(place, iid)
   }
   return pull
 }
+
+const longer = (wait: number) => Math.min(wait * 2, LONGEST_PAUSE_MS)
 
 export function mergeableOf({ state, mergeable, mergeable_state: said }: OnePull): ForgeMergeRequest['mergeable'] {
   if (state !== 'open') return 'blocked'
@@ -92,7 +97,8 @@ export async function approvalsOf(
 }
 
 export async function mergeRequest(place: Place, iid: number): Promise<ForgeMergeRequest | null> {
-  const pull = await findJudged(place, iid)
+  // It was this very question that set GitHub to work: one more a moment later usually finds out.
+  const pull = await findJudged(place, iid, FIRST_PAUSE_MS)
   if (pull === null) return null
   return {
     iid: pull.number,

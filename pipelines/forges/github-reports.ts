@@ -70,13 +70,22 @@ type Told = Parameters<Forge['tellDeployment']>[1]
 const Deployment = z.object({ id: BigId, payload: z.unknown() })
 const Payload = z.object({ shiplock: z.string() })
 
+const DeploymentStatus = z.object({ state: z.string() })
+const ENDED = ['success', 'failure', 'error', 'inactive']
+
 /** A deployment may have been made whose number was never learnt: it carries the address of its log. */
 async function toldBefore({ octokit, at }: Place, told: Told): Promise<bigint | null> {
   const { commit: sha, environment, logUrl } = told
   const { items } = await pages(Deployment, MOST_DEPLOYMENTS, 'the list of deployments', (page) =>
     octokit.rest.repos.listDeployments({ ...at, sha, environment, task: 'deploy', ...page }),
   )
-  return items.find(({ payload }) => Payload.safeParse(payload).data?.shiplock === logUrl)?.id ?? null
+  const ours = items.find(({ payload }) => Payload.safeParse(payload).data?.shiplock === logUrl)
+  if (ours === undefined) return null
+  const listed = await octokit.rest.repos.listDeploymentStatuses({ ...at, deployment_id: Number(ours.id), per_page: 1 })
+  const [last] = read(z.array(DeploymentStatus), listed, 'the statuses of the deployment')
+  // One that has ended is another deployment of the same commit, unless it ended as we are about to say.
+  const isOver = last !== undefined && ENDED.includes(last.state) && last.state !== DEPLOYMENT_STATES[told.state]
+  return isOver ? null : ours.id
 }
 
 /** By its hash, not by its branch: that may have moved on since. No checks are awaited: the gates of Shiplock have judged. */

@@ -42,7 +42,7 @@ const find = async (octokit: Octokit, path: string): Promise<Repository> =>
  * The repository of a project: calls go by owner and name, and a project is its number. One that was renamed is found by
  * where GitHub's redirect leads; another one that took over its name is not mistaken for it.
  */
-async function locate(octokit: Octokit, path: string, projectId: number): Promise<Place> {
+async function locate(octokit: Octokit, path: string, projectId: number): Promise<Omit<Place, 'deadlineMs'>> {
   const byNumber = async () =>
     read(Repository, await octokit.request('GET /repositories/{id}', { id: projectId }), `the repository ${projectId}`)
   const found = await find(octokit, path).catch((error: unknown) => {
@@ -92,11 +92,11 @@ export const github: ForgeFactory = ({ url, token, path, deadlineMs = DEADLINE_M
   /** Asked once per driver: drivers are made for a piece of work. A failure is not kept. */
   const place = (projectId: number): Promise<Place> => {
     if (located?.projectId === projectId) return located.place
-    const found = locate(octokit, path, projectId).catch((error: unknown) => {
-      located = null
-      throw error
-    })
+    const found = locate(octokit, path, projectId).then((there) => ({ ...there, deadlineMs }))
     located = { projectId, place: found }
+    found.catch(() => {
+      located = null // the caller hears of it; the next one asks again
+    })
     return found
   }
   const within = <T>(right: string, projectId: number, verb: (place: Place) => Promise<T>, more: string[] = []) =>

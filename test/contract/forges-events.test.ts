@@ -64,7 +64,7 @@ describeForges((there) => {
       expect(await there.intake.verify(headers, body, signed, Date.now())).toBe(true)
       const longer = Buffer.concat([body, Buffer.from(' ')])
       expect(await there.intake.verify(headers, longer, signed, Date.now())).toBe(false)
-      const other = { ...signed, signingKey: Buffer.alloc(32) }
+      const other = { token: 'another-token', signingKey: Buffer.alloc(32), signed: true }
       expect(await there.intake.verify(headers, body, other, Date.now())).toBe(false)
     })
 

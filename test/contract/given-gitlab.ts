@@ -14,7 +14,7 @@ const FORK = 'dev/hello'
 const PASSWORD = 'password-of-dev'
 
 /** Keeps what comes; answers at once, as Shiplock does. */
-async function startReceiver() {
+export async function startReceiver() {
   const deliveries: Delivery[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -32,7 +32,7 @@ async function startReceiver() {
   return { deliveries, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks/abc`, close }
 }
 
-async function people(there: DemoForge) {
+export async function people(there: DemoForge) {
   const add = async (username: string, name: string, password: string): Promise<Person> => {
     const { id, token } = await there.addUser({ username, name, password })
     return { id: String(id), username, token }
@@ -58,7 +58,7 @@ function apiOf(there: DemoForge, projectId: number) {
   }
 }
 
-const ordersOf = (illness: Illness | null): Parameters<DemoForge['misbehave']>[0] => {
+export const ordersOf = (illness: Illness | null): Parameters<DemoForge['misbehave']>[0] => {
   if (illness === null) return {}
   if ('down' in illness) return { down: true }
   if ('slowMs' in illness) return { slowMs: illness.slowMs }
