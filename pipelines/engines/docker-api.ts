@@ -11,7 +11,7 @@ export interface DockerOptions {
 }
 
 export interface Ask {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   path: string
   query?: Record<string, string | number | boolean | object | undefined>
   body?: object

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
+import type { CacheMount } from './docker-cache'
 import { containerName, labelsOf } from './docker-labels'
-import type { StepOrder } from './engine'
+import type { Limits, StepOrder } from './engine'
 
 export const WORKSPACE = '/workspace'
 /** Where the script leaves the number of the command that failed. Only a name in a message hangs on it. */
@@ -30,10 +31,7 @@ export interface ContainerSpec {
   name: string
   body: {
     Image: string
-    Entrypoint: string[]
-    Cmd: string[]
     Env: string[]
-    WorkingDir?: string
     Labels: Record<string, string>
     HostConfig: Record<string, unknown>
     [option: string]: unknown
@@ -41,8 +39,13 @@ export interface ContainerSpec {
 }
 
 /** What the engine is asked to create. Pure; `cpus` is what the engine's machine has, for it refuses to promise more. */
-export function containerSpec(order: StepOrder, image: string, network: string, cpus: number): ContainerSpec {
-  const { limits } = order
+export function containerSpec(
+  order: StepOrder,
+  image: string,
+  network: string,
+  cpus: number,
+  caches: readonly CacheMount[] = [],
+): ContainerSpec {
   const workdir = order.files ? posix.resolve(WORKSPACE, order.workdir ?? '.') : order.workdir
   return {
     name: containerName(order.label),
@@ -51,7 +54,7 @@ export function containerSpec(order: StepOrder, image: string, network: string, 
       Entrypoint: ['/bin/sh', '-c', SCRIPT, 'sh'],
       Cmd: [...order.run],
       // The last one makes docker-init pass SIGTERM to the whole group, so that the command hears it, not only the script.
-      Env: [...Object.entries(order.env).map(([name, value]) => `${name}=${value}`), 'TINI_KILL_PROCESS_GROUP=1'],
+      Env: [...asEnv(order.env), 'TINI_KILL_PROCESS_GROUP=1'],
       ...(workdir === undefined ? {} : { WorkingDir: workdir }),
       Labels: labelsOf(order.label, 'step'),
       Tty: false,
@@ -59,30 +62,45 @@ export function containerSpec(order: StepOrder, image: string, network: string, 
       StopSignal: 'SIGTERM',
       Healthcheck: { Test: ['NONE'] },
       HostConfig: {
-        Init: true,
-        Privileged: false,
-        CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges'],
-        PidsLimit: limits.pids,
-        Memory: limits.memoryBytes,
-        MemorySwap: limits.memoryBytes, // equal: no swap
-        NanoCpus: Math.round(Math.min(limits.cpus, cpus) * 1e9),
-        Ulimits: [
-          { Name: 'nofile', Soft: 4096, Hard: 4096 },
-          { Name: 'core', Soft: 0, Hard: 0 },
-          { Name: 'fsize', Soft: limits.diskBytes, Hard: limits.diskBytes },
-        ],
-        OomScoreAdj: 500, // the machine's last resort takes a step before it takes the engine or the database
-        Binds: [],
+        ...confined(order.limits, cpus, [{ Name: 'nofile', Soft: 4096, Hard: 4096 }]),
+        CapAdd: [],
         NetworkMode: network,
+        Mounts: caches.map(({ volume, path, labels }) => ({
+          Type: 'volume',
+          Source: volume,
+          Target: path,
+          // What the image has there is not copied in: a cache holds what steps put there, whoever was first.
+          VolumeOptions: { NoCopy: true, Labels: labels },
+        })),
         // Output is read by attach, from before the start; nothing of it is written to the host's disk.
         LogConfig: { Type: 'none', Config: {} },
-        RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
-        AutoRemove: false, // the exit must be readable after the end
       },
     },
   }
 }
+
+export const asEnv = (env: Record<string, string>) => Object.entries(env).map(([name, value]) => `${name}=${value}`)
+
+/** What holds for steps and for the services beside them. Capabilities, networks and logs are each one's own. */
+export const confined = (limits: Limits, cpus: number, ulimits: readonly object[]): Record<string, unknown> => ({
+  Init: true,
+  Privileged: false,
+  CapDrop: ['ALL'],
+  SecurityOpt: ['no-new-privileges'],
+  PidsLimit: limits.pids,
+  Memory: limits.memoryBytes,
+  MemorySwap: limits.memoryBytes, // equal: no swap
+  NanoCpus: Math.round(Math.min(limits.cpus, cpus) * 1e9),
+  Ulimits: [
+    ...ulimits,
+    { Name: 'core', Soft: 0, Hard: 0 },
+    { Name: 'fsize', Soft: limits.diskBytes, Hard: limits.diskBytes },
+  ],
+  OomScoreAdj: 500, // the machine's last resort takes a step before it takes the engine or the database
+  Binds: [],
+  RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+  AutoRemove: false, // the exit must be readable after the end
+})
 
 /** A command as a message shows it: its first line, at most 80 characters. */
 export function shortCommand(command: string): string {

@@ -1,7 +1,7 @@
 import type { WorkLabel } from './engine'
 
 /** What everything the engine makes carries. `kind` tells a step's container from a deployment's, which others made. */
-export function labelsOf(label: WorkLabel, kind: 'step' | 'image'): Record<string, string> {
+export function labelsOf(label: WorkLabel, kind: 'step' | 'service' | 'image'): Record<string, string> {
   return {
     'shiplock.instance': label.instance,
     'shiplock.kind': kind,
@@ -17,3 +17,9 @@ export const containerName = ({ instance, run, stage, epoch }: WorkLabel): strin
   `sl-${instance}-${run}-${stage}-${epoch}`.replace(/[^a-zA-Z0-9_.-]/g, '-')
 
 export const networkName = (instance: string): string => `shiplock-steps-${instance}`.replace(/[^a-zA-Z0-9_.-]/g, '-')
+
+/** A dot stands in no stage's name, so that no service is called like another stage's step. */
+export const serviceContainerName = (label: WorkLabel, service: string): string =>
+  `${containerName(label)}.${service.replace(/[^a-zA-Z0-9_.-]/g, '-')}`
+
+export const stageNetworkName = (label: WorkLabel): string => `${containerName(label)}.services`

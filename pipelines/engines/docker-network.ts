@@ -1,5 +1,7 @@
+import { Fault } from '../fault'
 import { type DockerApi, hasStatus } from './docker-api'
-import { networkName } from './docker-labels'
+import { labelsOf, networkName, stageNetworkName } from './docker-labels'
+import type { WorkLabel } from './engine'
 
 interface NetworkInfo {
   Id: string
@@ -27,14 +29,23 @@ export function stepNetworks(api: DockerApi) {
 }
 
 async function ensureNetwork(api: DockerApi, instance: string): Promise<string> {
-  const there = (await listNetworks(api, instance))[0]
-  if (there) return there.Id
+  const there = await oldestAlone(api, instance)
+  if (there) return there
   const created = await createNetwork(api, instance)
-  // Engines before 25 let two creators make two networks of one name. All agree on the oldest.
+  return (await oldestAlone(api, instance)) ?? created ?? ensureNetwork(api, instance)
+}
+
+/**
+ * Engines before 25 let two creators make two networks of one name, and start nothing on either while both are there. All
+ * agree on the oldest, and remove the others.
+ */
+async function oldestAlone(api: DockerApi, instance: string): Promise<string | undefined> {
   const [oldest, ...later] = await listNetworks(api, instance)
-  const mine = later.find((network) => network.Id === created)
-  if (mine) await removeNetwork(api, mine.Id)
-  return oldest?.Id ?? created ?? ensureNetwork(api, instance)
+  const leaveInUse = (error: unknown) => {
+    if (!hasStatus(error, 403)) throw error
+  }
+  await Promise.all(later.map(({ Id }) => removeNetwork(api, Id).catch(leaveInUse)))
+  return oldest?.Id
 }
 
 /** The new id, or null when another was faster. */
@@ -47,9 +58,47 @@ async function createNetwork(api: DockerApi, instance: string): Promise<string |
     Labels: { 'shiplock.instance': instance, 'shiplock.kind': KIND },
   }
   try {
-    return (await api.json<{ Id: string }>({ method: 'POST', path: '/networks/create', body })).Id
+    return await create(api, body)
   } catch (error) {
     if (hasStatus(error, 409)) return null
+    throw error
+  }
+}
+
+/**
+ * A bridge of one stage's own, where its step and its services reach one another by name. Not the steps' network: there
+ * nobody reaches anybody, and names would be everybody's. The engine keeps bridges apart.
+ */
+export const createStageNetwork = (api: DockerApi, label: WorkLabel): Promise<string> =>
+  create(api, {
+    Name: stageNetworkName(label),
+    Driver: 'bridge',
+    CheckDuplicate: true,
+    Labels: labelsOf(label, 'service'),
+  })
+
+async function create(api: DockerApi, body: object): Promise<string> {
+  try {
+    return (await api.json<{ Id: string }>({ method: 'POST', path: '/networks/create', body })).Id
+  } catch (error) {
+    if (!(error instanceof Fault) || !/address pool/.test(error.message)) throw error
+    // An engine's own settings hold about thirty networks: later there may be room.
+    const advice = 'remove unused networks (docker network prune), or widen default-address-pools in its settings'
+    throw new Fault('too.many', `The engine has no addresses left for one more network: ${advice}`, { cause: error })
+  }
+}
+
+/** The container, not started yet, joins one more network. False: there is no such network. */
+export async function joinNetwork(api: DockerApi, network: string, container: string): Promise<boolean> {
+  // An engine takes any name for a container that does not run, and complains at its start.
+  const found = await api.find<NetworkInfo>({ method: 'GET', path: `/networks/${encodeURIComponent(network)}` })
+  if (!found) return false
+  const path = `/networks/${found.Id}/connect`
+  try {
+    await api.text({ method: 'POST', path, body: { Container: container } })
+    return true
+  } catch (error) {
+    if (hasStatus(error, 404)) return false
     throw error
   }
 }
@@ -66,4 +115,23 @@ export async function removeNetwork(api: DockerApi, id: string): Promise<void> {
   await api.text({ method: 'DELETE', path: `/networks/${id}` }).catch((error: unknown) => {
     if (!hasStatus(error, 404)) throw error
   })
+}
+
+/** Removes a stage's network, and takes off it what is still there: nothing of a stage that is over may hold it. */
+export async function removeStageNetwork(api: DockerApi, id: string): Promise<void> {
+  try {
+    await removeNetwork(api, id)
+  } catch (error) {
+    if (!hasStatus(error, 403, 409)) throw error
+    type Joined = { Containers?: Record<string, unknown> | null }
+    const found = await api.find<Joined>({ method: 'GET', path: `/networks/${id}` })
+    const leave = (Container: string) =>
+      api
+        .text({ method: 'POST', path: `/networks/${id}/disconnect`, body: { Container, Force: true } })
+        .catch((refused: unknown) => {
+          if (!hasStatus(refused, 403, 404)) throw refused // it has left meanwhile
+        })
+    await Promise.all(Object.keys(found?.Containers ?? {}).map(leave))
+    await removeNetwork(api, id)
+  }
 }

@@ -1,14 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '../fault'
-import { type DockerApi, hasStatus, Refusal } from './docker-api'
-import { type ContainerSpec, containerSpec } from './docker-container'
+import { Aborted, type DockerApi } from './docker-api'
+import { type Beside, besideServices } from './docker-beside'
+import { cacheProblem, readyCaches } from './docker-cache'
+import { collectFiles } from './docker-collect'
+import { containerSpec } from './docker-container'
 import { obtainImage, type StoredImage } from './docker-image'
 import { judgeExit } from './docker-judge'
-import type { stepNetworks } from './docker-network'
+import { joinNetwork, type stepNetworks } from './docker-network'
 import { type Exit, readOutput, waitForExit } from './docker-output'
+import { createContainer, isNetworkGone, startContainer } from './docker-start'
 import { superviseStep } from './docker-supervise'
-import { findSteps, removeAllOf, removeContainer } from './docker-sweep'
-import { until } from './docker-until'
+import { findWork, removeAllOf, removeContainer } from './docker-sweep'
+import { type Clock, until } from './docker-until'
 import { asDuration } from './docker-words'
 import { putWorkspace } from './docker-workspace'
 import type { Log, StepOrder, Verdict } from './engine'
@@ -20,23 +24,41 @@ export interface StepWorld {
   cpus: () => Promise<number>
 }
 
+/** One step, as it is about to be attempted. */
+interface Prepared {
+  world: StepWorld
+  order: StepOrder
+  image: StoredImage
+  cpus: number
+  beside: Beside | null
+  log: Log
+  /** Ends the preparing; cleared when nothing is left to prepare. */
+  clock: Clock
+  signal: AbortSignal
+}
+
 const DRAIN_MS = 30_000
 
-/** Runs one step in a container of its own, and removes the container whatever happens. */
+/** Runs one step in a container of its own, and removes all that was made for it whatever happens. */
 export async function runStep(world: StepWorld, order: StepOrder, log: Log, signal: AbortSignal): Promise<Verdict> {
   if (signal.aborted) return no('canceled')
-  const clock = until(signal, order.limits.timeMs) // for the pull and the copy; the commands have the time again
+  const problem = cacheProblem(order.caches ?? [])
+  if (problem) return no(problem)
+  const clock = until(signal, order.limits.timeMs) // for the pulls and the copy; the commands have the time again
   try {
-    const [image, , cpus] = await Promise.all([
-      obtainImage(world.api, order.image, log, clock.signal),
+    const [images, , cpus] = await Promise.all([
+      obtainImages(world.api, order, log, clock.signal),
       removeLostAttempts(world.api, order),
       world.cpus(),
     ])
-    if ('because' in image) return no(image.because)
-    const attempt = () => attemptStep(world, order, image, cpus, log, clock.signal, signal)
-    return (await attempt()) ?? (await attempt()) ?? networkVanishes(order)
+    if ('because' in images) return no(images.because)
+    const { step: image, services } = images
+    return await besideServices(world.api, order, services, cpus, log, clock.signal, signal, async (beside) => {
+      const prepared = { world, order, image, cpus, beside, log, clock, signal }
+      return (await attemptStep(prepared)) ?? (await attemptStep(prepared)) ?? networkVanishes(order)
+    })
   } catch (error) {
-    if (clock.why() === 'canceled') return no('canceled')
+    if (signal.aborted) return no('canceled')
     if (clock.why() === 'late')
       return no(`getting the image and the files took longer than ${asDuration(order.limits.timeMs)}`)
     throw error
@@ -47,16 +69,36 @@ export async function runStep(world: StepWorld, order: StepOrder, log: Log, sign
 
 const no = (because: string): Verdict => ({ ok: false, because, exitCode: null })
 
+type Images = { step: StoredImage; services: StoredImage[] }
+
+async function obtainImages(
+  api: DockerApi,
+  order: StepOrder,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Images | { because: string }> {
+  const [step, ...services] = await Promise.all([
+    obtainImage(api, order.image, log, signal),
+    ...(order.services ?? []).map(async ({ name, image }) => {
+      const found = await obtainImage(api, image, log, signal)
+      return 'because' in found ? { because: `service ${name}: ${found.because}` } : found
+    }),
+  ])
+  if ('because' in step) return step
+  const refused = services.find((service) => 'because' in service)
+  return refused ?? { step, services: services.filter((service) => 'digest' in service) }
+}
+
 function networkVanishes(order: StepOrder): never {
   throw new Fault(
     'engine.unreachable',
-    `The steps' network of ${order.label.instance} was removed twice at the start of a step`,
+    `A network of the step was removed twice at its start (run ${order.label.run}, ${order.label.stage})`,
   )
 }
 
 async function removeLostAttempts(api: DockerApi, { label }: StepOrder): Promise<void> {
-  const found = await findSteps(api, label.instance, label.run, label.stage)
-  const newer = found.find((step) => step.epoch > label.epoch)
+  const found = await findWork(api, label.instance, label.run, label.stage)
+  const newer = found.find(({ epoch }) => epoch > label.epoch)
   if (newer) {
     throw new Fault(
       'engine.refused',
@@ -67,34 +109,40 @@ async function removeLostAttempts(api: DockerApi, { label }: StepOrder): Promise
 }
 
 /** Null when the network went away between our look and the start: it is made anew, and the step may try again. */
-async function attemptStep(
-  world: StepWorld,
-  order: StepOrder,
-  image: StoredImage,
-  cpus: number,
-  log: Log,
-  preparing: AbortSignal,
-  signal: AbortSignal,
-): Promise<Verdict | null> {
+async function attemptStep(prepared: Prepared): Promise<Verdict | null> {
+  const { world, order, image, cpus, beside, log, clock, signal } = prepared
   const { api, networks } = world
-  const network = await networks.ensure(order.label.instance)
-  if (preparing.aborted) return no('canceled')
-  const id = await createContainer(api, containerSpec(order, image.digest, network, cpus))
+  const [network, caches] = await Promise.all([
+    beside?.network ?? networks.ensure(order.label.instance),
+    readyCaches(api, order, image.user),
+  ])
+  if (clock.signal.aborted) throw new Aborted()
+  const id = await createContainer(api, containerSpec(order, image.digest, network, cpus, caches))
   const open: IncomingMessage[] = []
   try {
-    const copied = order.files ? await putWorkspace(api, id, order.files, image.user, preparing) : 0
+    if (order.network && !(await joinNetwork(api, order.network, id))) return no(networkIsGone(order.network))
+    const folders = caches.map(({ path }) => path)
+    const copied = await putWorkspace(api, id, order.files, folders, image.user, clock.signal)
+    if (clock.signal.aborted) throw new Aborted()
+    clock.clear()
+    const unready = await beside?.ready()
+    if (unready) return no(unready)
     const output = await api.open({ method: 'POST', path: `/containers/${id}/attach`, query: ATTACH })
     open.push(output)
     const exit = await api.open({ method: 'POST', path: `/containers/${id}/wait`, query: { condition: 'next-exit' } })
     open.push(exit)
-    if (preparing.aborted) return no('canceled')
+    if (signal.aborted) return no('canceled')
     const refused = await startContainer(api, id)
     if (refused && isNetworkGone(refused)) {
       networks.forget(order.label.instance)
       return null
     }
     if (refused) return no(`the container cannot start: ${refused.message}`)
-    return await followStep(api, id, order, copied, waitForExit(api, exit), readOutput(api, output, log), signal)
+    const writing = { containers: [id, ...(beside?.containers ?? [])], caches: caches.map(({ volume }) => volume) }
+    const supervised = superviseStep(api, id, withCopied(order, copied), writing, signal)
+    const verdict = await followStep(prepared, id, supervised, waitForExit(api, exit), readOutput(api, output, log))
+    if (order.collect && !signal.aborted) await collectFiles(api, id, order.collect, signal)
+    return signal.aborted ? { ...verdict, ok: false, because: 'canceled' } : verdict
   } finally {
     for (const answer of open) answer.destroy()
     await removeContainer(api, id).catch(() => {}) // the outcome is known, or the engine is gone: the sweep removes it
@@ -103,54 +151,25 @@ async function attemptStep(
 
 const ATTACH = { stream: true, stdout: true, stderr: true }
 
-async function createContainer(api: DockerApi, { name, body }: ContainerSpec): Promise<string> {
-  const create = () => api.json<{ Id: string }>({ method: 'POST', path: '/containers/create', query: { name }, body })
-  try {
-    return (await create()).Id
-  } catch (error) {
-    if (hasStatus(error, 404))
-      throw new Fault('image.missing', `The image ${body.Image} has left the store`, { cause: error })
-    throw error
-  }
-}
+const networkIsGone = (network: string) =>
+  `the engine that runs steps has no network ${network}: what was deployed there is gone, or runs on another engine`
 
-/** Null when it runs; a refusal that lies in the image or the network is given back, any other is thrown. */
-async function startContainer(api: DockerApi, id: string): Promise<Refusal | null> {
-  try {
-    await api.text({ method: 'POST', path: `/containers/${id}/start`, deadlineMs: 60_000 })
-    return null
-  } catch (error) {
-    if (error instanceof Refusal && (isNetworkGone(error) || isImagesFault(error))) return error
-    throw error
-  }
-}
-
-const isNetworkGone = (refusal: Refusal) => refusal.status === 404 && /network/.test(refusal.message)
-
-/** No /bin/sh, a workdir that is a file, an unknown user: runc's or the engine's words about what is in the image. */
-const isImagesFault = ({ message }: Refusal) =>
-  /executable file not found|no such file or directory|exec format error|not a directory|permission denied|unable to find user|no matching entries/i.test(
-    message,
-  )
+const withCopied = ({ limits }: StepOrder, copied: number) => ({ ...limits, diskBytes: limits.diskBytes + copied })
 
 async function followStep(
-  api: DockerApi,
+  { world, order }: Prepared,
   id: string,
-  order: StepOrder,
-  copied: number,
+  supervised: ReturnType<typeof superviseStep>,
   exit: Promise<Exit>,
   output: Promise<void>,
-  signal: AbortSignal,
 ): Promise<Verdict> {
-  const diskBytes = order.limits.diskBytes + copied
-  const supervised = superviseStep(api, id, { ...order.limits, diskBytes }, signal)
   const broken = output.then(() => new Promise<never>(() => {})) // an output that ends first is no end; one that fails is
   output.catch(() => {}) // reported through `broken`
   try {
     const ended = await Promise.race([exit, supervised.stuck, broken])
     supervised.end()
     await drained(output)
-    return await judgeExit(api, id, order, ended, supervised.why())
+    return await judgeExit(world.api, id, order, ended, supervised.why())
   } finally {
     supervised.end()
   }

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type DockerApi, hasStatus } from './docker-api'
+import { type Written, watchDisk } from './docker-disk'
 import type { Limits } from './engine'
 
 export type Why = 'canceled' | 'late' | 'disk'
 
-const DISK_MS = 2_000
 const KILL_MS = 10_000
 /** After SIGKILL a process is gone at once, unless the engine or its disk hangs. */
 const GONE_MS = 20_000
@@ -18,8 +18,14 @@ export interface Supervised {
   end: () => void
 }
 
-/** Watches a running container: the caller's signal, its time, what it writes. The first of them stops it. */
-export function superviseStep(api: DockerApi, id: string, limits: Limits, signal: AbortSignal): Supervised {
+/** Watches a running container: the caller's signal, its time, what is written. The first of them stops it. */
+export function superviseStep(
+  api: DockerApi,
+  id: string,
+  limits: Limits,
+  writing: Written,
+  signal: AbortSignal,
+): Supervised {
   const watching = new AbortController()
   let why: Why | null = null
   let stuck: (error: unknown) => void = () => {}
@@ -39,7 +45,7 @@ export function superviseStep(api: DockerApi, id: string, limits: Limits, signal
   const timer = setTimeout(() => stop('late', limits.graceMs), limits.timeMs)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
-  void watchDisk(api, id, limits.diskBytes, watching.signal, () => stop('disk', 0)) // without grace: it is filling the disk
+  void watchDisk(api, writing, limits.diskBytes, watching.signal, () => stop('disk', 0)) // without grace: it is filling the disk
 
   return {
     why: () => why,
@@ -68,41 +74,4 @@ async function kill(api: DockerApi, id: string, name: string): Promise<void> {
   await api.text(ask).catch((error: unknown) => {
     if (!hasStatus(error, 404, 409)) throw error // it has just ended: the wait tells
   })
-}
-
-interface SizeInspect {
-  SizeRw?: number
-  Mounts?: { Type: string; Name?: string }[]
-}
-
-async function watchDisk(
-  api: DockerApi,
-  id: string,
-  most: number,
-  ended: AbortSignal,
-  over: () => void,
-): Promise<void> {
-  try {
-    for (;;) {
-      await pause(DISK_MS, undefined, { signal: ended })
-      if ((await written(api, id)) > most) return over()
-    }
-  } catch {
-    // Ended meanwhile, or the engine is lost: the wait on the container tells which. A size is worth no fault of its own.
-  }
-}
-
-async function written(api: DockerApi, id: string): Promise<number> {
-  const ask = { method: 'GET' as const, path: `/containers/${id}/json`, query: { size: true } }
-  const { SizeRw = 0, Mounts = [] } = await api.json<SizeInspect>(ask)
-  const names = new Set(Mounts.filter((mount) => mount.Type === 'volume').map((mount) => mount.Name))
-  return names.size === 0 ? SizeRw : SizeRw + (await volumesSize(api, names))
-}
-
-/** An image may declare volumes: what is written there is not in the container's own layer. */
-async function volumesSize(api: DockerApi, names: ReadonlySet<string | undefined>): Promise<number> {
-  type Usage = { Volumes?: { Name: string; UsageData?: { Size: number } | null }[] | null }
-  const { Volumes } = await api.json<Usage>({ method: 'GET', path: '/system/df', query: { type: 'volume' } })
-  const ours = (Volumes ?? []).filter((volume) => names.has(volume.Name))
-  return ours.reduce((sum, volume) => sum + Math.max(0, volume.UsageData?.Size ?? 0), 0)
 }

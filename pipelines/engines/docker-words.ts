@@ -12,3 +12,16 @@ export function asSize(bytes: number): string {
 }
 
 const round = (value: number) => Math.round(value * 10) / 10
+
+/** Terminal sequences: colours and cursor (CSI), titles and links (OSC). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
+const ESCAPES = /\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)/g
+
+/** Output of strangers, made fit for a page and a record: no escape sequences, no control characters. Its end is kept. */
+export function plainWords(text: string, mostCharacters: number): string {
+  const plain = text
+    .replace(ESCAPES, '')
+    .replace(/[^\P{C}\n\t]/gu, '')
+    .trim()
+  return plain.length <= mostCharacters ? plain : `…${plain.slice(1 - mostCharacters)}`
+}

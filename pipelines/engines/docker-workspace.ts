@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream'
 import { type DockerApi, hasStatus } from './docker-api'
 import { WORKSPACE } from './docker-container'
 import { stream } from './docker-context'
-import { readTar, TAR_END, withOwner } from './docker-tar'
+import { readTar, TAR_END, tarEntry, withOwner } from './docker-tar'
 import type { Files } from './engine'
 
 interface Owner {
@@ -15,25 +16,29 @@ const MOST_READ = 2 ** 20
 
 /**
  * Streams the commit's files into /workspace of a container that is not started yet; gives the bytes sent. They belong to
- * the image's user: a step holds no capability, so not even root may write what is another's.
+ * the image's user: a step holds no capability, so not even root may write what is another's. So do `folders`, which are
+ * where caches are mounted, and are open to all who may mount them.
  */
 export async function putWorkspace(
   api: DockerApi,
   id: string,
-  files: Files,
+  files: Files | null,
+  folders: readonly string[],
   user: string,
   signal: AbortSignal,
 ): Promise<number> {
+  if (files === null && folders.length === 0) return 0
   const owner = await ownerOf(api, id, user)
   let bytes = 0
   let broken: unknown = null
-  // One copy, with the folder in it: each copy costs the engine a mount and a process of its own.
-  const prefixed: Files = () => files(`${WORKSPACE.slice(1)}/`)
+  // One copy, with the folders in it: each copy costs the engine a mount and a process of its own.
+  const prefixed: Files = () => files?.(`${WORKSPACE.slice(1)}/`) ?? Readable.from([])
   const file = stream(prefixed, async function* (source) {
     for await (const part of readTar(source)) {
       bytes += part.data?.length ?? 512
       yield part.raw ? withOwner(part.raw, owner.uid, owner.gid, part.raw.length - 512) : part.data
     }
+    for (const folder of folders) yield tarEntry({ name: `${folder.slice(1)}/`, mode: 0o777, ...owner })
     yield TAR_END
   })
   file.on('error', (error) => {

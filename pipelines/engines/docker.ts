@@ -1,9 +1,10 @@
 import { type DockerOptions, dockerApi } from './docker-api'
 import { buildImage } from './docker-build'
+import { pruneCaches, removeCaches } from './docker-cache'
 import { findImage, tagImage } from './docker-image'
 import { stepNetworks } from './docker-network'
 import { runStep } from './docker-step'
-import { findSteps, removeAllOf, removeImages, removeInstance, removeStep } from './docker-sweep'
+import { findWork, removeAllOf, removeImages, removeInstance, removeOne } from './docker-sweep'
 import type { Engine } from './engine'
 
 const READY_MS = 10_000
@@ -34,17 +35,22 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
     build: (order, log, signal) => buildImage(api, order, log, signal),
     run: (order, log, signal) => runStep({ api, networks, cpus }, order, log, signal),
     async cleanUp({ instance, run, stage, upToEpoch = Number.POSITIVE_INFINITY }) {
-      const found = await findSteps(api, instance, run, stage)
+      const found = await findWork(api, instance, run, stage)
       await removeAllOf(
         api,
-        found.filter((step) => step.epoch <= upToEpoch),
+        found.filter(({ epoch }) => epoch <= upToEpoch),
       )
     },
-    list: (instance) => findSteps(api, instance),
-    remove: (id) => removeStep(api, id),
+    pruneCaches: (instance, limits) => pruneCaches(api, instance, limits),
+    async list(instance) {
+      const found = await findWork(api, instance)
+      return found.map(({ id, run, stage, epoch }) => ({ id, run, stage, epoch }))
+    },
+    remove: (id) => removeOne(api, id),
     async removeAll(instance) {
       networks.forget(instance)
       await removeInstance(api, instance)
+      await removeCaches(api, instance)
       await removeImages(api, instance)
     },
   }

@@ -54,7 +54,13 @@ export interface ServiceOrder {
   /** Null: the image's own. */
   command: readonly string[] | null
   /** When it counts as ready; null: the image's own healthcheck, and without one as soon as it runs. */
-  healthcheck: { test: readonly string[]; interval: number; timeout: number; startPeriod: number; retries: number } | null
+  healthcheck: {
+    test: readonly string[]
+    interval: number
+    timeout: number
+    startPeriod: number
+    retries: number
+  } | null
 }
 
 /** A file that a step left, taken out of its container after the commands have ended, also when they failed. */
