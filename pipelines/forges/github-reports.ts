@@ -67,7 +67,7 @@ const DEPLOYMENT_STATES: Record<DeploymentState, 'in_progress' | 'success' | 'fa
 
 type Told = Parameters<Forge['tellDeployment']>[1]
 
-const Deployment = z.object({ id: BigId, payload: z.unknown() })
+const Deployment = z.object({ id: BigId, payload: z.unknown().optional() })
 const Payload = z.object({ shiplock: z.string() })
 
 const DeploymentStatus = z.object({ state: z.string() })

@@ -159,7 +159,7 @@ function retryAfter(response: Response, words: string, now: number): number | un
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : undefined
 }
 
-const Refusal = z.object({ message: z.string().catch(''), errors: z.unknown() })
+const Refusal = z.object({ message: z.string().catch(''), errors: z.unknown().optional() })
 const Problem = z.object({
   message: z.string().catch(''),
   resource: z.string().catch(''),
