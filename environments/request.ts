@@ -1,7 +1,7 @@
 import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
 import { FLOW, flowOf } from '../pipelines/gitflow'
-import { oweTag } from '../pipelines/make-tag'
+import { oweTag } from '../pipelines/owe-tag'
 import type { RecordHandle } from '../prisma/client'
 import { type Actor, type Person, ring, type Tx, tell, transaction } from '../prisma/record'
 import { ringPromotion, takePlace, takePlaceOf } from './place'
