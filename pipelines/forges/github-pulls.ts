@@ -56,18 +56,16 @@ export async function find({ octokit, at }: Place, iid: number): Promise<OnePull
 
 const isJudged = (pull: OnePull | null) => pull?.state !== 'open' || typeof pull.mergeable === 'boolean'
 
-/** As `find`, once GitHub knows whether it can be merged; or, when it does not know after `ms`, as it is then. */
+/** As `find`, once GitHub knows whether it can be merged; or, after pauses of `ms` in all, as it is then. */
 export async function findJudged(place: Place, iid: number, ms: number): Promise<OnePull | null> {
-  const until = performance.now() + ms
   let pull = await find(place, iid)
-  for (let wait = FIRST_PAUSE_MS; !isJudged(pull) && performance.now() + wait <= until; wait = longer(wait)) {
+  let wait = FIRST_PAUSE_MS
+  for (let left = ms; !isJudged(pull) && wait <= left; left -= wait, wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
     await pause(wait)
     pull = await find(place, iid)
   }
   return pull
 }
-
-const longer = (wait: number) => Math.min(wait * 2, LONGEST_PAUSE_MS)
 
 export function mergeableOf({ state, mergeable, mergeable_state: said }: OnePull): ForgeMergeRequest['mergeable'] {
   if (state !== 'open') return 'blocked'
