@@ -18,14 +18,20 @@ function problemsOf(text: string): string[] {
 
 describe('the file of an environment', () => {
   it('that a project starts with is valid', () => {
-    expect(policyOf(readFileSync(new URL('../../environments/test.yaml', import.meta.url), 'utf8'))).toEqual({
+    const starting = (name: string) =>
+      policyOf(readFileSync(new URL(`../../environments/${name}.yaml`, import.meta.url), 'utf8'))
+    expect(starting('test')).toEqual({
       name: 'test',
+      position: 1,
       start: 'automatic',
       target: { kind: 'docker', address: '127.0.0.1' },
       approvals: [],
       freeze: [],
       verify: [],
+      on_verify_failed: 'stay',
     })
+    expect(starting('prerelease')).toMatchObject({ start: 'automatic', verify: ['functional', 'stress'] })
+    expect(starting('production')).toMatchObject({ start: 'on-signoff', after: 'prerelease' })
   })
 
   it('may say where, how many and how large', () => {
@@ -62,18 +68,49 @@ describe('the file of an environment', () => {
     ])
   })
 
+  it('may say who signs, when nothing is deployed, for how long a release proves itself, and what verifies it', () => {
+    const policy = policyOf(
+      `name: production
+start: on-signoff
+after: prerelease
+soak: 1h30m
+target: { kind: docker }
+approvals: [ { role: owner }, { role: ops, count: 2, passkey: optional } ]
+freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Asia/Shanghai, reason: weekend } ]
+verify: [functional, stress]
+on_verify_failed: rollback
+`,
+    )
+    expect(policy).toMatchObject({
+      soak: 5_400_000,
+      approvals: [
+        { role: 'owner', count: 1 },
+        { role: 'ops', count: 2 },
+      ],
+      freeze: [{ from: 'Fri 18:00', to: 'Mon 08:00', zone: 'Asia/Shanghai', reason: 'weekend' }],
+      verify: ['functional', 'stress'],
+      on_verify_failed: 'rollback',
+    })
+    expect(EnvironmentPolicy.parse(JSON.parse(JSON.stringify(policy)))).toEqual(policy)
+  })
+
   it.each([
     [
-      'approvals:\n  - { role: owner, count: 1 }\n  - { role: ops, count: 1, passkey: required }',
-      'approvals: is not carried by this version, and is refused because nobody would be asked',
+      'approvals: [ { role: ops, passkey: required } ]',
+      'approvals[0].passkey: this version asks for no passkey: leave it out, or write optional',
     ],
     [
-      'freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Asia/Shanghai, reason: weekend } ]',
-      'freeze: is not carried by this version, and is refused because the window would not be kept',
+      'freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Mars/Olympus, reason: weekend } ]',
+      'freeze[0].zone: is no zone that is known here, such as Europe/Berlin or Asia/Shanghai',
     ],
-    ['verify: [smoke]', 'verify: is not carried by this version, and is refused because nothing would be verified'],
-  ])('that forbids what this version would do anyway is refused: %s', (line, told) => {
-    expect(problemsOf(`${MINIMAL}${line}\n`)).toEqual([`test.yaml:4 ${told}: remove it, or leave the list empty`])
+    [
+      'freeze: [ { from: "Fri 18:00", until: "Mon 08:00", to: "Mon 08:00", reason: weekend } ]',
+      'freeze[0].until: is not known here',
+    ],
+    ['verify: [smoke]', 'verify[0]: must be component, functional, stress'],
+    ['soak: 1h', 'soak: soak counts from the verification in another environment: name it in `after`'],
+  ])('that asks for what cannot be kept is refused: %s', (line, told) => {
+    expect(problemsOf(`${MINIMAL}${line}\n`)).toEqual([`test.yaml:4 ${told}`])
   })
 
   it('may leave these lists empty', () => {
