@@ -72,7 +72,7 @@ function Problem({ text }: { text: string }) {
 function Why({ id, denied }: { id: string; denied: string | null }) {
   if (denied === null) return null
   return (
-    <span id={id} className="max-w-80 text-[13px] text-soft wrap-anywhere">
+    <span id={id} className="max-w-96 text-[13px] text-soft wrap-anywhere">
       {denied}
     </span>
   )

@@ -21,12 +21,12 @@ export function Gates({ verdicts, brief = false }: { verdicts: readonly VerdictS
   const shown = brief ? sorted.filter((v) => v.state !== 'open') : sorted
   const open = sorted.length - shown.length
   return (
-    <ul aria-label={t('run.gates')} className="divide-y divide-line overflow-hidden">
+    <ul aria-label={t('run.gates')} className="-mt-px overflow-hidden sm:grid sm:grid-cols-2">
       {shown.map((verdict) => (
         <Gate key={verdict.gate} verdict={verdict} />
       ))}
       {open > 0 && (
-        <li className="flex gap-2.5 px-4 py-2 text-[13px] text-soft">
+        <li className="col-span-2 flex gap-2.5 border-t border-line px-4 py-2 text-[13px] text-soft">
           <Check aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" strokeWidth={2.25} />
           {t('gate.allOpen', { count: open })}
         </li>
@@ -39,7 +39,13 @@ function Gate({ verdict }: { verdict: VerdictShape }) {
   const t = useTranslations()
   const { icon: Icon, text, ground } = LOOK[verdict.state]
   return (
-    <li className={cn('flex gap-2.5 px-4 py-2 text-[13px]', ground)}>
+    <li
+      className={cn(
+        'flex gap-2.5 border-t border-line px-4 py-2 text-[13px]',
+        verdict.state !== 'open' && 'col-span-2',
+        ground,
+      )}
+    >
       <Icon aria-hidden="true" className={cn('mt-0.5 size-4 shrink-0', text)} strokeWidth={2.25} />
       <div className="min-w-0 flex-1">
         <p>

@@ -30,7 +30,9 @@ export interface LockActions {
 /** One environment as a lock: what keeps it closed, what lies in it, what waits before it, and what did not get in. */
 export function Lock({ environment, actions }: { environment: EnvironmentShape; actions?: LockActions }) {
   const t = useTranslations()
-  const { running, open, lastFailed, start } = environment
+  const { running, open, start } = environment
+  // What can still be tried again stands among what is on its way.
+  const lastFailed = open.some((p) => p.id === environment.lastFailed?.id) ? null : environment.lastFailed
   const name = environmentName(t, environment.name)
   const below = open.length > 0 || lastFailed !== null
   return (
@@ -78,7 +80,7 @@ function RollBack({ id, denied }: { id: number; denied: string | null }) {
   const icon = <Undo2 aria-hidden="true" className="size-4" />
   if (denied === null)
     return (
-      <Link href={`/environments/${id}/rollback`} className={button({ size: 'small' })}>
+      <Link href={`/environments/${id}/rollback`} className={button({ size: 'small', kind: 'quiet' })}>
         {icon}
         {t('rollback')}
       </Link>
@@ -151,7 +153,7 @@ function Holds({ running, alone, rollback }: { running: Running; alone: boolean;
           <Commit commit={release.commit} />
         </dd>
       </dl>
-      <div className="flex flex-wrap gap-2">
+      <div className="flex flex-wrap gap-x-1 gap-y-2">
         {running.url && isWeb(running.url) && (
           <a href={running.url} target="_blank" rel="noreferrer noopener" className={button({ size: 'small' })}>
             <AppWindow aria-hidden="true" className="size-4 text-accent" />

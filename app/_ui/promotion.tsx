@@ -13,6 +13,8 @@ import { WhyWaiting } from './waiting'
 export function Promotion({ promotion }: { promotion: PromotionShape }) {
   const t = useTranslations()
   const { release, waiting } = promotion
+  // The gates tell it themselves, each with its turn.
+  const closed = promotion.status === 'waiting' && promotion.verdicts.some((v) => v.state !== 'open')
   return (
     <article className="card" aria-label={environmentName(t, promotion.environment)}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 pt-3.5">
@@ -27,11 +29,11 @@ export function Promotion({ promotion }: { promotion: PromotionShape }) {
         </span>
       </header>
       <p className="px-4 text-[13px] text-soft">
-        {t('run.requested', { name: promotion.requestedBy })}
+        {t('promotion.requested', { name: promotion.requestedBy })}
         {promotion.reason && <span className="block text-ink wrap-anywhere">{promotion.reason}</span>}
       </p>
       {promotion.because && !waiting && <p className="mt-2 px-4 wrap-anywhere">{promotion.because}</p>}
-      {waiting && <WhyWaiting waiting={waiting} className="mx-4 mt-3" />}
+      {waiting && !closed && <WhyWaiting waiting={waiting} className="mx-4 mt-3" />}
       <dl className="mt-3 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1.5 px-4 text-[13px]">
         <dt className="text-faint">{t('word.tag')}</dt>
         <dd className="font-medium wrap-anywhere">{release.tag}</dd>

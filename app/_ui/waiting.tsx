@@ -34,7 +34,7 @@ export function WhyWaiting({ waiting, className }: { waiting: Waiting; className
 function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   return (
     <div className="flex gap-1.5">
-      <dt className="text-soft">{name}</dt>
+      <dt className="whitespace-nowrap text-soft">{name}</dt>
       <dd className="wrap-anywhere">{children}</dd>
     </div>
   )

@@ -13,6 +13,7 @@ import { policyOf } from './policy'
 export const PROMOTION_COLUMNS = {
   id: true,
   environmentId: true,
+  releaseId: true,
   kind: true,
   reason: true,
   status: true,

@@ -1,10 +1,10 @@
-import { z } from 'zod'
 import { whyNotApprove } from '../../environments/approve'
 import { readFacts } from '../../environments/facts'
 import { judge, tally } from '../../environments/gate'
+import { isDeclaredReturn, PROMOTION_KINDS, type PromotionKind } from '../../environments/promotion'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
-import type { Prisma } from '../../prisma/generated/client'
+import { Prisma } from '../../prisma/generated/client'
 import { transaction } from '../../prisma/record'
 import { whoIsAlive } from '../_server/alive'
 import type { Viewer } from '../_server/permit'
@@ -118,7 +118,7 @@ export async function readPromotion(record: RecordHandle, id: number, viewer: Vi
     ranBefore(record, row),
     lastDeployed(record, { environmentId: row.environmentId }),
     record.db.promotion.findFirst({ where: { insteadOf: id }, select: { id: true }, orderBy: { id: 'desc' } }),
-    readTests(record, row.runId),
+    readTests(record, row.releaseId),
     readVerification(record, id),
     readTrail(record, { subject: 'promotion', subjectId: id }),
     row.status === 'waiting' ? whyNotApprove(record, id, viewer) : null,
@@ -207,25 +207,36 @@ function asRunning(row: Prisma.PromotionGetPayload<{ select: typeof DEPLOYED }>)
   }
 }
 
-function commitsBetween(row: DetailRow, from: string | undefined): PromotionDetail['commits'] {
-  const to = row.release.commit
-  if (from === undefined || from === to) return null
-  return { from, to, url: compareUrl(row.environment.project, from, to) }
+function commitsBetween(row: DetailRow, current: string | undefined): PromotionDetail['commits'] {
+  const incoming = row.release.commit
+  if (current === undefined || current === incoming) return null
+  const back = isDeclaredReturn(kindOf(row.kind))
+  const [from, to] = back ? [incoming, current] : [current, incoming]
+  return { from, to, url: compareUrl(row.environment.project, from, to), back }
 }
 
-const Summary = TestsShape.omit({ stage: true })
+const kindOf = (kind: string): PromotionKind => PROMOTION_KINDS.find((k) => k === kind) ?? 'onward'
 
-/** Test results of the run's own stages, of those that left any. */
-async function readTests(record: RecordHandle, runId: number) {
+const Summary = TestsShape.omit({ run: true, stage: true })
+/** Stages with results that are looked at: a release is made by one run and adopted by a few. */
+const MAX_TESTED = 100
+
+/** Test results of the release: its runs' own stages that left any, of each name the latest. */
+async function readTests(record: RecordHandle, releaseId: number) {
   const rows = await record.db.stage.findMany({
-    where: { runId, promotionId: null },
-    select: { name: true, tests: true },
-    orderBy: { position: 'asc' },
+    where: { run: { releaseId }, promotionId: null, tests: { not: Prisma.DbNull } },
+    select: { runId: true, name: true, position: true, tests: true },
+    orderBy: { id: 'desc' },
+    take: MAX_TESTED,
   })
-  return rows.flatMap(({ name, tests }) => {
-    const summary = z.object(Summary.shape).safeParse(tests)
-    return summary.success ? [{ stage: name, ...summary.data }] : []
-  })
+  const latest = new Map<string, (typeof rows)[number]>()
+  for (const row of rows) if (!latest.has(row.name)) latest.set(row.name, row)
+  return [...latest.values()]
+    .sort((a, b) => a.position - b.position)
+    .flatMap(({ runId, name, tests }) => {
+      const summary = Summary.safeParse(tests)
+      return summary.success ? [{ run: runId, stage: name, ...summary.data }] : []
+    })
 }
 
 /** Stages that ran against the environment, of the latest attempt. */

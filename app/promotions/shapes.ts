@@ -29,6 +29,7 @@ export const DifferenceShape = z.object({
 })
 
 export const TestsShape = z.object({
+  run: z.number().int(),
   stage: z.string(),
   total: z.number().int(),
   passed: z.number().int(),
@@ -58,10 +59,14 @@ export const PromotionDetail = PromotionItem.extend({
   current: RunningShape.nullable().describe('What the environment was last observed running'),
   differences: z.array(DifferenceShape).describe('What runs there now against what comes'),
   commits: z
-    .object({ from: z.string(), to: z.string(), url: z.string() })
+    .object({ from: z.string(), to: z.string(), url: z.string(), back: z.boolean() })
     .nullable()
-    .describe('The range of commits between the two, and where the forge shows it'),
-  tests: z.array(TestsShape).describe("Test results of the run's stages"),
+    .describe(
+      'The range of commits between the two, older first, and where the forge shows it. `back`: they are taken back',
+    ),
+  tests: z
+    .array(TestsShape)
+    .describe('Test results of the runs that made and adopted the release: of each stage the latest'),
   stages: z.array(StageShape.extend({ id: z.number().int() })).describe('Verification, latest round'),
   forge: z.object({
     deployment: z.string().nullable().describe('Its number on the forge'),

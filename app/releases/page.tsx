@@ -71,7 +71,7 @@ async function Release({ release }: { release: ReleaseItem }) {
   const t = await getTranslations()
   const { refused } = release
   return (
-    <li className="relative grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-5 gap-y-2 px-4 py-3 first:rounded-t-[10px] last:rounded-b-[10px] hover:bg-raised/60 lg:grid-cols-[minmax(0,1fr)_26rem_5rem]">
+    <li className="relative grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-5 gap-y-2 px-4 py-3 first:rounded-t-[10px] last:rounded-b-[10px] hover:bg-raised/60 lg:grid-cols-[minmax(0,1fr)_27rem_5rem]">
       <div className="col-span-2 min-w-0 lg:col-span-1">
         <Link href={`/releases/${release.id}`} className="link cover font-medium wrap-anywhere">
           {release.service} {release.tag}
@@ -111,13 +111,13 @@ async function Place({ place }: { place: ReleasePlace }) {
     <li
       className={cn(
         'inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-xs',
-        status ? toneOf(status).badge : 'bg-mute-ground text-mute',
+        status ? toneOf(status).badge : 'text-faint ring-1 ring-line',
         place.running && 'ring-1 ring-current',
       )}
     >
       {status && <StatusIcon status={status} className="size-3.5" />}
-      <span className="font-medium">{environmentName(t, place.environment)}</span>
-      <span>{place.running ? t('releases.runsHere') : words}</span>
+      <span className={cn(status && 'font-medium')}>{environmentName(t, place.environment)}</span>{' '}
+      <span className={cn(!status && 'sr-only')}>{place.running ? t('releases.runsHere') : words}</span>
     </li>
   )
 }

@@ -96,20 +96,27 @@ export function whyPromotionWaits(
   if (row.status === 'errored')
     return whyErrored(row, row.createdAt, facts, `the deployment to ${row.environment}`, OWNER_OR_OPS)
   const closed = verdicts.filter((v) => v.state !== 'open')
-  // Whose turn it is counts before what passes by itself: a sign-off may be given while a freeze lasts.
-  const turn = closed.find((v) => v.state === 'waiting' && v.who !== undefined && v.who !== BY_ITSELF)
-  if (!facts.workerAlive && turn === undefined) return waiting('no worker is running', OPERATOR, row.createdAt)
-  const what = closed.map((v) => v.because).join('; ') || row.because || 'its gates have not been judged yet'
-  const since = turn?.since ?? closed[0]?.since
-  const until = turn ? turn.until : lastOf(closed.map((v) => v.until))
-  const again = turn === undefined && row.dueAt > facts.now ? row.dueAt : null
+  // What is shut comes first; then whose turn it is before what passes by itself: one may sign while a freeze lasts.
+  const counts =
+    closed.find((v) => v.state === 'shut') ??
+    closed.find((v) => v.who !== undefined && v.who !== BY_ITSELF) ??
+    closed[0]
+  const turn = counts?.who ?? BY_ITSELF
+  if (!facts.workerAlive && turn === BY_ITSELF) return waiting('no worker is running', OPERATOR, row.createdAt)
+  const until = turn === BY_ITSELF ? lastOf(closed.map((v) => v.until)) : counts?.until
+  const again = turn === BY_ITSELF && row.dueAt > facts.now ? row.dueAt : null
   return waiting(
-    what,
-    turn?.who ?? BY_ITSELF,
-    since === undefined ? row.createdAt : new Date(since),
+    inWords(counts, closed.length) || row.because || 'its gates have not been judged yet',
+    turn,
+    counts?.since === undefined ? row.createdAt : new Date(counts.since),
     until === undefined ? again : new Date(until),
   )
 }
+
+const inWords = (counts: PromotionShape['verdicts'][number] | undefined, closed: number) =>
+  counts === undefined
+    ? ''
+    : `${counts.because}${closed > 1 ? ` (and ${closed - 1} more gate${closed > 2 ? 's' : ''})` : ''}`
 
 /** When all of them have opened; undefined where one does not say when. ISO 8601 in UTC sorts as text. */
 const lastOf = (times: readonly (string | undefined)[]) =>

@@ -72,4 +72,53 @@ describe('why is it waiting?', () => {
     ]
     expect(whyPromotionWaits(row('waiting'), verdicts, alive)?.what).toBe('promotion #9 is being deployed to test')
   })
+
+  it('whose turn it is counts before what passes by itself', () => {
+    const verdicts = [
+      {
+        gate: 'freeze',
+        state: 'waiting' as const,
+        because: 'it is frozen',
+        who: 'nobody: it goes on by itself',
+        until: '2026-11-23T08:00:00.000Z',
+      },
+      {
+        gate: 'approvals',
+        state: 'waiting' as const,
+        because: '1 of 1 from ops',
+        who: 'operations',
+        since: '2026-11-21T11:00:00.000Z',
+      },
+    ]
+    expect(whyPromotionWaits(row('waiting'), verdicts, alive)).toEqual({
+      what: '1 of 1 from ops (and 1 more gate)',
+      who: 'operations',
+      since: '2026-11-21T11:00:00.000Z',
+      until: null,
+    })
+  })
+
+  it('a freeze says when it ends', () => {
+    const frozen = {
+      gate: 'freeze',
+      state: 'waiting' as const,
+      because: 'it is frozen',
+      who: 'nobody: it goes on by itself',
+      until: '2026-11-23T08:00:00.000Z',
+    }
+    expect(whyPromotionWaits(row('waiting'), [frozen], alive)?.until).toBe('2026-11-23T08:00:00.000Z')
+  })
+
+  it('what is shut is told first', () => {
+    const verdicts = [
+      { gate: 'approvals', state: 'waiting' as const, because: '1 of 1 from ops', who: 'operations' },
+      { gate: 'refused', state: 'shut' as const, because: 'refused by olga' },
+    ]
+    expect(whyPromotionWaits(row('waiting'), verdicts, alive)?.what).toBe('refused by olga (and 1 more gate)')
+  })
+
+  it('a promotion that failed waits for nothing; one that errored for an owner or operations', () => {
+    expect(whyPromotionWaits(row('failed'), [], alive)).toBeNull()
+    expect(whyPromotionWaits(row('errored', { attempts: 5 }), [], alive)?.who).toContain('operations')
+  })
 })

@@ -191,6 +191,14 @@ export const CATALOGUE: FlowStory = {
       pusher: 'Li Wei',
       hoursAgo: 0.8,
     },
+    {
+      kind: '1.10 master',
+      branch: 'master',
+      title: "Merge branch 'release/1.10' into 'master'",
+      pusher: 'Noor Haddad',
+      hoursAgo: 0.4,
+      adopts: '1.10',
+    },
   ],
   promotions: [
     {
@@ -261,7 +269,7 @@ export const CATALOGUE: FlowStory = {
     },
     {
       kind: 'many gates',
-      run: '1.10',
+      run: '1.10 master',
       environment: 'production',
       hoursAgo: 0.2,
       status: 'waiting',

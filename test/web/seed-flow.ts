@@ -1,4 +1,5 @@
 // Three environments for each project, and what went through them.
+import { GATE_NAMES } from '../../environments/gate'
 import type { RecordHandle } from '../../prisma/client'
 import {
   CATALOGUE,
@@ -201,7 +202,7 @@ async function createFlowPromotion(
       insteadOf: promotion.insteadOf === undefined ? null : (ids.promotions.get(promotion.insteadOf) ?? null),
       status: promotion.status,
       because: promotion.because ?? '',
-      verdicts: promotion.status === 'waiting' ? WAITING : [],
+      verdicts: verdictsOf(promotion, at),
       requestedBy: promotion.by ?? `push by ${run?.pusher}`,
       attempts: promotion.status === 'errored' ? 5 : 1,
       epoch: 1,
@@ -224,17 +225,61 @@ async function createFlowPromotion(
   await createEntries(record, story.project, { id, runId, at, promotion })
 }
 
-/** As it was judged last; the page judges again. */
-const WAITING = [
-  { gate: 'environment', state: 'open', because: 'production is there' },
-  {
-    gate: 'approvals',
-    state: 'waiting',
-    because: '1 of 1 from ops still to approve',
-    who: 'operations (role ops)',
-    since: '2026-01-01T00:00:00.000Z',
-  },
-]
+/** As they were judged last, which is all that the board and the lists show. */
+function verdictsOf(promotion: FlowPromotion, at: Date) {
+  const closed = promotion.status === 'waiting' ? CLOSED[promotion.kind]?.(at.toISOString()) : undefined
+  return GATE_NAMES.map(
+    (gate) =>
+      closed?.find((v) => v.gate === gate) ?? {
+        gate,
+        state: 'open',
+        because: OPEN[gate] ?? 'nothing stands against it',
+      },
+  )
+}
+
+const OPEN: Record<string, string> = {
+  environment: 'it is there',
+  'service file': 'there is a valid .shiplock.yaml',
+  configuration: 'nothing required is missing',
+  order: 'nothing newer is there',
+  hold: 'there is no hold',
+  target: 'it answers',
+}
+
+const CLOSED: Record<
+  string,
+  (since: string) => { gate: string; state: string; because: string; who: string; since: string }[]
+> = {
+  'to sign': (since) => [
+    {
+      gate: 'hold',
+      state: 'waiting',
+      because: `production is held by olga: rolled back to 2.3: ${ROLLBACK_REASON}`,
+      who: 'operations (role ops): release the hold',
+      since,
+    },
+    SIGN(since),
+  ],
+  'many gates': (since) => [
+    {
+      gate: 'debt',
+      state: 'waiting',
+      because: 'hotfix/1.8.1 must come back to develop first',
+      who: 'an owner: merge it back',
+      since,
+    },
+    SIGN(since),
+  ],
+}
+
+const SIGN = (since: string) => ({
+  gate: 'approvals',
+  state: 'waiting',
+  because: '1 of 1 from ops still to approve',
+  who: 'operations (role ops)',
+  since,
+})
 
 async function sign(
   record: RecordHandle,

@@ -60,9 +60,6 @@ export async function Actions({ promotion, viewer }: { promotion: PromotionDetai
           />
         )}
         {status === 'verified' && <RollBack promotion={promotion} viewer={viewer} />}
-        <Link href={`/environments/${environmentId}`} className={button({ kind: 'quiet', size: 'small' })}>
-          {t('place.see', words)}
-        </Link>
         {promotion.refused === null && (
           <AskFirst
             path={`/api/v1/releases/${release.id}/refuse`}
@@ -79,6 +76,11 @@ export async function Actions({ promotion, viewer }: { promotion: PromotionDetai
             }}
           />
         )}
+        <p>
+          <Link href={`/environments/${environmentId}`} className="text-[13px] text-accent hover:underline">
+            {t('place.see', words)}
+          </Link>
+        </p>
       </div>
     </Section>
   )

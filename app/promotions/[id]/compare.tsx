@@ -11,7 +11,7 @@ export function Compare({ promotion }: { promotion: PromotionDetail }) {
   const t = useTranslations()
   const { current, differences, commits, deployedAt } = promotion
   return (
-    <Section title={t('promotion.compare')}>
+    <Section title={t(deployedAt === null ? 'promotion.compare' : 'promotion.compared')}>
       <div className="card overflow-hidden">
         {current === null && (
           <p className="border-b border-line px-4 py-3 text-soft">
@@ -25,7 +25,7 @@ export function Compare({ promotion }: { promotion: PromotionDetail }) {
               t('promotion.noCommits')
             ) : (
               <>
-                {t('promotion.commits')}
+                {t(commits.back ? 'promotion.commitsBack' : 'promotion.commits')}
                 {commits.url === '' ? (
                   <code className="text-xs">
                     {shortCommit(commits.from)}…{shortCommit(commits.to)}

@@ -24,7 +24,7 @@ export function Tests({ promotion }: { promotion: PromotionDetail }) {
                   className={bad === 0 ? 'size-4 text-ok' : 'size-4 text-fail'}
                   strokeWidth={2.25}
                 />
-                <Link href={`/runs/${promotion.run}?stage=${stage.stage}`} className="link font-medium">
+                <Link href={`/runs/${stage.run}?stage=${stage.stage}`} className="link font-medium">
                   {stageName(t, stage.stage)}
                 </Link>
                 <span className="ml-auto text-soft">
