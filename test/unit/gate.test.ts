@@ -1,57 +1,240 @@
 import { describe, expect, it } from 'vitest'
-import { type Facts, judge } from '../../environments/gate'
+import { type Facts, type GateName, judge, tally } from '../../environments/gate'
 import { releaseTag } from '../../environments/release'
 
 const now = new Date('2026-11-21T13:04:00Z')
+const earlier = new Date('2026-11-21T12:00:00Z')
+
+/** A release that nothing stops, on its way to test. */
 const facts = (over: Partial<Facts> = {}): Facts => ({
-  environment: { name: 'test', start: 'automatic' },
-  release: { id: 3, tag: 'V1.0_202611211304' },
-  run: { id: 12, branchKind: 'develop', templated: false },
+  promotion: { id: 9, kind: 'onward', requestedBy: 'push by mia', since: earlier, startedByHand: null },
+  environment: environment(),
+  release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', refused: null },
+  run: { branch: 'develop', branchKind: 'develop', templated: false },
+  ceiling: 0,
+  serviceFile: 'required',
   missingConfig: [],
+  verified: null,
+  upstream: null,
+  wasHere: false,
+  debts: [],
+  tagAwaited: null,
+  votes: [],
   busy: null,
   newer: null,
+  olderApproved: null,
   ...over,
 })
 
+const environment = (over: Partial<Facts['environment']> = {}): Facts['environment'] => ({
+  name: 'test',
+  position: 0,
+  start: 'automatic',
+  after: null,
+  soakMs: 0,
+  approvals: [],
+  freeze: [],
+  hold: null,
+  removed: null,
+  unreachable: null,
+  ...over,
+})
+
+/** The same on its way to production: verified, and signed by operations. */
+const forProduction = (over: Partial<Facts> = {}): Facts =>
+  facts({
+    environment: environment({
+      name: 'production',
+      position: 2,
+      start: 'on-signoff',
+      after: 'prerelease',
+      approvals: [{ role: 'ops', count: 1 }],
+    }),
+    run: { branch: 'master', branchKind: 'master', templated: false },
+    ceiling: 2,
+    verified: { promotion: 4, at: earlier },
+    votes: [{ account: 'omar', role: 'ops', at: now }],
+    ...over,
+  })
+const production = (over: Partial<Facts['environment']>) => ({ ...forProduction().environment, ...over })
+const as = (kind: Facts['promotion']['kind']): Facts['promotion'] => ({ ...facts().promotion, kind })
+const verdict = (gate: GateName, of: Facts) => judge(of, now).verdicts.find((v) => v.gate === gate)
+
 describe('the gates', () => {
-  it('develop may reach test', () => expect(judge(facts(), now).state).toBe('open'))
-  it('develop may go no further', () =>
-    expect(judge(facts({ environment: { name: 'production', start: 'automatic' } }), now)).toMatchObject({
+  it('let a release of develop into test', () => expect(judge(facts(), now).state).toBe('open'))
+  it('let a verified and signed release of master into production', () =>
+    expect(judge(forProduction(), now).verdicts.filter((v) => v.state !== 'open')).toEqual([]))
+  it('give a reason each', () => {
+    for (const v of judge(forProduction(), now).verdicts) expect(v.because).toMatch(/./)
+  })
+  it('say whose turn it is and since when, wherever one waits', () => {
+    const all = forProduction({
+      votes: [],
+      verified: null,
+      debts: [{ id: 1, source: 'hotfix/1', since: earlier, url: '' }],
+    })
+    for (const v of judge(all, now).verdicts.filter((x) => x.state === 'waiting'))
+      expect(v).toMatchObject({ who: expect.stringMatching(/./), since: expect.stringMatching(/Z$/) })
+  })
+  it('shut comes before waiting', () =>
+    expect(judge(forProduction({ votes: [], missingConfig: ['A'] }), now).state).toBe('shut'))
+})
+
+describe('how far a branch goes', () => {
+  it('develop goes no further than test', () =>
+    expect(judge(facts({ environment: environment({ name: 'prerelease', position: 1 }) }), now)).toMatchObject({
       state: 'shut',
-      because: 'a develop branch goes to test, not to production',
+      because: 'a develop branch goes to test and no further, not to prerelease',
     }))
-  it('a feature branch goes nowhere', () =>
-    expect(judge(facts({ run: { id: 1, branchKind: 'feature', templated: false } }), now).state).toBe('shut'))
-  it('what has no place in the flow goes nowhere', () =>
-    expect(judge(facts({ run: { id: 1, branchKind: 'other', templated: false } }), now).state).toBe('shut'))
-  it('without a service file it may be tested', () =>
-    expect(judge(facts({ run: { id: 1, branchKind: 'develop', templated: true } }), now).state).toBe('open'))
-  it('without a service file it may not go beyond the test environment', () => {
-    const verdict = judge(
-      facts({
-        environment: { name: 'prerelease', start: 'automatic' },
-        run: { id: 1, branchKind: 'release', templated: true },
-      }),
-      now,
-    )
-    expect(verdict).toMatchObject({ state: 'shut', because: expect.stringContaining('.shiplock.yaml') })
+  it.each(['feature', 'fork', 'other'] as const)('%s goes nowhere', (branchKind) =>
+    expect(judge(facts({ run: { branch: 'x', branchKind, templated: false } }), now).state).toBe('shut'),
+  )
+  it('what may go to production may go to prerelease by hand', () =>
+    expect(
+      verdict('ceiling', forProduction({ environment: production({ name: 'prerelease', position: 1 }) }))?.state,
+    ).toBe('open'))
+  it('without a service file it goes to test, and no further', () => {
+    const run = { branch: 'develop', branchKind: 'develop', templated: true } as const
+    expect(verdict('service file', facts({ run }))?.state).toBe('open')
+    const beyond = forProduction({ run: { ...run, branchKind: 'master' } })
+    expect(verdict('service file', beyond)).toMatchObject({
+      state: 'shut',
+      because: expect.stringContaining('.shiplock.yaml'),
+    })
+    expect(verdict('service file', { ...beyond, serviceFile: 'optional' })?.state).toBe('open')
   })
   it('a missing required value shuts it, by name', () =>
     expect(judge(facts({ missingConfig: ['DATABASE_URL'] }), now).because).toContain('DATABASE_URL'))
-  it('one deployment at a time: the next waits, and says for which', () =>
-    expect(judge(facts({ busy: { id: 4, since: now } }), now)).toMatchObject({
+  it('an environment that was removed takes nothing', () =>
+    expect(judge(facts({ environment: environment({ removed: { at: now, because: 'moved' } }) }), now).state).toBe(
+      'shut',
+    ))
+})
+
+describe('what came before', () => {
+  it('production waits until prerelease has verified this very digest', () =>
+    expect(
+      verdict(
+        'verified',
+        forProduction({ verified: null, upstream: { promotion: 5, status: 'failed', because: 'x' } }),
+      ),
+    ).toMatchObject({
       state: 'waiting',
-      because: expect.stringContaining('#4'),
+      because: 'prerelease has not verified V1.0_202611211304: there it is failed (promotion #5)',
+      who: expect.stringContaining('promote it to prerelease'),
     }))
-  it('an older release does not go over a newer one', () =>
-    expect(judge(facts({ newer: { id: 5, run: 13 } }), now).state).toBe('shut'))
-  it('shut comes before waiting', () =>
-    expect(judge(facts({ busy: { id: 4, since: now }, newer: { id: 5, run: 13 } }), now).state).toBe('shut'))
-  it('a start that this version does not carry is shut, not passed', () =>
-    expect(judge(facts({ environment: { name: 'test', start: 'on-signoff' } }), now).state).toBe('shut'))
-  it('every gate gives its reason', () => {
-    for (const verdict of judge(facts(), now).verdicts) expect(verdict.because).toMatch(/./)
+  it('while prerelease is at it nobody has to act', () =>
+    expect(
+      verdict(
+        'verified',
+        forProduction({ verified: null, upstream: { promotion: 5, status: 'verifying', because: '' } }),
+      )?.who,
+    ).toContain('nobody'))
+  it('a time of proof opens by itself, and says when', () => {
+    const soaking = forProduction({ environment: production({ soakMs: 7_200_000 }) })
+    expect(verdict('soak', soaking)).toMatchObject({ state: 'waiting', until: '2026-11-21T14:00:00.000Z' })
+    expect(judge(soaking, new Date('2026-11-21T14:00:00Z')).state).toBe('open')
   })
+  it('a hotfix that has not come back keeps the next one, unless the project only shows it', () => {
+    const debts = [{ id: 1, source: 'hotfix/1.0.1', since: earlier, url: 'http://forge/!7' }]
+    expect(verdict('debt', forProduction({ debts }))).toMatchObject({
+      state: 'waiting',
+      because: expect.stringContaining('http://forge/!7'),
+    })
+    expect(verdict('debt', forProduction({ debts: null }))?.state).toBe('open')
+    expect(verdict('debt', facts({ debts }))?.state).toBe('open')
+  })
+  it('a tag that a person makes is waited for', () =>
+    expect(verdict('tag', forProduction({ tagAwaited: { since: earlier } }))?.state).toBe('waiting'))
+})
+
+describe('who says no', () => {
+  const refused = { by: 'omar', at: earlier, because: 'no test report' }
+  it('a refused release goes nowhere, not even back', () => {
+    const release = { ...forProduction().release, refused } as Facts['release']
+    expect(judge(forProduction({ release }), now)).toMatchObject({
+      state: 'shut',
+      because: 'refused by omar: no test report',
+    })
+    expect(judge(forProduction({ release, promotion: as('rollback'), wasHere: true }), now).state).toBe('shut')
+  })
+  it('a hold keeps everything new, and lets what goes back through', () => {
+    const held = production({ hold: refused })
+    expect(verdict('hold', forProduction({ environment: held }))?.state).toBe('waiting')
+    expect(verdict('hold', forProduction({ environment: held, promotion: as('by-hand') }))?.state).toBe('waiting')
+    expect(verdict('hold', forProduction({ environment: held, promotion: as('rollback') }))?.state).toBe('open')
+  })
+  it('a freeze keeps even a rollback, and says until when; putting back what failed is not kept', () => {
+    const frozen = production({ freeze: [{ from: '2026-11-21 12:00', to: '2026-11-21 18:00', reason: 'sale' }] })
+    expect(verdict('freeze', forProduction({ environment: frozen, promotion: as('rollback') }))).toMatchObject({
+      state: 'waiting',
+      until: '2026-11-21T18:00:00.000Z',
+    })
+    expect(verdict('freeze', forProduction({ environment: frozen, promotion: as('put-back') }))?.state).toBe('open')
+  })
+})
+
+describe('who says yes', () => {
+  it('nothing is signed by the wrong role', () =>
+    expect(verdict('approvals', forProduction({ votes: [{ account: 'noor', role: 'owner', at: now }] }))?.state).toBe(
+      'waiting',
+    ))
+  it('one person satisfies one rule', () => {
+    const rules = [
+      { role: 'ops', count: 1 },
+      { role: 'ops', count: 1 },
+    ]
+    const omar = { account: 'omar', role: 'ops', at: now }
+    expect(tally(rules, [omar]).map((r) => r.by.length)).toEqual([1, 0])
+    expect(tally(rules, [omar, { ...omar, account: 'olga' }]).map((r) => r.by)).toEqual([['omar'], ['olga']])
+  })
+  it('every rule must hold, and the reason says what is missing', () =>
+    expect(
+      verdict(
+        'approvals',
+        forProduction({
+          environment: production({
+            approvals: [
+              { role: 'owner', count: 2 },
+              { role: 'ops', count: 1 },
+            ],
+          }),
+        }),
+      )?.because,
+    ).toBe('2 of 2 from owner still to approve; given: omar (ops)'))
+  it('a place that is started by hand waits for whoever starts it', () => {
+    const byHand = environment({ start: 'by-hand' })
+    expect(verdict('start', facts({ environment: byHand }))?.state).toBe('waiting')
+    expect(verdict('start', facts({ environment: byHand, promotion: as('by-hand') }))?.state).toBe('open')
+    const started = { ...facts().promotion, startedByHand: 'noor' }
+    expect(verdict('start', facts({ environment: byHand, promotion: started }))?.because).toBe('started by noor')
+  })
+})
+
+describe('the order', () => {
+  const newer = { id: 5, run: 13, status: 'verified' }
+  it('an older release does not go over a newer one', () => expect(judge(facts({ newer }), now).state).toBe('shut'))
+  it('but as a declared rollback', () =>
+    expect(verdict('order', facts({ newer, promotion: as('rollback') }))?.state).toBe('open'))
+  it('and nothing is put back over what came since', () =>
+    expect(verdict('order', facts({ newer, promotion: as('put-back') }))?.state).toBe('shut'))
+  it('an older one that somebody approved goes first', () =>
+    expect(verdict('order', facts({ olderApproved: { id: 2, since: earlier } }))).toMatchObject({
+      state: 'waiting',
+      because: expect.stringContaining('#2'),
+    }))
+  it('one at a time: the next waits, and says for which', () =>
+    expect(judge(facts({ busy: { id: 4, status: 'verifying', since: now } }), now)).toMatchObject({
+      state: 'waiting',
+      because: 'promotion #4 is being verified in test; one at a time',
+    }))
+  it('a target that does not answer is waited for', () =>
+    expect(
+      judge(facts({ environment: environment({ unreachable: { since: earlier, because: 'Docker is away' } }) }), now),
+    ).toMatchObject({
+      state: 'waiting',
+      because: 'Docker is away',
+    }))
 })
 
 describe('the tag of a release', () => {
