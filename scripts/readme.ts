@@ -40,11 +40,23 @@ const JOB_IN_WORDS: Record<JobName, string> = {
   review: 'judges every gate; queues the promotion, ends it, or says why it waits',
   deploy: 'judges the gates once more, applies, observes, compares digests',
   retryPromotion: 'queues an errored promotion again once its time has come',
+  verify:
+    'begins the stages that decide whether a deployment counts as verified; where there are none, it counts at once',
+  settleVerification:
+    'ends a verification whose stages have ended; puts the release before back where the environment says so',
   report: 'tells the forge one commit status',
+  syncMergeRequest:
+    'reads a merge request from the forge, judges its pair of branches, keeps its status and its one note',
+  doMergeAction: 'approves or merges on the forge what an owner asked for here, only as it was seen',
+  makeTag: 'makes the version tag on the production branch',
+  carryBackMerge: 'asks git whether a release has come back to develop; opens the merge request where it has not',
+  tellDeployment: "keeps the deployment on the forge's own pages",
+  reconcile: 'compares branches, merge requests and the webhook with what was seen, and takes up what was missed',
   losePlan: 'takes a plan away from a worker that died',
   loseStage: 'takes a stage away from a worker that died',
   losePromotion: 'takes a deployment away from a worker that died',
   loseProject: 'takes a check away from a worker that died',
+  loseMergeAction: 'takes an approval or a merge away from a worker that died',
 }
 
 const FAULT_IN_WORDS: Record<FaultCode, string> = {
@@ -101,25 +113,60 @@ const KEY_IN_WORDS: Record<string, string> = {
   'config.<NAME>.default': 'The value, until values per environment are carried',
 }
 
-/** A release that may go to test; each sample below changes one thing, so that the gate answers in its own words. */
+const THEN = new Date(0)
+const PLACE: Facts['environment'] = {
+  name: 'production',
+  position: 2,
+  start: 'on-signoff',
+  after: 'prerelease',
+  soakMs: 0,
+  approvals: [{ role: 'ops', count: 1 }],
+  freeze: [],
+  hold: null,
+  removed: null,
+  unreachable: null,
+}
+const ASKED: Facts['promotion'] = { id: 9, kind: 'onward', requestedBy: 'mia', since: THEN, startedByHand: null }
+const RELEASE: NonNullable<Facts['release']> = { id: 7, tag: 'V1.0_202611211304', digest: 'sha256:…', refused: null }
+const SAID = { by: 'omar', at: THEN, because: 'no test report' }
+/** A release that may go to production; each sample below changes one thing, so that the gate answers in its own words. */
 const PASSES: Facts = {
-  environment: { name: 'test', start: 'automatic' },
-  release: { id: 7, tag: 'V1.0_202611211304' },
-  run: { id: 40, branchKind: 'develop', templated: false },
+  promotion: ASKED,
+  environment: PLACE,
+  release: RELEASE,
+  run: { branch: 'master', branchKind: 'master', templated: false },
+  ceiling: 2,
+  serviceFile: 'required',
   missingConfig: [],
+  verified: { promotion: 8, at: THEN },
+  upstream: null,
+  wasHere: false,
+  debts: [],
+  tagAwaited: null,
+  votes: [{ account: 'omar', role: 'ops', at: THEN }],
   busy: null,
   newer: null,
+  olderApproved: null,
 }
 const STOPS: Record<GateName, Partial<Facts>> = {
-  ceiling: { run: { id: 40, branchKind: 'feature', templated: false } },
-  'service file': {
-    environment: { name: 'prerelease', start: 'automatic' },
-    run: { id: 40, branchKind: 'develop', templated: true },
-  },
+  environment: { environment: { ...PLACE, removed: { at: THEN, because: 'moved to another cluster' } } },
+  ceiling: { run: { branch: 'develop', branchKind: 'develop', templated: false }, ceiling: 0 },
+  'service file': { run: { branch: 'master', branchKind: 'master', templated: true } },
+  refused: { release: { ...RELEASE, refused: SAID } },
   configuration: { missingConfig: ['DATABASE_URL'] },
-  start: { environment: { name: 'test', start: 'on-signoff' } },
-  order: { newer: { id: 12, run: 41 } },
-  'environment free': { busy: { id: 11, since: new Date(0) } },
+  order: { newer: { id: 12, run: 41, status: 'verified' } },
+  verified: { verified: null, upstream: { promotion: 8, status: 'failed', because: '' } },
+  debt: { debts: [{ id: 1, source: 'hotfix/1.0.1', since: THEN, url: '' }] },
+  tag: { tagAwaited: { since: THEN } },
+  hold: { environment: { ...PLACE, hold: { ...SAID, because: 'rolled back to V1.0_202611211304' } } },
+  freeze: {
+    environment: { ...PLACE, freeze: [{ from: '1969-12-31 18:00', to: '1970-01-02 08:00', reason: 'the year ends' }] },
+  },
+  soak: { environment: { ...PLACE, soakMs: 3_600_000 } },
+  start: { environment: { ...PLACE, start: 'by-hand' } },
+  approvals: { votes: [] },
+  'environment free': { busy: { id: 11, status: 'deploying', since: THEN } },
+  target: { environment: { ...PLACE, unreachable: { since: THEN, because: 'Docker does not answer' } } },
 }
 
 type Cells = readonly string[]
@@ -169,9 +216,12 @@ function flowTable(): string {
     list(row.optional),
     row.goesTo ?? 'nowhere',
     String(row.priority),
-    yes(row.carried),
+    list(row.mergesInto),
   ])
-  return table(['branch', 'stages on a push', 'with `also_on`', 'goes to by itself', 'priority', 'carried'], rows)
+  return table(
+    ['branch', 'stages on a push', 'with `also_on`', 'goes to by itself', 'priority', 'may be merged into'],
+    rows,
+  )
 }
 
 function gatesTable(): string {
