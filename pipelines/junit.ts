@@ -6,6 +6,8 @@ import type { CaseStatus, TestCase } from './test-report'
 export const MAX_REPORT = 5 * 1024 * 1024
 /** Cases that are kept of a report, and of a stage. */
 export const MAX_CASES = 2_000
+/** Cases that are counted of a report: what has more was written to be slow. */
+const MAX_COUNTED = 100_000
 const MAX_DEPTH = 100
 /** Bytes of a case's message, and of its output. */
 const MAX_TEXT = 8 * 1024
@@ -128,6 +130,7 @@ class Reading {
   }
 
   private begin(attributes: Record<string, string>): OpenCase {
+    if (this.tally.total >= MAX_COUNTED) throw new Error(`it holds more than ${MAX_COUNTED} cases`)
     const name = this.tidy(attributes.name ?? '', MAX_NAME)
     const ofClass = this.tidy(attributes.classname ?? '', MAX_NAME)
     // Some tools fill in the class because the format wants one: `test` for all, or the title of the case once more.
@@ -179,7 +182,8 @@ class Reading {
   }
 
   private tidy(text: string, most: number): string {
-    return cutText(this.clean(text.trim()), most)
+    const plain = text.trim()
+    return plain === '' ? '' : cutText(this.clean(plain), most)
   }
 }
 
