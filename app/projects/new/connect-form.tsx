@@ -7,12 +7,17 @@ import { Button } from '../../_ui/button'
 import { Note } from '../../_ui/page'
 import { ask } from '../../rest'
 
+const FORGES = ['gitlab', 'github'] as const
+type Forge = (typeof FORGES)[number]
+const NAMES: Record<Forge, string> = { gitlab: 'GitLab', github: 'GitHub' }
+
 /** Connects a repository, then goes to its page, where the checks appear. */
 export function ConnectForm() {
   const t = useTranslations()
   const router = useRouter()
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState('')
+  const [forge, setForge] = useState<Forge>('gitlab')
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
@@ -21,8 +26,8 @@ export function ConnectForm() {
     setProblem('')
     try {
       const body = {
-        forge: 'gitlab',
-        forgeUrl: text('forgeUrl'),
+        forge,
+        ...(text('forgeUrl') === '' ? {} : { forgeUrl: text('forgeUrl') }),
         path: text('path').replace(/^\/+|\/+$/g, ''),
         token: text('token'),
       }
@@ -35,25 +40,41 @@ export function ConnectForm() {
   }
   return (
     <form onSubmit={submit} className="card space-y-5 p-5" aria-label={t('connect.title')}>
-      <div>
-        <p className="mb-1.5 font-medium">{t('connect.forge')}</p>
-        <p className="inline-flex h-9 items-center rounded-[7px] border border-accent bg-accent-ground px-3.5 font-medium text-accent">
-          GitLab
-        </p>
-      </div>
+      <fieldset>
+        <legend className="mb-1.5 font-medium">{t('connect.forge')}</legend>
+        <div className="flex gap-2">
+          {FORGES.map((kind) => (
+            <label
+              key={kind}
+              className="inline-flex h-9 cursor-pointer items-center gap-2 rounded-[7px] border border-line-strong px-3.5 font-medium has-checked:border-accent has-checked:bg-accent-ground has-checked:text-accent has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent"
+            >
+              <input
+                type="radio"
+                name="forge"
+                value={kind}
+                checked={forge === kind}
+                onChange={() => setForge(kind)}
+                className="size-4 accent-(--accent)"
+              />
+              {NAMES[kind]}
+            </label>
+          ))}
+        </div>
+      </fieldset>
       <Field
         name="forgeUrl"
         label={t('connect.address')}
-        help={t('connect.addressHelp')}
+        help={t(forge === 'github' ? 'connect.addressHelpGithub' : 'connect.addressHelp')}
         type="url"
-        placeholder="https://gitlab.example.com"
+        placeholder={forge === 'github' ? 'https://github.com' : 'https://gitlab.example.com'}
+        required={forge === 'gitlab'}
         maxLength={500}
       />
       <Field
         name="path"
         label={t('connect.path')}
-        help={t('connect.pathHelp')}
-        placeholder="shop/checkout"
+        help={t(forge === 'github' ? 'connect.pathHelpGithub' : 'connect.pathHelp')}
+        placeholder={forge === 'github' ? 'harbour/checkout' : 'shop/checkout'}
         maxLength={500}
         autoCapitalize="none"
         spellCheck={false}
@@ -61,7 +82,7 @@ export function ConnectForm() {
       <Field
         name="token"
         label={t('connect.token')}
-        help={t('connect.tokenHelp')}
+        help={`${t(forge === 'github' ? 'connect.tokenGithub' : 'connect.tokenGitlab')} ${t('connect.tokenHelp')}`}
         type="password"
         autoComplete="off"
         maxLength={500}
