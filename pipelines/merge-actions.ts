@@ -118,8 +118,9 @@ async function refuseTwice(tx: Tx, request: Asked, kind: MergeActionKind, by: Pe
 
 async function insert(tx: Tx, request: Asked, kind: MergeActionKind, by: Person): Promise<number> {
   const { rows } = await tx.query<{ id: number }>(
-    `INSERT INTO "MergeAction" ("projectId", "mergeRequestId", kind, head, "accountId", "accountName") VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-    [request.projectId, request.id, kind, request.head, by.accountId, by.actorName],
+    `INSERT INTO "MergeAction" ("projectId", "mergeRequestId", kind, head, "accountId", "accountName")
+     SELECT $1::int, $2::int, $3, $4, id, name FROM "Account" WHERE id = $5 RETURNING id`,
+    [request.projectId, request.id, kind, request.head, by.accountId],
   )
   const id = rows[0]?.id
   if (id === undefined) throw new Error('what was asked for was not written')

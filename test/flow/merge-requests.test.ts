@@ -149,7 +149,7 @@ describe('a merge request from a fork', () => {
   const fork = 'mia/hello'
   let iid: number
   beforeAll(async () => {
-    await shiplock.forge.addProject({ path: fork, members: { mia: 40 }, forkOf: 'team/hello' })
+    await shiplock.forge.addProject({ path: fork, members: { mia: 40, 'shiplock-bot': 20 }, forkOf: 'team/hello' })
     await shiplock.push('feature/from-outside', { 'www/index.html': 'from outside\n' }, 'develop', fork)
     const target = await shiplock.onForge<{ id: number }>('mia', 'GET', PROJECT)
     const opened = await shiplock.onForge<{ iid: number }>(

@@ -1,0 +1,208 @@
+// Tags as they arrive: made by Shiplock, by a person, too early, in the wrong place, moved, deleted.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery } from '../../pipelines/delivery'
+import type { ForgeEvent } from '../../pipelines/forges/forge'
+import { STANDARD_FLOW } from '../../pipelines/gitflow'
+import { oweTag } from '../../pipelines/owe-tag'
+import { acceptTagEvent } from '../../pipelines/tag-events'
+import { openRecord, type RecordHandle } from '../../prisma/client'
+import { transaction } from '../../prisma/record'
+import { freshDatabase } from '../database'
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let record: RecordHandle
+beforeAll(async () => {
+  database = await freshDatabase()
+  record = openRecord(database.url)
+})
+afterAll(async () => {
+  await record?.close()
+  await database?.drop()
+})
+
+let project = 0
+let sent = 0
+beforeEach(async () => {
+  const none = Buffer.alloc(0)
+  const made = await record.db.project.create({
+    data: {
+      forge: 'gitlab',
+      forgeUrl: 'http://forge.test',
+      path: `team/p${++sent}`,
+      name: 'hello',
+      tokenSealed: none,
+      hookSealed: none,
+      hook: `hook-${sent}`,
+      createdBy: 'test',
+      botId: '99',
+    },
+  })
+  project = made.id
+})
+
+const sha = (n: number) => String(n).padStart(40, '0').replace(/^0/, 'a')
+
+/** A run of the production branch, with its release where `release` says so. */
+async function masterRun(commit: string, released = true) {
+  const release = released
+    ? await record.db.release.create({
+        data: {
+          projectId: project,
+          service: 'hello',
+          tree: commit,
+          buildKey: 'b',
+          digest: `sha256:${commit}`,
+          image: 'hello',
+          version: '1.0',
+          tag: `V1.0_${commit.slice(-12)}`,
+          commit,
+          branch: 'master',
+          plan: {},
+        },
+      })
+    : null
+  const run = await record.db.run.create({
+    data: {
+      projectId: project,
+      contentKey: `push:${commit}:${++sent}`,
+      service: 'hello',
+      branch: 'master',
+      branchKind: 'master',
+      commit,
+      before: sha(0),
+      status: 'succeeded',
+      releaseId: release?.id ?? null,
+    },
+  })
+  return { run: run.id, release: release?.id ?? 0, tag: release?.tag ?? '' }
+}
+
+const owe = (at: { run: number; release: number; tag: string }, commit: string, policy: 'made' | 'awaited') =>
+  transaction(record, (tx) =>
+    oweTag(tx, { projectId: project, runId: at.run, releaseId: at.release, name: at.tag, commit, policy }),
+  )
+
+const ZEROS = '0'.repeat(40)
+
+function push(name: string, commit: string | null, over: { pusherId?: string; key?: string } = {}) {
+  const event: Extract<ForgeEvent, { kind: 'tag' }> = {
+    kind: 'tag',
+    forgeProjectId: 1,
+    path: 'team/hello',
+    name,
+    before: ZEROS,
+    after: commit ?? ZEROS,
+    commit,
+    pusherId: over.pusherId ?? '7',
+    pusherName: 'Noor',
+  }
+  const delivery: Delivery = {
+    owner: { id: project, name: 'hello', forgeProjectId: 1, flow: STANDARD_FLOW },
+    key: over.key ?? `key-${++sent}`,
+    event: 'Tag Push Hook',
+    body: Buffer.from(JSON.stringify(event)),
+    parsed: event,
+  }
+  return acceptTagEvent(record, delivery, event)
+}
+
+const tags = () =>
+  record.db.tag.findMany({
+    where: { projectId: project },
+    select: { name: true, status: true, commit: true, runId: true, releaseId: true, by: true },
+    orderBy: { id: 'asc' },
+  })
+
+describe('a version tag', () => {
+  it('that production waits for is taken, under whatever name a person gives it', async () => {
+    const at = await masterRun(sha(1))
+    await owe(at, sha(1), 'awaited')
+    expect(await tags()).toMatchObject([{ name: null, status: 'awaited', runId: at.run }])
+    expect(await push('v1.0', sha(1))).toMatchObject({ decision: 'accepted', run: at.run })
+    expect(await tags()).toMatchObject([{ name: 'v1.0', status: 'taken', by: 'Noor', releaseId: at.release }])
+  })
+
+  it('that a person makes before Shiplock does is taken, and no second one is owed', async () => {
+    const at = await masterRun(sha(2))
+    await owe(at, sha(2), 'made')
+    await push('1.0.0', sha(2))
+    await owe(at, sha(2), 'made')
+    expect(await tags()).toMatchObject([{ name: '1.0.0', status: 'taken', runId: at.run }])
+  })
+
+  it('that comes before the run of its commit is stray until the run has its release', async () => {
+    expect(await push('v2.0', sha(3))).toMatchObject({
+      decision: 'ignored',
+      because: expect.stringContaining('no commit of the production branch that Shiplock knows'),
+    })
+    expect(await tags()).toMatchObject([{ name: 'v2.0', status: 'stray', runId: null }])
+    const at = await masterRun(sha(3))
+    await owe(at, sha(3), 'awaited')
+    expect(await tags()).toMatchObject([{ name: 'v2.0', status: 'taken', runId: at.run, releaseId: at.release }])
+  })
+
+  it('that comes while its run has no release yet is taken, and gets its release', async () => {
+    const early = await masterRun(sha(4), false)
+    expect(await push('v3.0', sha(4))).toMatchObject({ decision: 'accepted', run: early.run })
+    const at = await masterRun(sha(4))
+    await owe(at, sha(4), 'made')
+    expect(await tags()).toMatchObject([{ name: 'v3.0', status: 'taken', releaseId: at.release }])
+  })
+
+  it('that is moved or deleted says so, and what is promoted stays; back again, it counts again', async () => {
+    const at = await masterRun(sha(5))
+    await push('v4.0', sha(5))
+    expect(await push('v4.0', sha(6))).toMatchObject({
+      decision: 'accepted',
+      because: expect.stringContaining('what is promoted is the digest, and stays'),
+    })
+    expect(await tags()).toMatchObject([{ name: 'v4.0', status: 'moved', commit: sha(5), runId: at.run }])
+    await push('v4.0', sha(5))
+    expect(await tags()).toMatchObject([{ name: 'v4.0', status: 'taken' }])
+    expect(await push('v4.0', null)).toMatchObject({ because: expect.stringContaining('was deleted by Noor') })
+    expect(await tags()).toMatchObject([{ name: 'v4.0', status: 'moved' }])
+  })
+
+  it('on a commit of another branch names no release; moved onto the production branch, it does', async () => {
+    const at = await masterRun(sha(7))
+    await push('v5.0', sha(8))
+    expect(await tags()).toMatchObject([{ status: 'stray' }])
+    expect(await push('v5.0', sha(7))).toMatchObject({ decision: 'accepted', run: at.run })
+    expect(await tags()).toMatchObject([{ name: 'v5.0', status: 'taken', commit: sha(7), runId: at.run }])
+  })
+
+  it('that Shiplock is making comes back as an event of its own user, and changes nothing', async () => {
+    const at = await masterRun(sha(9))
+    await owe(at, sha(9), 'made')
+    await record.pool.query(`UPDATE "Tag" SET status = 'making' WHERE "projectId" = $1`, [project])
+    expect(await push(at.tag, sha(9), { pusherId: '99' })).toMatchObject({
+      decision: 'accepted',
+      because: expect.stringContaining('Shiplock makes'),
+    })
+    expect(await tags()).toMatchObject([{ status: 'making' }])
+  })
+
+  it('delivered twice is one; two at once decide one after the other', async () => {
+    const at = await masterRun(sha(10))
+    await owe(at, sha(10), 'awaited')
+    const answers = await Promise.all(['a', 'a', 'b', 'b'].map((key) => push('v6.0', sha(10), { key })))
+    expect(answers.map((a) => a.decision).sort()).toEqual(['accepted', 'accepted', 'duplicate', 'duplicate'])
+    expect(await tags()).toMatchObject([{ name: 'v6.0', status: 'taken', runId: at.run }])
+  })
+
+  it('of a name that is no version is ignored', async () => {
+    expect(await push('nightly', sha(11))).toMatchObject({
+      decision: 'ignored',
+      because: 'the tag nightly is no version tag',
+    })
+    expect(await tags()).toEqual([])
+  })
+
+  it('every status is explained by the trail', async () => {
+    const { rows } = await record.pool.query(
+      `SELECT t.id, t.status FROM "Tag" t WHERE t.status <> 'making' AND NOT EXISTS (
+         SELECT 1 FROM "AuditEntry" a WHERE a.subject = 'tag' AND a."subjectId" = t.id AND a.after = t.status)`,
+    )
+    expect(rows).toEqual([])
+  })
+})
