@@ -29,7 +29,7 @@ describe('a push does what the flow says of its branch', () => {
     if (goesTo !== null && branch !== 'master') await shiplock.verified(commit, goesTo)
   })
 
-  it.each(['fix_stuff', 'feature', 'bugfix/x', 'Release/1.0'])(
+  it.each(['fix_stuff', 'feature-x', 'Release/1.0'])(
     '%s is refused, on the commit and in the inbox',
     async (branch) => {
       const commit = await shiplock.push(branch, { 'www/index.html': `${branch}\n` }, 'develop', path)
