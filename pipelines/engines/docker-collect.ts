@@ -7,7 +7,8 @@ import type { Collected, CollectOrder } from './engine'
 
 /** All reading together. */
 const COLLECT_MS = 120_000
-/** Go's FileMode, as the engine gives it. */
+/** Bits of Go's FileMode, as the engine gives it. */
+const DIRECTORY = 2 ** 31
 const SYMLINK = 2 ** 27
 
 /** What was left out: the reason, the first file, and how many more. */
@@ -32,7 +33,8 @@ export async function collectFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const { bases, matches, refused } = readGlobs(order.globs)
-  const leftOut: LeftOut = new Map(refused.map(({ glob, because }) => [because, { first: glob, more: 0 }]))
+  const leftOut: LeftOut = new Map()
+  for (const { glob, because } of refused) leave(leftOut, because, glob)
   const admits = admitter(order.most, leftOut)
   const workdir = await workdirOf(api, id)
   const either = AbortSignal.any([signal, AbortSignal.timeout(COLLECT_MS)])
@@ -40,17 +42,24 @@ export async function collectFiles(
     for (const base of workdir === null ? [] : bases) {
       const place = { api, id, workdir: workdir ?? '/', signal: either }
       if (await hasLinkOrNothing(place, base)) continue
+      const pathOf = pathsBelow(base)
       const admit = (header: TarHeader) => {
-        const path = header.type === '0' ? foundPath(base, header.name) : null
-        return path !== null && matches(path) && admits(path, header.size) ? path : null
+        const path = pathOf(header.name)
+        return path !== null && header.type === '0' && matches(path) && admits(path, header.size) ? path : null
       }
       await collectBase(place, base, admit, order.take)
     }
   } catch (error) {
     if (signal.aborted || !(error instanceof Aborted)) throw error
-    leftOut.set(`reading took longer than ${asDuration(COLLECT_MS)}`, { first: 'the rest', more: 0 })
+    leave(leftOut, `reading took longer than ${asDuration(COLLECT_MS)}`, 'the rest')
   }
   if (leftOut.size > 0) order.leftOut([...leftOut].map(asWords).join('; '))
+}
+
+function leave(leftOut: LeftOut, because: string, what: string): void {
+  const known = leftOut.get(because)
+  if (known) known.more += 1
+  else leftOut.set(because, { first: what, more: 0 })
 }
 
 const asWords = ([because, { first, more }]: [string, { first: string; more: number }]) =>
@@ -74,9 +83,7 @@ function admitter(most: CollectOrder['most'], leftOut: LeftOut) {
       bytes += size
       return true
     }
-    const known = leftOut.get(because)
-    if (known) known.more += 1
-    else leftOut.set(because, { first: path, more: 0 })
+    leave(leftOut, because, path)
     return false
   }
 }
@@ -93,10 +100,13 @@ async function hasLinkOrNothing(place: Place, base: string): Promise<boolean> {
   const names = base === '' ? [] : base.split('/')
   for (let depth = 1; depth <= names.length; depth += 1) {
     const mode = await modeOf(place, posix.join(place.workdir, ...names.slice(0, depth)))
-    if (mode === null || Math.floor(mode / SYMLINK) % 2 === 1) return true
+    if (mode === null || is(SYMLINK, mode)) return true
+    if (depth < names.length && !is(DIRECTORY, mode)) return true
   }
   return false
 }
+
+const is = (bit: number, mode: number) => Math.floor(mode / bit) % 2 === 1
 
 async function modeOf({ api, id, signal }: Place, path: string): Promise<number | null> {
   try {
@@ -105,13 +115,10 @@ async function modeOf({ api, id, signal }: Place, path: string): Promise<number 
     const stat = Buffer.from(String(answer.headers['x-docker-container-path-stat']), 'base64').toString()
     return (JSON.parse(stat) as { mode: number }).mode
   } catch (error) {
-    if (isNotThere(error)) return null
+    if (hasStatus(error, 404)) return null
     throw error
   }
 }
-
-/** 400: what was to be a folder is a file. */
-const isNotThere = (error: unknown) => hasStatus(error, 400, 404)
 
 async function collectBase(
   { api, id, workdir, signal }: Place,
@@ -119,7 +126,8 @@ async function collectBase(
   admit: (header: TarHeader) => string | null,
   take: CollectOrder['take'],
 ): Promise<void> {
-  const path = base === '' ? posix.join(workdir, '/.') : posix.join(workdir, base)
+  // The dot, for a working directory that is a link to one.
+  const path = base === '' ? `${workdir}/.` : posix.join(workdir, base)
   let inTake = false
   try {
     const answer = await api.open({ method: 'GET', path: `/containers/${id}/archive`, query: { path }, signal })
@@ -136,7 +144,7 @@ async function collectBase(
   } catch (error) {
     if (inTake || error instanceof Aborted) throw error
     if (signal.aborted) throw new Aborted()
-    if (isNotThere(error)) return
+    if (hasStatus(error, 404)) return
     throw api.unreachable(error)
   }
 }
@@ -164,8 +172,15 @@ async function* wholeFiles(
   }
 }
 
-/** The archive's first name is the base's own last one. Null: no path that we give on. */
-function foundPath(base: string, name: string): string | null {
-  const path = posix.normalize(posix.join(base === '' ? '.' : posix.dirname(base), plainPath(name)))
-  return path.startsWith('../') || path === '..' || path.startsWith('/') || path.includes('\0') ? null : path
+/** The archive's first name is the base's own, however the engine calls it. Null: no path that we give on. */
+function pathsBelow(base: string) {
+  let root: string | null = null
+  return (name: string): string | null => {
+    const plain = plainPath(name)
+    root ??= plain === '.' ? '' : plain
+    if (root !== '' && plain !== root && !plain.startsWith(`${root}/`)) return null
+    const below = root === '' ? plain : plain.slice(root.length + 1)
+    const path = [base, below].filter(Boolean).join('/')
+    return path === '' || path.split('/').some((part) => part === '' || part === '.' || part === '..') ? null : path
+  }
 }

@@ -45,7 +45,10 @@ export interface BuildOrder {
   limits: Limits
 }
 
-/** A container that stands beside a step while it runs, reached by its name on their common network. Times in ms. */
+/**
+ * A container that stands beside a step while it runs, reached by its name on their common network. It gets the step's
+ * limits for itself; what it writes counts with the step's. Times in ms.
+ */
 export interface ServiceOrder {
   /** Its host name for the step. */
   name: string
@@ -53,7 +56,7 @@ export interface ServiceOrder {
   env: Record<string, string>
   /** Null: the image's own. */
   command: readonly string[] | null
-  /** When it counts as ready; null: the image's own healthcheck, and without one as soon as it runs. */
+  /** When it counts as ready; null: the image's own healthcheck, and without one when it has run for a second. `test` as in Compose. */
   healthcheck: {
     test: readonly string[]
     interval: number
@@ -71,7 +74,7 @@ export interface Collected {
 }
 
 export interface CollectOrder {
-  /** Globs relative to the working directory: `reports/*.xml`, `dist/**`. No symbolic link is followed. */
+  /** Globs relative to the working directory: `reports/*.xml`, `dist/**`, `dist` for all below it. No symbolic link is followed. */
   globs: readonly string[]
   most: { files: number; fileBytes: number; bytes: number }
   /** Awaited one after the other. */
@@ -133,9 +136,12 @@ export interface Engine {
   run(order: StepOrder, log: Log, signal: AbortSignal): Promise<Verdict>
   /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
   cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
-  /** Removes caches that nothing has used for `unusedMs`, and those over `mostBytes`; gives how many. Never one in use. */
+  /**
+   * Removes caches that no step was started with for `unusedMs`, and the least used beyond `mostBytes` in all; gives how
+   * many. Never one in use.
+   */
   pruneCaches(instance: string, limits: { unusedMs: number; mostBytes: number }): Promise<number>
-  /** What exists with our instance label and kind=step or kind=service: for the sweep that removes orphans. */
+  /** What exists with our instance label and kind=step or kind=service, networks last: for the sweep that removes orphans. */
   list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
   /** Removes one by id; absent is fine. */
   remove(id: string): Promise<void>

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import {
   apply,
   because,
@@ -19,7 +19,12 @@ import {
   until,
 } from './given-target'
 
+/** An engine has addresses for about thirty networks, and each project takes one. */
+const tidy = () => target.removeAll(instance)
+
 describe('applying the same digest twice changes nothing', () => {
+  afterAll(tidy)
+
   it('for another attempt, and for another promotion of the same release', async () => {
     const first = await serve(deployment(1))
     const before = await containers(1)
@@ -44,12 +49,15 @@ describe('applying the same digest twice changes nothing', () => {
 })
 
 describe('observe tells what runs, not what was asked', () => {
+  afterAll(tidy)
+
   it('nothing, before anything was applied', async () => {
     expect(await target.observe(deployment(3))).toEqual({
       digest: null,
       health: 'absent',
       because: 'nothing runs here',
       url: null,
+      inside: null,
       replicas: [],
     })
   })
@@ -86,6 +94,8 @@ describe('observe tells what runs, not what was asked', () => {
 
 // These mostly wait: side by side.
 describe.concurrent('a release that never gets healthy leaves the old one serving, and says its last words', () => {
+  afterAll(tidy)
+
   it.each([
     [
       'sick',
@@ -125,6 +135,8 @@ describe.concurrent('a release that never gets healthy leaves the old one servin
 })
 
 describe('a crash half-way leaves nothing behind after the next apply', () => {
+  afterAll(tidy)
+
   it('a worker that is killed while the new release starts', async () => {
     const old = await serve(deployment(20))
     const lost = deployment(20, { digest: two, mode: 'deaf', healthcheck: { ...HEALTH, startPeriod: 60_000 } })
@@ -176,6 +188,8 @@ describe('a crash half-way leaves nothing behind after the next apply', () => {
 })
 
 describe('two replicas', () => {
+  afterAll(tidy)
+
   it('both serve, each at an address of its own; a dead one alone is replaced', async () => {
     const of = await serve(deployment(30, { replicas: 2 }))
     const seen = await target.observe(of)
@@ -207,6 +221,8 @@ describe('two replicas', () => {
 })
 
 describe('killing a container shows in observe', () => {
+  afterAll(tidy)
+
   it('and applying the same release again brings it back', async () => {
     const of = await serve(deployment(40))
     const [killed] = await containers(40)
@@ -221,6 +237,8 @@ describe('killing a container shows in observe', () => {
 })
 
 describe('an aborted apply', () => {
+  afterAll(tidy)
+
   it('removes the new replicas at once and leaves the old one serving', async () => {
     const old = await serve(deployment(50))
     const before = await containers(50)
@@ -239,7 +257,100 @@ describe('an aborted apply', () => {
   })
 })
 
+describe('an apply that is aborted at any moment', () => {
+  afterAll(tidy)
+
+  it('leaves one release whole: the old one where it says no, the new one where it says yes', async () => {
+    for (const afterMs of [0, 20, 100, 300, 900]) {
+      const old = await serve(deployment(51, { replicas: 2 }))
+      const before = await containers(51)
+      const abort = new AbortController()
+      const applying = apply(deployment(51, { digest: two, replicas: 2 }), abort.signal)
+      setTimeout(() => abort.abort(new Error('the promotion was canceled')), afterMs)
+      const applied = await applying
+      const after = await containers(51)
+      expect(after.some((c) => c.name.endsWith('-starting'))).toBe(false)
+      expect(after).toHaveLength(2)
+      if (!applied.ok) {
+        expect(applied.because).toMatch(/the promotion was canceled\nThe release before it still serves \(2 of 2/)
+        expect(after.map((c) => c.id).sort()).toEqual(before.map((c) => c.id).sort())
+      }
+      const seen = await target.observe(old)
+      expect(seen).toMatchObject({ digest: applied.ok ? two : one, health: 'healthy' })
+    }
+  })
+
+  it('before it has begun touches nothing', async () => {
+    const old = await serve(deployment(52))
+    const before = await containers(52)
+    expect(because(await apply(deployment(52, { digest: two }), AbortSignal.abort()))).toMatch(/^Stopped before/)
+    expect(await containers(52)).toEqual(before)
+    expect(await target.observe(old)).toMatchObject({ digest: one, health: 'healthy' })
+  })
+})
+
+describe('inside its network a release is found by a name of its own', () => {
+  afterAll(tidy)
+
+  /** What a container that joins the network reads at an address, and the answers' variety. */
+  const ask = async (inside: { network: string; url: string } | null) => {
+    const { network = '', url = '' } = inside ?? {}
+    const program = `Promise.all([1, 2, 3].map(() => fetch(process.argv[1] + '/').then((answer) => answer.text()))).then((all) => console.log(all.join()))`
+    const asker = await docker.createContainer({
+      Image: one,
+      Cmd: ['node', '-e', program, url],
+      HostConfig: { NetworkMode: network },
+    })
+    try {
+      await asker.start()
+      await asker.wait()
+      return String(await asker.logs({ stdout: true, stderr: true })).slice(8)
+    } finally {
+      await asker.remove({ force: true })
+    }
+  }
+
+  it('which both replicas answer to, also while and after the next one starts beside', async () => {
+    const env = (TAG: string) => ({ MODE: 'healthy', TAG })
+    const old = await serve(deployment(80, { replicas: 2, env: env('old') }))
+    const first = await target.observe(old)
+    expect(first.inside).toEqual({
+      network: expect.stringMatching(/-p80-test$/),
+      url: expect.stringMatching(/^http:\/\/hello-[0-9a-f]{12}:8085$/),
+    })
+    expect(await ask(first.inside)).toBe('old,old,old\n')
+
+    const slow = { ...HEALTH, port: 9999, startPeriod: 60_000 }
+    const abort = new AbortController()
+    const applying = apply(deployment(80, { env: env('new'), healthcheck: slow }), abort.signal)
+    await until(
+      'the next one runs',
+      async () => (await containers(80)).filter((c) => c.state === 'running').length === 3,
+    )
+    expect(await ask((await target.observe(old)).inside)).toBe('old,old,old\n')
+    abort.abort()
+    await applying
+
+    const next = await serve(deployment(80, { replicas: 2, env: env('new') }))
+    const second = await target.observe(next)
+    expect(second.inside?.url).not.toBe(first.inside?.url)
+    expect(await ask(second.inside)).toBe('new,new,new\n')
+    // The service's plain name too leads to the new ones alone.
+    expect(await ask({ network: second.inside?.network ?? '', url: 'http://hello:8085' })).toBe('new,new,new\n')
+  })
+
+  it('and by none where it has no port, or nothing healthy', async () => {
+    const of = await serve(deployment(81, { ports: [], healthcheck: null }))
+    expect(await target.observe(of)).toMatchObject({ health: 'healthy', inside: null })
+    const [killed] = await containers(81)
+    await docker.getContainer(killed?.id ?? '').kill()
+    expect(await target.observe({ ...of, ports: [8085] })).toMatchObject({ health: 'unhealthy', inside: null })
+  })
+})
+
 describe('unknown digest', () => {
+  afterAll(tidy)
+
   it('is refused by name, before anything is touched', async () => {
     const digest = `sha256:${'0'.repeat(64)}`
     expect(because(await apply(deployment(60, { digest })))).toContain(`does not hold the image ${digest}`)
@@ -251,6 +362,8 @@ describe('unknown digest', () => {
 })
 
 describe('the container holds no privileges', () => {
+  afterAll(tidy)
+
   it('no socket, no bind, five capabilities, nothing to gain, and its limits', async () => {
     await serve(deployment(70))
     const [of] = await containers(70)
@@ -272,7 +385,7 @@ describe('the container holds no privileges', () => {
     })
     expect(NetworkSettings.Ports['8085/tcp']).toMatchObject([{ HostIp: '127.0.0.1' }])
     const [network] = Object.values(NetworkSettings.Networks)
-    expect(network?.Aliases).toContain('hello')
+    expect(network?.Aliases).toEqual(expect.arrayContaining(['hello', expect.stringMatching(/^hello-[0-9a-f]{12}$/)]))
 
     const exec = await docker.getContainer(of?.id ?? '').exec({ Cmd: ['cat', '/proc/1/status'], AttachStdout: true })
     const stream = await exec.start({})
@@ -281,6 +394,18 @@ describe('the container holds no privileges', () => {
     // CHOWN 0, DAC_OVERRIDE 1, SETGID 6, SETUID 7, NET_BIND_SERVICE 10: the bits of five capabilities.
     expect(status).toMatch(/CapBnd:\s+00000000000004c3\n/)
     expect(status).toMatch(/NoNewPrivs:\s+1\n/)
+  })
+
+  it('removeAll takes off what a verification still has on the network', async () => {
+    const inside = (await target.observe(await serve(deployment(71)))).inside
+    const verifier = await docker.createContainer({
+      Image: one,
+      Cmd: ['sleep', '60'],
+      HostConfig: { NetworkMode: inside?.network ?? '' },
+    })
+    await verifier.start()
+    await target.removeAll(instance)
+    await verifier.remove({ force: true })
   })
 
   it('removeAll leaves neither container nor network, and may be said twice', async () => {
