@@ -87,6 +87,12 @@ interface Look {
   denied: string | null
 }
 
+/** The verb, the thing and the place are long on a phone. */
+const WRAPS = {
+  normal: 'h-auto min-h-9 py-1.5 text-left whitespace-normal wrap-anywhere',
+  small: 'h-auto min-h-8 py-1 text-left whitespace-normal wrap-anywhere',
+}
+
 /** A form that stands on the page, with what is asked for in it. */
 export function ActForm({ children, className, ...props }: Deed & Look & { children?: ReactNode; className?: string }) {
   const { text, kind, size, icon, denied, path } = props
@@ -103,7 +109,7 @@ export function ActForm({ children, className, ...props }: Deed & Look & { child
           kind={kind}
           size={size}
           disabled={denied !== null || busy}
-          className="h-auto min-h-9 py-1.5 whitespace-normal"
+          className={WRAPS[size ?? 'normal']}
           {...(denied === null ? {} : { 'aria-describedby': id })}
         >
           {icon}
@@ -139,6 +145,7 @@ export function AskFirst({ question, children, ...props }: Deed & Look & { quest
         kind={kind}
         size={size}
         disabled={denied !== null}
+        className={WRAPS[size ?? 'normal']}
         popoverTarget={`${id}-ask`}
         {...(denied === null ? {} : { 'aria-describedby': `${id}-why` })}
       >

@@ -24,7 +24,7 @@ export function PageHead({ title, subtitle, back, aside }: HeadProps) {
         </Link>
       )}
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-[1_1_16rem]">
           <h1 className="text-[22px] leading-tight font-semibold tracking-tight wrap-anywhere">{title}</h1>
           {subtitle && <div className="mt-1 text-soft">{subtitle}</div>}
         </div>

@@ -69,9 +69,11 @@ export default async function Promotion({ params, searchParams }: Props) {
         <Refusal problem={one(query.problem)} />
         <Outcome promotion={promotion} />
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]">
-          <div className="space-y-7">
+          {/* On a phone the two columns are one: what is asked for stands before the long list of gates. */}
+          <div className="contents lg:block lg:space-y-7">
             <Compare promotion={promotion} />
             <Section
+              className="max-lg:order-2"
               title={t('promotion.gates')}
               aside={
                 <span className="text-xs text-faint">
@@ -84,8 +86,8 @@ export default async function Promotion({ params, searchParams }: Props) {
               </div>
             </Section>
           </div>
-          <div className="space-y-7">
-            <Section title={t('promotion.signoff')} id="sign" className="scroll-mt-16">
+          <div className="contents lg:block lg:space-y-7">
+            <Section title={t('promotion.signoff')} id="sign" className="scroll-mt-16 max-lg:order-1">
               <div className="card">
                 {rules.length === 0 ? (
                   <p className="px-4 py-3 text-soft">
@@ -97,8 +99,12 @@ export default async function Promotion({ params, searchParams }: Props) {
                 {rules.length > 0 && status === 'waiting' && <Sign promotion={promotion} viewer={asking.viewer} />}
               </div>
             </Section>
-            <Actions promotion={promotion} viewer={asking.viewer} />
-            <Tests promotion={promotion} />
+            <div className="max-lg:order-1">
+              <Actions promotion={promotion} viewer={asking.viewer} />
+            </div>
+            <div className="max-lg:order-3">
+              <Tests promotion={promotion} />
+            </div>
           </div>
         </div>
         <Verification promotion={promotion} asked={one(query.stage)} />
