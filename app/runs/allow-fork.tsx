@@ -1,36 +1,30 @@
-'use client'
 import { Play } from 'lucide-react'
 import { useTranslations } from 'next-intl'
-import { useId } from 'react'
-import { Button } from '../_ui/button'
-import { useChange } from '../use-change'
+import { ActForm } from '../_ui/act'
+import { shortCommit } from '../_ui/duration'
 
-/**
- * Says go for the static checks of a fork's commit.
- * @param denied why this viewer may not; null: may
- */
-export function AllowFork({ run, head, denied }: { run: number; head: string; denied: string | null }) {
+interface Props {
+  run: number
+  head: string
+  /** The page that it stands on. */
+  back: `/${string}`
+  /** Why this viewer may not; null: may. */
+  denied: string | null
+}
+
+/** Says go for the static checks of a fork's commit. */
+export function AllowFork({ run, head, back, denied }: Props) {
   const t = useTranslations('fork')
-  const { busy, problem, change } = useChange()
-  const id = useId()
   return (
-    <div className="mt-2.5 flex flex-wrap items-center gap-x-3 gap-y-2">
-      <Button
-        disabled={busy || denied !== null}
-        onClick={() => change(`/api/v1/runs/${run}/allow`)}
-        aria-describedby={id}
-      >
-        <Play aria-hidden="true" className="size-4" />
-        {busy ? t('going') : t('go', { head: head.slice(0, 8) })}
-      </Button>
-      <span id={id} className="text-[13px] text-soft">
-        {denied ?? t('goHelp')}
-      </span>
-      {problem && (
-        <span role="alert" className="basis-full text-[13px] text-fail wrap-anywhere">
-          {problem}
-        </span>
-      )}
-    </div>
+    <ActForm
+      path={`/api/v1/runs/${run}/allow`}
+      back={back}
+      text={t('go', { head: shortCommit(head) })}
+      icon={<Play aria-hidden="true" className="size-4 shrink-0" />}
+      denied={denied}
+      className="mt-2.5"
+    >
+      {denied === null && <p className="text-[13px]">{t('goHelp')}</p>}
+    </ActForm>
   )
 }

@@ -3,7 +3,6 @@ import { Fault } from '../../pipelines/fault'
 import { isFinal } from '../../pipelines/machine'
 import { STAGE } from '../../pipelines/run'
 import type { RecordHandle } from '../../prisma/client'
-import { isId } from '../paging'
 import type { LogPage } from '../shapes'
 
 /** Most bytes of output that one page holds. */
@@ -143,36 +142,29 @@ SELECT seq, "offset", bytes, data, top FROM (
 
 // The status is read before the pieces: what says "over" is followed by all there will be.
 const STAGE_NOW = `
-SELECT s.id, s.status, (SELECT max(epoch) FROM "LogChunk" WHERE "stageId" = s.id) AS epoch
-FROM "Stage" s WHERE s."runId" = $1 AND s.name = $2`
-
-/** A page, and which stage it is of: what is rung for that stage is news for this log. */
-export type StageLog = LogPage & { stageId: number }
+SELECT s.status, (SELECT max(epoch) FROM "LogChunk" WHERE "stageId" = s.id) AS epoch FROM "Stage" s WHERE s.id = $1`
 
 /**
  * A page of a stage's output: that of its latest attempt that wrote any.
+ * @param stageId see `stageId` of stage-of.ts
  * @param ask.after `next` of the page before; a cursor of an earlier attempt starts again at the beginning
  * @param ask.maxBytes of output: 256 KiB where it is absent, 1 MiB at most
  * Throws not.found, or input.invalid for a cursor that is none.
  */
 export async function readLog(
   record: RecordHandle,
-  runId: number,
-  stage: string,
+  stageId: number,
   ask: { after?: string | undefined; maxBytes?: number } = {},
-): Promise<StageLog> {
+): Promise<LogPage> {
   const asked = parseCursor(ask.after)
   const maxBytes = Math.min(Math.max(ask.maxBytes ?? DEFAULT_PAGE_BYTES, 4), MAX_PAGE_BYTES)
-  const { rows } = await record.pool.query<{ id: number; status: string; epoch: number | null }>(STAGE_NOW, [
-    isId(runId) ? runId : 0,
-    stage,
-  ])
+  const { rows } = await record.pool.query<{ status: string; epoch: number | null }>(STAGE_NOW, [stageId])
   const row = rows[0]
-  if (!row) throw new Fault('not.found', `there is no stage ${JSON.stringify(stage.slice(0, 40))} in run #${runId}`)
-  const head = { stageId: row.id, status: row.status, attempt: row.epoch ?? 0 }
+  if (!row) throw new Fault('not.found', 'there is no such stage any more')
+  const head = { status: row.status, attempt: row.epoch ?? 0 }
   if (row.epoch === null) return { ...head, text: '', next: '0.0.0', more: false, gaps: [] }
   const from = asked?.epoch === row.epoch ? asked : { seq: 0, offset: 0 }
-  const found = await record.pool.query<PieceRow>(PIECES, [row.id, row.epoch, from.seq, from.offset, maxBytes])
+  const found = await record.pool.query<PieceRow>(PIECES, [stageId, row.epoch, from.seq, from.offset, maxBytes])
   const pieces = found.rows.map((p) => ({
     seq: p.seq,
     offset: Number(p.offset),

@@ -52,19 +52,20 @@ type About = Prisma.RunGetPayload<{ select: typeof ABOUT }>
 
 /** Of a definition, what stands beside the commands; an older one has neither. */
 const Beside = z
-  .object({
-    services: BesideShape.shape.services.catch([]),
-    caches: z.array(z.union([z.string(), z.object({ path: z.string() }).transform((c) => c.path)])).catch([]),
-  })
-  .catch({ services: [], caches: [] })
+  .object({ services: BesideShape.shape.services.catch([]), cache: z.array(z.string()).catch([]) })
+  .catch({ services: [], cache: [] })
 const Tests = TestSummaryShape.nullable().catch(null)
 
-const asWholeStage = (stage: StageShape, row: About['stages'][number] | undefined, artifacts: number): RunStage => ({
-  ...stage,
-  ...Beside.parse(row?.definition),
-  tests: Tests.parse(row?.tests ?? null),
-  artifacts,
-})
+function asWholeStage(stage: StageShape, row: About['stages'][number] | undefined, artifacts: number): RunStage {
+  const { services, cache } = Beside.parse(row?.definition)
+  return {
+    ...stage,
+    services,
+    caches: cache,
+    tests: Tests.parse(row?.tests ?? null),
+    artifacts,
+  }
+}
 
 const asBackMerge = (row: Prisma.BackMergeGetPayload<{ select: typeof BACK_MERGE }>): BackMergeShape => ({
   ...row,

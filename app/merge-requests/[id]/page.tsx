@@ -79,10 +79,7 @@ export default async function MergeRequest({ params }: Props) {
           {m.status === 'opened' && (
             <Section title={t('mergeRequest.decide')}>
               <Decide
-                id={m.id}
-                head={m.head}
-                source={m.source}
-                target={m.target}
+                mergeRequest={m}
                 approve={inWords(t, asking, m.can.approve, 'merge-requests.approve')}
                 merge={inWords(t, asking, m.can.merge, 'merge-requests.merge')}
                 follows={followsInWords(t, m)}
@@ -134,6 +131,7 @@ async function Notes({ mergeRequest: m, asking }: { mergeRequest: MergeRequestDe
             <AllowFork
               run={m.run.id}
               head={m.head}
+              back={`/merge-requests/${m.id}`}
               denied={allow.may ? null : t('fork.denied', { role: t(`account.role.${asking.viewer.role}`) })}
             />
           )}

@@ -103,17 +103,6 @@ function Names({ row }: { row: FlowRowShape }) {
   )
 }
 
-function Cell({ head, children }: { head: string | undefined; children: ReactNode }) {
-  return (
-    <div role="cell" className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 wrap-anywhere lg:block">
-      <span aria-hidden="true" className="text-faint lg:hidden">
-        {head}
-      </span>
-      <div className="min-w-0">{children}</div>
-    </div>
-  )
-}
-
 function pushInWords(t: T, row: FlowRowShape): string {
   const list = (stages: readonly string[]) => stages.map((s) => stageName(t, s)).join(t('flow.comma'))
   const run = row.adopts ? t('flow.adopts', { stages: list(row.stages) }) : list(row.stages)
