@@ -49,6 +49,7 @@ function answers(line: RestRoute): Json {
   const content = {
     ...(line.reply ? { 'application/json': { schema: ref(line.reply) } } : {}),
     ...(line.stream ? { 'text/event-stream': { schema: { type: 'string' } } } : {}),
+    ...(line.file ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } : {}),
   }
   found[line.status] = { description: line.summary, ...(Object.keys(content).length > 0 ? { content } : {}) }
   if (line.action) {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { StartingEnvironment } from '../../../pipelines/connect'
@@ -45,6 +46,8 @@ interface Head {
   reply: ReplyName | null
   /** It may answer with server-sent events instead. */
   stream?: boolean
+  /** It answers with the bytes of a file: see `download`. */
+  file?: boolean
   faults: readonly FaultCode[]
 }
 
@@ -76,4 +79,45 @@ export function route<
 ): RestRoute {
   // The table forgets which schema each `do` goes with; mount.ts parses with the same line's schemas before it calls.
   return line as unknown as RestRoute
+}
+
+/** Bytes that nobody here has looked at. `name` has no folders. */
+export interface Download {
+  name: string
+  bytes: number
+  data: Readable
+}
+
+/** A line that answers with a file, always as something to be stored: a browser must never show it as a page of ours. */
+export function download<P extends z.ZodObject>(
+  line: Omit<Head, 'reply' | 'stream' | 'file' | 'method' | 'status'> & {
+    params: P
+    do(ask: Ask<z.output<P>, undefined, undefined>): Promise<Download>
+  },
+): RestRoute {
+  const whole = {
+    ...line,
+    method: 'GET',
+    status: 200,
+    reply: null,
+    file: true,
+    do: async (ask: Ask<z.output<P>, undefined, undefined>) => {
+      const { name, bytes, data } = await line.do(ask)
+      ask.reply.headers({
+        'content-type': 'application/octet-stream',
+        'content-length': bytes,
+        'content-disposition': attachment(name),
+        'x-content-type-options': 'nosniff',
+      })
+      return data
+    },
+  }
+  return whole as unknown as RestRoute
+}
+
+/** RFC 6266: a plain name for every client, and the whole one for those that read it. */
+function attachment(name: string): string {
+  const plain = name.replaceAll(/[^\w.() +=@-]/g, '_')
+  const whole = encodeURIComponent(name).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return `attachment; filename="${plain}"; filename*=UTF-8''${whole}`
 }

@@ -1,18 +1,11 @@
 import { allowForkRun } from '../../../pipelines/allow-fork'
 import { cancelRun, retryStage } from '../../../pipelines/cancel'
-import { readLog } from '../../runs/log'
 import { listRuns } from '../../runs/read'
 import { readWholeRun } from '../../runs/whole'
 import { actorOf } from '../accounts'
-import { followLog } from './follow'
-import { type Ask, route } from './route'
+import { answerLog } from './follow'
+import { route } from './route'
 import * as shape from './shapes'
-
-const wantsStream = (ask: Ask<unknown, unknown, unknown>) =>
-  (ask.request.headers.accept ?? '').includes('text/event-stream')
-
-const lastEventId = (header: string | string[] | undefined) =>
-  typeof header === 'string' && header !== '' ? header : undefined
 
 export const RUNS = [
   route({
@@ -48,22 +41,7 @@ export const RUNS = [
     reply: 'LogPage',
     stream: true,
     faults: ['not.found', 'too.many'],
-    do: async (ask) => {
-      const { door, params, query, request, reply, viewer } = ask
-      // A browser that lost the stream says how far it had come.
-      const after = query.follow === '1' ? (lastEventId(request.headers['last-event-id']) ?? query.after) : query.after
-      const { stageId, ...page } = await readLog(door.record, params.id, params.name, {
-        after,
-        ...(query.max_bytes ? { maxBytes: query.max_bytes } : {}),
-      })
-      if (query.follow !== '1' || !wantsStream(ask)) return page
-      const stream = door.streams.open(request, reply, viewer.accountId)
-      followLog(door, stream, { run: params.id, stage: params.name, stageId, after }).catch((error: Error) => {
-        request.log.error(error, 'a log stream broke')
-        stream.end()
-      })
-      return undefined
-    },
+    do: (ask) => answerLog(ask, { run: ask.params.id, stage: ask.params.name }),
   }),
   route({
     method: 'POST',

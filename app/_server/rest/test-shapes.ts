@@ -1,2 +1,4 @@
 // Shapes of test routes that are components of the OpenAPI document.
-export const TESTS_NAMED = {} as const
+import { ArtifactList, TestCaseShape, TestPage } from '../../runs/test-shapes'
+
+export const TESTS_NAMED = { ArtifactList, TestCase: TestCaseShape, TestPage } as const
