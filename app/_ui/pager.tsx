@@ -9,16 +9,22 @@ export function Pager({
   query,
   next,
   deep,
+  name = 'after',
+  words,
 }: {
   path: string
   query: Record<string, string | undefined>
   next: string | null
   deep: boolean
+  /** What the cursor is called in the address. */
+  name?: string
+  /** Where they do not go from the newest to what is older. */
+  words?: { next: string; first: string }
 }) {
   const t = useTranslations()
   const to = (after?: string) => {
     const search = new URLSearchParams()
-    for (const [name, value] of Object.entries({ ...query, after })) if (value) search.set(name, value)
+    for (const [key, value] of Object.entries({ ...query, [name]: after })) if (value) search.set(key, value)
     const text = search.toString()
     return text ? `${path}?${text}` : path
   }
@@ -28,12 +34,12 @@ export function Pager({
       {deep && (
         <Link href={to()} className={button({ size: 'small' })}>
           <ChevronsLeft aria-hidden="true" className="size-4" />
-          {t('word.newest')}
+          {words?.first ?? t('word.newest')}
         </Link>
       )}
       {next && (
         <Link href={to(next)} className={button({ size: 'small' })} rel="next">
-          {t('word.older')}
+          {words?.next ?? t('word.older')}
           <ChevronRight aria-hidden="true" className="size-4" />
         </Link>
       )}

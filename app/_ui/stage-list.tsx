@@ -8,10 +8,17 @@ import { Digest } from './refs'
 import { LOOKS, StatusDisc, statusName, toneOf } from './status'
 import { Duration } from './time'
 
+/** What stands beside a stage's commands, where the page knows it. */
+interface Beside {
+  services?: readonly { name: string; image: string }[]
+  caches?: readonly string[]
+}
+type Shown = StageShape & Beside
+
 interface StageListProps {
   /** The page that the stages are chosen on. */
   of: `runs/${number}` | `promotions/${number}`
-  stages: readonly StageShape[]
+  stages: readonly Shown[]
   chosen: string | undefined
   /** What can be done with a stage. */
   actions: (stage: StageShape) => ReactNode
@@ -35,7 +42,7 @@ function StageItem({
   action,
 }: {
   of: StageListProps['of']
-  stage: StageShape
+  stage: Shown
   chosen: boolean
   action: ReactNode
 }) {
@@ -71,7 +78,7 @@ function StageItem({
   )
 }
 
-function Details({ stage }: { stage: StageShape }) {
+function Details({ stage }: { stage: Shown }) {
   const t = useTranslations()
   const facts = [
     stage.exitCode !== null && t('run.exit', { code: stage.exitCode }),
@@ -84,6 +91,16 @@ function Details({ stage }: { stage: StageShape }) {
       {stage.image && (
         <p className="wrap-anywhere">
           {t('run.image')} <code>{stage.image}</code>
+        </p>
+      )}
+      {stage.services?.map((service) => (
+        <p key={service.name} className="wrap-anywhere">
+          {t('run.beside', { name: service.name })} <code>{service.image}</code>
+        </p>
+      ))}
+      {stage.caches !== undefined && stage.caches.length > 0 && (
+        <p className="wrap-anywhere">
+          {t('run.cache')} <code>{stage.caches.join(' ')}</code>
         </p>
       )}
       {stage.digest && (

@@ -44,7 +44,7 @@ const ABOUT = {
   promotions: { select: { backMerges: { select: BACK_MERGE } }, orderBy: { id: 'asc' }, take: MOST },
   stages: {
     where: { promotionId: null },
-    select: { id: true, name: true, epoch: true, definition: true, tests: true },
+    select: { id: true, name: true, definition: true, tests: true },
     orderBy: { position: 'asc' },
   },
 } as const satisfies Prisma.RunSelect
@@ -81,11 +81,11 @@ const mergeRequestOf = async (record: RecordHandle, about: About) =>
     orderBy: { id: 'desc' },
   }))
 
-/** Files that each stage's last attempt left: what an attempt before it left is not of this result. */
+/** How many files each stage left; those of an earlier attempt are gone. */
 async function artifactsOf(record: RecordHandle, stages: About['stages']): Promise<Map<number, number>> {
   const counted = await record.db.artifact.groupBy({
     by: ['stageId'],
-    where: { OR: stages.map(({ id, epoch }) => ({ stageId: id, epoch })) },
+    where: { stageId: { in: stages.map((s) => s.id) } },
     _count: { _all: true },
   })
   return new Map(counted.map((c) => [c.stageId, c._count._all]))
@@ -98,7 +98,7 @@ export async function readWholeRun(record: RecordHandle, id: number): Promise<Ru
   if (!about) throw new Fault('not.found', `there is no run #${id}`)
   const [mergeRequest, artifacts] = await Promise.all([
     mergeRequestOf(record, about),
-    about.stages.length === 0 ? new Map<number, number>() : artifactsOf(record, about.stages),
+    artifactsOf(record, about.stages),
   ])
   return {
     ...run,

@@ -9,6 +9,7 @@ import { may } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
 import { Denied } from '../../_ui/denied'
 import { size } from '../../_ui/duration'
+import { Frame } from '../../_ui/frame'
 import { Note, PageHead, Section } from '../../_ui/page'
 import { StatusBadge } from '../../_ui/status'
 import { Moment, Time } from '../../_ui/time'
@@ -79,11 +80,11 @@ export default async function Delivery({ params }: Props) {
           {delivery.body === '' ? (
             <p className="card px-4 py-3 text-soft">{t(delivery.kept ? 'inbox.noBody' : 'inbox.notKept')}</p>
           ) : (
-            // The body scrolls in a frame of its own, so the keyboard must be able to get into it.
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-            <section tabIndex={0} aria-label={t('inbox.body')} className="card max-h-[40rem] overflow-auto bg-log">
-              <pre className="px-4 py-3 font-mono text-xs leading-relaxed">{asText(delivery.body, delivery.cut)}</pre>
-            </section>
+            <Frame
+              label={t('inbox.body')}
+              text={asText(delivery.body, delivery.cut)}
+              className="max-h-[40rem] rounded-[10px]"
+            />
           )}
         </Section>
       </div>

@@ -12,26 +12,32 @@ import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { stageName } from '../../_ui/names'
 import { Note, PageHead, Section } from '../../_ui/page'
+import { Pager } from '../../_ui/pager'
 import { Promotion } from '../../_ui/promotion'
 import { StageList } from '../../_ui/stage-list'
 import { Trace } from '../../_ui/trace'
 import { Trail } from '../../_ui/trail'
 import { WhyWaiting } from '../../_ui/waiting'
-import type { RunDetail, StageShape } from '../../shapes'
 import { one, viewer } from '../../viewer'
-import { readRun } from '../read'
+import { runArtifacts } from '../artifacts'
+import type { RunStage, RunWhole } from '../shapes'
+import { readStageTests } from '../stage-tests'
+import { readWholeRun } from '../whole'
 import { CancelRun, RetryStage } from './actions'
+import { Artifacts } from './artifacts'
 import { LogPanel } from './log-panel'
+import { Origin, Ties } from './origin'
 import { RunFacts } from './run-facts'
+import { TestResults } from './test-results'
 
 interface Props {
   params: Promise<{ id: string }>
   searchParams: Promise<Record<string, string | string[] | undefined>>
 }
 
-const theRun = cache(async (id: string): Promise<RunDetail> => {
+const theRun = cache(async (id: string): Promise<RunWhole> => {
   try {
-    return await readRun(theRecord(), /^\d{1,10}$/.test(id) ? Number(id) : 0)
+    return await readWholeRun(theRecord(), /^\d{1,10}$/.test(id) ? Number(id) : 0)
   } catch (error) {
     if (isFault(error) && error.code === 'not.found') notFound()
     throw error
@@ -48,7 +54,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 const RAN = new Set(['succeeded', 'failed', 'errored', 'canceled', 'running', 'queued'])
 
 /** The stage to look at: what runs, what went wrong first, or what ran last. */
-function stageToShow(stages: readonly StageShape[], asked: string | undefined): StageShape | undefined {
+function stageToShow(stages: readonly RunStage[], asked: string | undefined): RunStage | undefined {
   return (
     stages.find((s) => s.name === asked) ??
     stages.find((s) => s.status === 'running') ??
@@ -83,7 +89,9 @@ export default async function Run({ params, searchParams }: Props) {
         }
       />
       <div className="space-y-7">
+        <Origin run={run} denied={denied('runs.allow')} />
         <Notes run={run} />
+        <Ties run={run} />
         <Trace run={run} chosen={chosen?.name} />
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,20rem)_minmax(0,1fr)]">
           <Section title={t('run.stages')}>
@@ -108,14 +116,18 @@ export default async function Run({ params, searchParams }: Props) {
             )}
           </Section>
           {chosen && (
-            <Section title={t('run.log')} id="log">
-              <LogPanel
-                of={`runs/${run.id}`}
-                stage={chosen.name}
-                name={stageName(t, chosen.name)}
-                running={chosen.status === 'running'}
-              />
-            </Section>
+            <div className="space-y-7">
+              {chosen.tests && <Tests run={run.id} stage={chosen.name} after={one(query.tests)} />}
+              {chosen.artifacts > 0 && <Files run={run.id} stage={chosen.name} />}
+              <Section title={t('run.log')} id="log">
+                <LogPanel
+                  of={`runs/${run.id}`}
+                  stage={chosen.name}
+                  name={stageName(t, chosen.name)}
+                  running={chosen.status === 'running'}
+                />
+              </Section>
+            </div>
           )}
         </div>
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-2">
@@ -137,6 +149,50 @@ export default async function Run({ params, searchParams }: Props) {
   )
 }
 
+interface OfStage {
+  run: number
+  stage: string
+}
+
+async function Tests({ run, stage, after }: OfStage & { after: string | undefined }) {
+  const t = await getTranslations()
+  const { summary, cases, next: more } = await readTheTests({ run, stage }, after)
+  if (summary === null) return null
+  return (
+    <Section title={t('tests.of', { stage: stageName(t, stage) })} id="tests" className="scroll-mt-16">
+      <TestResults summary={summary} cases={cases} />
+      <Pager
+        path={`/runs/${run}`}
+        name="tests"
+        query={{ stage }}
+        next={more}
+        deep={after !== undefined}
+        words={{ next: t('tests.more'), first: t('tests.first') }}
+      />
+    </Section>
+  )
+}
+
+/** An address that somebody typed may hold a cursor that is none: then the first page is shown. */
+async function readTheTests(of: OfStage, after: string | undefined) {
+  try {
+    return await readStageTests(theRecord(), of, after)
+  } catch (error) {
+    if (isFault(error) && error.code === 'input.invalid') return readStageTests(theRecord(), of)
+    throw error
+  }
+}
+
+async function Files({ run, stage }: OfStage) {
+  const t = await getTranslations('artifacts')
+  const artifacts = await runArtifacts(theRecord(), run)
+  return (
+    <Section title={t('title')} aside={<span className="text-xs text-faint">{t('kept')}</span>}>
+      <Artifacts artifacts={artifacts.filter((a) => a.stage === stage)} />
+    </Section>
+  )
+}
+
 /** Said beside the button that it disables; null where it may be pressed. */
 function whyDenied(t: Awaited<ReturnType<typeof getTranslations<never>>>, who: Viewer, action: Action): string | null {
   return may(who, action) ? null : t('run.notPermitted', { role: t(`account.role.${who.role}`) })
@@ -146,7 +202,7 @@ const NOTE_TONE = { failed: 'fail', errored: 'err', refused: 'refuse' } as const
 const hasTone = (status: string): status is keyof typeof NOTE_TONE => Object.hasOwn(NOTE_TONE, status)
 
 /** What a reader must know before the details: why it ended so, what it waits for, what is wrong with its service file. */
-async function Notes({ run }: { run: RunDetail }) {
+async function Notes({ run }: { run: RunWhole }) {
   const t = await getTranslations('run')
   return (
     <>
