@@ -39,14 +39,15 @@ async function promotionsOf(client: Client) {
   }))
 }
 
-/** Every image that was really built, by the tree it was built from. */
+/** Every image that was really built, by the tree it was built from. A stage that took another run's image built none. */
 async function buildsOf(client: Client, runs: Told['runs']) {
   const details = await Promise.all(runs.map((r) => client.run(r.id)))
-  return details.flatMap((run) =>
+  const all = details.flatMap((run) =>
     run.stages
       .filter((s) => s.name === 'build' && s.status === 'succeeded' && s.digest !== null)
       .map((s) => ({ tree: run.tree, digest: s.digest, run: run.id, branch: run.branch, ms: s.ms })),
   )
+  return all.filter((b, at) => all.findIndex((other) => other.digest === b.digest) === at)
 }
 
 async function releasesOf(client: Client): Promise<ReleaseDetail[]> {

@@ -109,7 +109,10 @@ export async function settleVerification(context: Context, id: number): Promise<
     const folded = foldStages(rows.map((s) => s.status))
     if (folded === 'running') return
     const bad = rows.find((s) => s.status === folded)
-    const because = bad === undefined ? '' : `${bad.name}: ${bad.because}`
+    const because =
+      folded === 'succeeded'
+        ? `${rows.map((s) => s.name).join(' and ')} passed against ${deployed.environment}`
+        : `${bad?.name ?? ''}: ${bad?.because ?? ''}`
     const at = { id, from: 'verifying', epoch: deployed.epoch, because, by } as const
     if (folded === 'succeeded') await record(tx, 'promotion', PROMOTION, { ...at, event: 'pass', set: VERIFIED })
     else if (folded === 'errored')

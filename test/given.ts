@@ -236,9 +236,14 @@ export class Shiplock {
   async project(
     files: Record<string, string> = SERVICE,
     path = 'team/hello',
-    wanted: { mergeMethod?: 'merge' | 'rebase_merge' | 'ff'; master?: string; develop?: string } = {},
+    wanted: {
+      mergeMethod?: 'merge' | 'rebase_merge' | 'ff'
+      master?: string
+      develop?: string
+      forge?: 'gitlab' | 'github'
+    } = {},
   ): Promise<number> {
-    const { master = 'master', develop = 'develop', mergeMethod } = wanted
+    const { master = 'master', develop = 'develop', mergeMethod, forge = 'gitlab' } = wanted
     await this.forge.addProject({
       path,
       members: { mia: 40, noor: 40, 'shiplock-bot': 40 },
@@ -249,7 +254,7 @@ export class Shiplock {
     await mia.command('commit', '--quiet', '--allow-empty', '--message=Begin')
     await mia.command('push', '--quiet', 'origin', `HEAD:refs/heads/${master}`)
     await mia.pushFiles(develop, master, files, 'A service')
-    const { id } = await this.client.connect({ forge: 'gitlab', forgeUrl: this.forge.url, path, token: this.botToken })
+    const { id } = await this.client.connect({ forge, forgeUrl: this.forge.url, path, token: this.botToken })
     if (this.options.worker !== 'none') {
       const project = await eventually('the project is checked', async () => {
         const now = await this.client.project(id)
@@ -295,6 +300,17 @@ export class Shiplock {
     const answer = await fetch(`${this.forge.url}/api/v4${path}`, {
       method,
       headers: { 'private-token': this.tokens[who], ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return (answer.status === 204 ? undefined : await answer.json()) as T
+  }
+
+  /** The same forge as GitHub answers it, below /repos. */
+  async onGithub<T>(who: 'noor' | 'mia', method: string, path: string, body?: object): Promise<T> {
+    const answer = await fetch(`${this.forge.url}/api/v3/repos${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.tokens[who]}`, ...(body ? { 'content-type': 'application/json' } : {}) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
