@@ -80,7 +80,7 @@ function RollBack({ id, denied }: { id: number; denied: string | null }) {
   const icon = <Undo2 aria-hidden="true" className="size-4" />
   if (denied === null)
     return (
-      <Link href={`/environments/${id}/rollback`} className={button({ size: 'small', kind: 'quiet', className: 'px-2' })}>
+      <Link href={`/environments/${id}/rollback`} className={cn(button({ size: 'small', kind: 'quiet' }), 'px-2')}>
         {icon}
         {t('rollback')}
       </Link>
@@ -155,13 +155,18 @@ function Holds({ running, alone, rollback }: { running: Running; alone: boolean;
       </dl>
       <div className="flex flex-wrap gap-x-1 gap-y-2">
         {running.url && isWeb(running.url) && (
-          <a href={running.url} target="_blank" rel="noreferrer noopener" className={button({ size: 'small', className: 'px-2' })}>
+          <a
+            href={running.url}
+            target="_blank"
+            rel="noreferrer noopener"
+            className={cn(button({ size: 'small' }), 'px-2')}
+          >
             <AppWindow aria-hidden="true" className="size-4 text-accent" />
             {t('board.open')}
             <span className="sr-only">{t('word.opensNew')}</span>
           </a>
         )}
-        <Link href={`/runs/${running.run}`} className={button({ size: 'small', kind: 'quiet', className: 'px-2' })}>
+        <Link href={`/runs/${running.run}`} className={cn(button({ size: 'small', kind: 'quiet' }), 'px-2')}>
           <History aria-hidden="true" className="size-4" />
           {t('board.run', { id: running.run })}
         </Link>

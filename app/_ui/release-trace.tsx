@@ -31,7 +31,13 @@ export function ReleaseTrace({ release }: { release: ReleaseDetail }) {
         />
       ))}
       <TraceNode
-        icon={<Check aria-hidden="true" className="size-4" strokeWidth={2.25} />}
+        icon={
+          release.refused ? (
+            <StatusIcon status="refused" />
+          ) : (
+            <Check aria-hidden="true" className="size-4" strokeWidth={2.25} />
+          )
+        }
         tone={release.refused ? toneOf('refused').badge : 'bg-ok-ground text-ok'}
         title={t('release.release')}
         detail={<span className="font-mono">{shortDigest(release.digest)}</span>}

@@ -37,6 +37,41 @@ describe('who may do what', () => {
     expect(can('admin')).toEqual(expect.arrayContaining(can('developer')))
     expect(can('developer')).toEqual(expect.arrayContaining(can('viewer')))
   })
+
+  it.each([
+    ['promotions.approve', ['owner', 'ops']],
+    ['promotions.request', ['admin', 'owner', 'ops']],
+    ['promotions.cancel', ['admin', 'owner', 'ops']],
+    ['promotions.retry', ['admin', 'owner', 'ops']],
+    ['promotions.rollback', ['admin', 'ops']],
+    ['releases.refuse', ['admin', 'ops']],
+    ['environments.hold', ['admin', 'ops']],
+    ['environments.remove', ['admin']],
+  ] as const)('%s is for %j', (action, roles) => {
+    expect(ROLES.filter((role) => may({ kind: 'account', role }, action))).toEqual(roles)
+  })
+
+  it('an environment is removed by a person, not by a token', () => {
+    expect(may({ kind: 'token', role: 'admin' }, 'environments.remove')).toBe(false)
+  })
+})
+
+describe('what changes the flow names the action that guards it', () => {
+  it.each([
+    ['POST /api/v1/promotions', 'promotions.request'],
+    ['POST /api/v1/promotions/{id}/approve', 'promotions.approve'],
+    ['POST /api/v1/promotions/{id}/start', 'promotions.request'],
+    ['POST /api/v1/promotions/{id}/cancel', 'promotions.cancel'],
+    ['POST /api/v1/promotions/{id}/retry', 'promotions.retry'],
+    ['POST /api/v1/releases/{id}/refuse', 'releases.refuse'],
+    ['POST /api/v1/releases/{id}/lift', 'releases.refuse'],
+    ['POST /api/v1/environments/{id}/rollback', 'promotions.rollback'],
+    ['POST /api/v1/environments/{id}/hold', 'environments.hold'],
+    ['POST /api/v1/environments/{id}/release-hold', 'environments.hold'],
+    ['POST /api/v1/environments/{id}/remove', 'environments.remove'],
+  ])('%s: %s', (route, action) => {
+    expect(ROUTES.find((r) => `${r.method} ${r.path}` === route)?.action).toBe(action)
+  })
 })
 
 describe('what answers without a session', () => {

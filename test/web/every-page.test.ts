@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import en from '../../app/_messages/en.json'
 import { openTown, type Town } from './browser'
 
 let town: Town
@@ -10,6 +11,16 @@ afterAll(() => town?.close())
 afterEach(() => expect(town.complaints()).toEqual([]))
 
 const run = (kind: string) => town.seeded.runs[kind] ?? 0
+
+/** What stands in place of a word that is missing: its key. */
+const KEY = new RegExp(`\\b(${Object.keys(en).join('|')})\\.[a-zA-Z-]+\\b`)
+
+/** Without what programs wrote, and the names of events. Runs in the browser. */
+function words(main: Element): string {
+  const copy = main.cloneNode(true) as Element
+  for (const other of copy.querySelectorAll('code, [role="log"]')) other.remove()
+  return copy.textContent ?? ''
+}
 
 describe('every page', () => {
   const paths = () => [
@@ -22,6 +33,12 @@ describe('every page', () => {
     '/projects/1',
     '/projects/3',
     '/projects/new',
+    '/promotions',
+    `/promotions/${town.seeded.promotions['to sign']}`,
+    '/releases',
+    `/releases/${town.seeded.runs.deployed}`,
+    '/environments/12',
+    '/environments/12/rollback',
   ]
 
   it('fits a phone without scrolling sideways', async () => {
@@ -58,11 +75,11 @@ describe('every page', () => {
     await page.keyboard.press('Tab')
     expect(await focused()).toBe('Skip to content')
     const seen: (string | undefined)[] = []
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 8; i++) {
       await page.keyboard.press('Tab')
       seen.push(await focused())
     }
-    expect(seen).toEqual(['Shiplock', 'Board', 'Runs', 'Inbox', 'Projects'])
+    expect(seen).toEqual(['Shiplock', 'Board', 'Promotions', 'Releases', 'Merge requests', 'Runs', 'Inbox', 'Projects'])
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
     await page.context().close()
@@ -75,6 +92,17 @@ describe('every page', () => {
     await page.goto(`${town.url}/runs/${run('deployed')}`)
     await page.getByText('集成测试').first().waitFor()
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
+    await page.context().close()
+  })
+
+  it('has every word in 简体中文, dark as well', async () => {
+    const page = await town.visit('olga', '/login', { locale: 'zh-CN', colorScheme: 'dark' })
+    for (const path of paths()) {
+      await page.goto(town.url + path)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      expect(await page.getByRole('main').evaluate(words), path).not.toMatch(KEY)
+      expect(await page.locator('html').getAttribute('lang'), path).toBe('zh-CN')
+    }
     await page.context().close()
   })
 
