@@ -139,6 +139,9 @@ async function seed() {
       url: 'http://127.0.0.1:8085',
       deployedAt: new Date(),
       startedAt: new Date(),
+      stages: {
+        create: [{ runId: 56, name: 'functional', round: 1, position: 0, status: 'succeeded', definition: {} }],
+      },
     },
   })
   await record.db.promotion.create({
@@ -187,6 +190,11 @@ describe('what REST answers', () => {
     '/api/v1/runs': '/api/v1/runs?limit=7&branch=develop',
     '/api/v1/runs/{id}': '/api/v1/runs/58',
     '/api/v1/runs/{id}/stages/{name}/log': '/api/v1/runs/58/stages/unit/log',
+    '/api/v1/runs/{id}/stages/{name}/tests': '/api/v1/runs/58/stages/unit/tests',
+    '/api/v1/runs/{id}/artifacts': '/api/v1/runs/58/artifacts',
+    '/api/v1/promotions/{id}/stages/{name}/log': '/api/v1/promotions/1/stages/functional/log',
+    '/api/v1/promotions/{id}/stages/{name}/tests': '/api/v1/promotions/1/stages/functional/tests',
+    '/api/v1/promotions/{id}/artifacts': '/api/v1/promotions/1/artifacts',
     '/api/v1/environments/{name}': '/api/v1/environments/test',
     '/api/v1/deliveries/{id}': '/api/v1/deliveries/1',
     '/api/v1/projects/{id}': '/api/v1/projects/1',
