@@ -23,7 +23,9 @@ export async function howBuilt(
 
 /** What these names are at this moment. A base that the build itself will fetch is not there yet. */
 export const digestsOf = (context: Context, images: readonly string[]): Promise<Base[]> =>
-  Promise.all(images.map(async (image) => ({ image, digest: (await context.engine.image(image))?.digest ?? null })))
+  Promise.all(images.map(async (image) => ({ image, digest: await context.engine.baseDigest(image) })))
 
 export const keyOf = (dockerfile: unknown, bases: readonly Base[]): string =>
-  createHash('sha256').update(JSON.stringify([dockerfile, bases])).digest('hex')
+  createHash('sha256')
+    .update(JSON.stringify([dockerfile, bases]))
+    .digest('hex')

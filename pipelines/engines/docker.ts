@@ -1,4 +1,5 @@
 import { type DockerOptions, dockerApi } from './docker-api'
+import { baseDigests } from './docker-base'
 import { buildImage } from './docker-build'
 import { pruneCaches, removeCaches } from './docker-cache'
 import { findImage, tagImage } from './docker-image'
@@ -13,6 +14,7 @@ const READY_MS = 10_000
 export function dockerEngine(options: DockerOptions = {}): Engine {
   const api = dockerApi(options)
   const networks = stepNetworks(api)
+  const baseDigest = baseDigests(api)
   let info: Promise<number> | null = null
   const cpus = () => {
     info ??= api.json<{ NCPU: number }>({ method: 'GET', path: '/info', deadlineMs: READY_MS }).then(({ NCPU }) => NCPU)
@@ -31,6 +33,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
       const found = await findImage(api, reference)
       return found && { digest: found.digest, labels: found.labels }
     },
+    baseDigest,
     tag: (digest, name) => tagImage(api, digest, name),
     build: (order, log, signal) => buildImage(api, order, log, signal),
     run: (order, log, signal) => runStep({ api, networks, cpus }, order, log, signal),

@@ -128,6 +128,11 @@ export interface Engine {
   ensureReady(): Promise<{ version: string }>
   /** The image in the local store by name or digest: its digest and labels, or null. */
   image(reference: string): Promise<{ digest: string; labels: Record<string, string> } | null>
+  /**
+   * What the name of a base image stands for now, as a build would take it: in the store, or else in its registry. Null:
+   * neither knows it, or the registry could not be asked.
+   */
+  baseDigest(reference: string): Promise<string | null>
   /** Gives an image in the store one more name; the same name again moves it. image.missing where there is no such image. */
   tag(digest: string, name: string): Promise<void>
   /** Builds. `signal` aborts it: then the verdict is ok: false, "canceled". */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dockerEngine } from '../../pipelines/engines/docker'
 import type { Engine } from '../../pipelines/engines/engine'
 import { ENGINES } from '../../pipelines/engines/index'
 import { ensureBusyboxBase } from '../../scripts/base-image.mjs'
@@ -435,4 +436,18 @@ describe('an engine that is lost', () => {
     },
     40_000,
   )
+})
+
+describe('the name of a base image', () => {
+  it('stands for the image that the store has under it', async () => {
+    const engine = dockerEngine()
+    expect(await engine.baseDigest(BUSYBOX)).toBe((await engine.image(BUSYBOX))?.digest)
+  })
+  it('stands for its own digest where it names one', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`
+    expect(await dockerEngine().baseDigest(`registry.example.invalid/x@${digest}`)).toBe(digest)
+  })
+  it('stands for nothing known where no registry answers', async () => {
+    expect(await dockerEngine().baseDigest('registry.example.invalid/nobody/here:1')).toBeNull()
+  })
 })
