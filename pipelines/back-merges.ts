@@ -2,7 +2,7 @@
 import { NOW, record, type Tx, transaction, type Value } from '../prisma/record'
 import { BACK_MERGE, type BackMergeStatus, UNPAID } from './back-merge'
 import { asWorker, type Context } from './context'
-import { canRetry, Fault, isFault } from './fault'
+import { Fault, isFault } from './fault'
 import { connectedForge } from './forge-of'
 import type { ForgeMergeRequest } from './forges/forge'
 import { type Trial, tryMerge } from './git-merge'
@@ -55,10 +55,12 @@ export async function carryBackMerge(context: Context, id: number): Promise<void
     if (!isFault(error)) console.error(`a bug while looking at back-merge ${id}:`, error)
     const message = isFault(error) ? error.message : `a fault of Shiplock itself: ${String(error)}`
     const soon = Math.min(FIRST_WAIT_MS * 2 ** debt.attempts, LOOK_AGAIN_MS)
-    const waitMs = (isFault(error) ? error.retryAfterMs : undefined) ?? (canRetry(error) ? soon : LOOK_AGAIN_MS)
+    // Also after a refusal: a branch may have gone between two questions.
+    const waitMs = (isFault(error) ? error.retryAfterMs : undefined) ?? (isFault(error) ? soon : LOOK_AGAIN_MS)
     await context.record.pool.query(
       `UPDATE "BackMerge" SET because = left($3, 1000), "leaseUntil" = NULL,
-         "dueAt" = clock_timestamp() + $4 * interval '1 millisecond' WHERE id = $1 AND epoch = $2`,
+         "dueAt" = CASE WHEN "dueAt" = "leaseUntil" THEN clock_timestamp() + $4 * interval '1 millisecond' ELSE clock_timestamp() END
+       WHERE id = $1 AND epoch = $2`,
       [debt.id, debt.epoch, `it could not be looked at: ${message}`, waitMs],
     )
   }
