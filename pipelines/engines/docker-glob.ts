@@ -32,12 +32,15 @@ export function readGlobs(globs: readonly string[]): Globs {
     }
     const magic = names.findIndex((name) => picomatch.scan(name).isGlob)
     bases.push((magic < 0 ? names : names.slice(0, magic)).join('/'))
-    const compiled = names.map((name): Part => (/^\*\*+$/.test(name) ? '**' : picomatch(name, OPTIONS)))
+    const compiled = names.map((name): Part => (/^\*\*+$/.test(name) ? '**' : picomatch(literal(name), OPTIONS)))
     parts.push(compiled)
     if (magic < 0) parts.push([...compiled, '**'])
   }
   return { bases: outermost(bases), matches: (path) => parts.some((of) => follows(of, path.split('/'))), refused }
 }
+
+/** To picomatch these are a regular expression's own, `(a+)+` for one. */
+const literal = (name: string) => name.replace(/[()+|]/g, '\\$&')
 
 function problem(glob: string, names: readonly string[]): string | null {
   if (glob.length > MOST_GLOB) return `is longer than ${MOST_GLOB} characters`

@@ -60,7 +60,7 @@ export async function runStep(world: StepWorld, order: StepOrder, log: Log, sign
   } catch (error) {
     if (signal.aborted) return no('canceled')
     if (clock.why() === 'late')
-      return no(`getting the image and the files took longer than ${asDuration(order.limits.timeMs)}`)
+      return no(`preparing it (images, services, files) took longer than ${asDuration(order.limits.timeMs)}`)
     throw error
   } finally {
     clock.clear()

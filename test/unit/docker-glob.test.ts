@@ -12,6 +12,8 @@ describe('the globs of what a step leaves', () => {
     ['./out/{unit,api}-?.[jx]*', ['out/unit-1.xml', 'out/api-2.json'], ['out/e2e-1.xml', 'out/unit-10.xml']],
     ['!keep', ['!keep'], ['other']],
     ['a(b)+c', ['a(b)+c'], ['abc', 'abbc']],
+    ['[ab]+c|d', ['a+c|d', 'b+c|d'], ['aac', 'ac|d', 'd']],
+    ['page-[id].html', ['page-i.html', 'page-[id].html'], ['page-x.html']],
   ])('%s', (glob, taken, left) => {
     const { matches, refused } = readGlobs([glob])
     expect(refused).toEqual([])
@@ -33,7 +35,7 @@ describe('the globs of what a step leaves', () => {
   })
 
   it('take no long time over a name that was made for it', () => {
-    const { matches } = readGlobs(['**/**/**/*a*a*b'])
+    const { matches } = readGlobs(['**/**/**/*a*a*b', '**/(a+)+b', '**/{a,aa}+b', '**/[a]+[a]+[a]+[a]+b'])
     const started = performance.now()
     for (let n = 0; n < 20; n += 1) expect(matches(`${`${'a'.repeat(255)}/`.repeat(15)}${'a'.repeat(255)}`)).toBe(false)
     expect(performance.now() - started).toBeLessThan(5_000)
