@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Viewer } from '../../app/_server/permit'
 import { listDeliveries } from '../../app/deliveries/read'
 import { readBoard, readEnvironment } from '../../app/environments/read'
+import { listMergeRequests } from '../../app/merge-requests/read'
 import { listProjects } from '../../app/projects/read'
+import { listPromotions, readPromotion } from '../../app/promotions/read'
+import { listReleases, readRelease } from '../../app/releases/read'
 import { listRuns, readRun, runFilters } from '../../app/runs/read'
+import { readFacts } from '../../environments/facts'
+import { whyOwnChange } from '../../environments/hands'
+import { previewGates } from '../../environments/preview'
 import { openRecord, type RecordHandle } from '../../prisma/client'
 import { DUE, JOB_NAMES, JOBS } from '../../worker/jobs'
 import { freshDatabase } from '../database'
@@ -11,6 +18,9 @@ const RUNS = 30_000
 /** Rows that a page or a sweep may read from a table in sequence; far below what any big table holds. */
 const FEW = 500
 
+/** The newest promotion that waits for production. */
+let waiting = 0
+const ops: Viewer = { kind: 'account', id: 1, accountId: 1, name: 'omar', role: 'ops' }
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let record: RecordHandle
 
@@ -22,7 +32,11 @@ beforeAll(async () => {
     INSERT INTO "Project" (forge, "forgeUrl", path, name, "tokenSealed", hook, "hookSealed", "createdBy", status)
     SELECT 'gitlab', 'https://gitlab.example.com', 'team/service-' || n, 'service-' || n, '', 'hook-' || n, '', 'account:1', 'connected' FROM generate_series(1, 20) n`)
   await pool.query(
-    `INSERT INTO "Environment" ("projectId", name, position, policy) SELECT id, 'test', 0, '{"start":"automatic","target":{"kind":"docker"}}' FROM "Project"`,
+    `INSERT INTO "Environment" ("projectId", name, position, policy)
+     SELECT j.id, v.name, v.position, v.policy::jsonb FROM "Project" j, (VALUES
+       ('test', 0, '{"name":"test","start":"automatic","target":{"kind":"docker"}}'),
+       ('production', 2, '{"name":"production","after":"test","start":"on-signoff","target":{"kind":"docker"},"approvals":[{"role":"ops","count":1}]}')
+     ) v(name, position, policy)`,
   )
   await pool.query(`
     INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, status, "goesTo", "movedOnAt", "startedAt", "finishedAt")
@@ -37,7 +51,18 @@ beforeAll(async () => {
     SELECT "projectId", service, 't' || id, 'b', 'sha256:' || id, 'x', '1.0', 'V' || id, "commit", branch, '{}' FROM "Run" WHERE branch = 'develop'`)
   await pool.query(`
     INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", status, "requestedBy", "deployedAt")
-    SELECT e.id, l.id, substr(l.tree, 2)::int, CASE WHEN l.id % 7 = 0 THEN 'failed' ELSE 'deployed' END, 'x', now() FROM "Release" l JOIN "Environment" e ON e."projectId" = l."projectId"`)
+    SELECT e.id, l.id, substr(l.tree, 2)::int, CASE WHEN l.id % 7 = 0 THEN 'failed' ELSE 'verified' END, 'x', now() FROM "Release" l JOIN "Environment" e ON e."projectId" = l."projectId" AND e.name = 'test'`)
+  await pool.query(`
+    INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", status, "requestedBy")
+    SELECT e.id, l.id, substr(l.tree, 2)::int, 'waiting', 'x' FROM "Release" l JOIN "Environment" e ON e."projectId" = l."projectId" AND e.name = 'production' ORDER BY l.id DESC LIMIT 20`)
+  await pool.query(`
+    INSERT INTO "MergeRequest" ("projectId", iid, title, source, target, head, status, "dueAt", "syncedAt", "mergeCommit")
+    SELECT "projectId", id, title, branch, 'develop', "commit", CASE WHEN id % 100 = 0 THEN 'opened' ELSE 'merged' END, NULL, now(), md5(id::text) FROM "Run"`)
+  await pool.query(`
+    INSERT INTO "Tag" ("projectId", name, "commit", "runId", "releaseId", status) SELECT "projectId", tag, "commit", substr(tree, 2)::int, id, 'made' FROM "Release"`)
+  await pool.query(`
+    INSERT INTO "BackMerge" ("projectId", "releaseId", "promotionId", source, target, "commit", hotfix, status, "dueAt")
+    SELECT l."projectId", l.id, p.id, l.branch, 'develop', l."commit", true, 'merged', NULL FROM "Release" l JOIN "Promotion" p ON p."releaseId" = l.id AND p.status <> 'waiting'`)
   await pool.query(
     `INSERT INTO "Delivery" ("projectId", key, event, decision, because, "runId", bytes, body) SELECT "projectId", 'd' || id, 'Push Hook', 'accepted', 'a push', id, 10, 'x' FROM "Run"`,
   )
@@ -48,6 +73,8 @@ beforeAll(async () => {
     INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after)
     SELECT 'run.pass', 'worker:w', 'worker w', "projectId", 'run', id, id, status FROM "Run"`)
   await pool.query('VACUUM ANALYZE')
+  const { rows } = await pool.query<{ id: number }>(`SELECT max(id) AS id FROM "Promotion" WHERE status = 'waiting'`)
+  waiting = rows[0]?.id ?? 0
 })
 afterAll(async () => {
   await record?.close()
@@ -93,6 +120,30 @@ describe(`with ${RUNS.toLocaleString('en')} runs, nothing reads a table from end
     ['the board', () => readBoard(record)],
     ['an environment', () => readEnvironment(record, 'test')],
     ['the inbox', () => listDeliveries(record, {})],
+    ['the newest promotions', () => listPromotions(record, {})],
+    [
+      'promotions to an environment that wait',
+      () => listPromotions(record, { environment: 'production', status: 'waiting' }),
+    ],
+    ['one promotion with its gates', () => readPromotion(record, waiting, ops)],
+    ['what the gates judge by', () => readFacts(record.pool, waiting)],
+    [
+      'what the gates would say',
+      () =>
+        previewGates(record, {
+          projectId: 3,
+          environment: 'production',
+          branch: 'master',
+          branchKind: 'master',
+          releaseId: 77,
+          templated: false,
+        }),
+    ],
+    ['who had a hand in a release', () => whyOwnChange(record.pool, 77, 1)],
+    ['the newest releases', () => listReleases(record, {})],
+    ['one release with its trace', () => readRelease(record, 77, ops)],
+    ['the newest merge requests', () => listMergeRequests(record, {})],
+    ['open merge requests', () => listMergeRequests(record, { status: 'opened' })],
     ['the projects', () => listProjects(record, {})],
   ])('%s', async (_what, read) => expect(await readInSequence(read)).toEqual({}))
 })

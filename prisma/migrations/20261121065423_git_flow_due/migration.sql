@@ -37,6 +37,7 @@ CREATE INDEX "Project_reconcile_due" ON "Project" ("reconcileAt") WHERE "status"
 -- What people look for.
 CREATE INDEX "Release_refused" ON "Release" ("projectId") WHERE "refusedAt" IS NOT NULL;
 CREATE INDEX "BackMerge_unpaid" ON "BackMerge" ("projectId") WHERE "status" IN ('owed', 'opened', 'conflicting', 'declined');
+CREATE INDEX "Promotion_instead" ON "Promotion" ("insteadOf") WHERE "insteadOf" IS NOT NULL;
 CREATE INDEX "Promotion_of_branch" ON "Promotion" ("environmentId", "runId") WHERE "status" NOT IN ('refused', 'superseded', 'canceled');
 
 ALTER TABLE "Promotion" ADD CONSTRAINT "Promotion_kind" CHECK ("kind" IN ('onward', 'by-hand', 'rollback', 'put-back'));
