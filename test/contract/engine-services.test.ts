@@ -149,13 +149,13 @@ describe.each(Object.entries(ENGINES))('the engine %s', (_kind, make) => {
         healthcheck: { test: ['CMD', 'false'], interval: 100, timeout: 1_000, startPeriod: 60_000, retries: 1 },
       })
       const verdict = await engine.run(
-        step('true', { services: [slow], limits: { ...LIMITS, timeMs: 6_000 } }),
+        step('true', { services: [slow], limits: { ...LIMITS, timeMs: 12_000 } }),
         () => {},
         never(),
       )
       expect(verdict).toMatchObject({
         ok: false,
-        because: expect.stringMatching(/^service db: was not healthy within 6 s/),
+        because: expect.stringMatching(/^service db: was not healthy within 12 s/),
       })
     })
 
