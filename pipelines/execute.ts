@@ -33,6 +33,7 @@ interface Claimed {
   digest: string | null
   branchKind: BranchKind | 'fork' | 'other'
   promotionId: number | null
+  round: number
   /** Of a promotion's stage: where the release runs, and how a container of the same engine reaches it. */
   environment: string | null
   inside: { network: string; url: string } | null
@@ -106,7 +107,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       `UPDATE "Run" r SET "startedAt" = COALESCE(r."startedAt", clock_timestamp()) FROM "Stage" s
        WHERE s.id = $1 AND r.id = s."runId"
        RETURNING s.id, s."runId", r."projectId", s.name, s.epoch, s.attempts, r."commit", r.tree, r.title, r.service,
-         r."branchKind", s."promotionId", COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
+         r."branchKind", s."promotionId", s.round, COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
            WHERE b."runId" = r.id AND b.name = 'build' AND b."promotionId" IS NULL)) AS digest,
          (SELECT p.inside FROM "Promotion" p WHERE p.id = s."promotionId") AS inside,
          (SELECT e.name FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id = s."promotionId") AS environment`,
@@ -121,8 +122,8 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
 }
 
 /** What a stage's containers are called by: the stages of a verification are beside those of the run. */
-const labelOf = ({ name, promotionId }: Pick<Claimed, 'name' | 'promotionId'>) =>
-  promotionId === null ? name : `p${promotionId}-${name}`
+const labelOf = ({ name, promotionId, round }: Pick<Claimed, 'name' | 'promotionId' | 'round'>) =>
+  promotionId === null ? name : `p${promotionId}.${round}-${name}`
 
 interface Hands {
   label: WorkLabel

@@ -26,10 +26,16 @@ export async function changeFlow(
   }
   const flow = parsed.data
   await transaction(handle, async (tx) => {
-    const { rows } = await tx.query<{ flow: unknown }>('SELECT flow FROM "Project" WHERE id = $1 FOR UPDATE', [projectId])
+    const { rows } = await tx.query<{ flow: unknown }>('SELECT flow FROM "Project" WHERE id = $1 FOR UPDATE', [
+      projectId,
+    ])
     const before = rows[0]
     if (before === undefined) throw new Fault('not.found', `there is no project ${projectId}`)
-    await tx.query('UPDATE "Project" SET flow = $2::jsonb WHERE id = $1', [projectId, JSON.stringify(flow)])
+    // Heads that belong to the flow only now were never missed: they count as seen.
+    await tx.query('UPDATE "Project" SET flow = $2::jsonb, "reconciledAt" = NULL WHERE id = $1', [
+      projectId,
+      JSON.stringify(flow),
+    ])
     await tell(tx, {
       kind: 'project.flow',
       subject: 'project',

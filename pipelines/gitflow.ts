@@ -98,7 +98,10 @@ const Ticket = z
   .max(60)
   .regex(/^[\w.#*-]+$/, 'may hold letters, digits, . _ -, # for a number and * for anything, as in SHOP-#-*')
 
-const branchNames = (kind: BranchKind, branches: Partial<Record<BranchKind, string | undefined>>): readonly string[] => {
+const branchNames = (
+  kind: BranchKind,
+  branches: Partial<Record<BranchKind, string | undefined>>,
+): readonly string[] => {
   const own = branches[kind]
   return own === undefined ? FLOW[kind].match : [own]
 }
@@ -150,7 +153,6 @@ export const STANDARD_FLOW: FlowSettings = FlowSettings.parse({})
 /** The flow of a project from its row. What is not valid any more counts as the standard: it was checked when it was stored. */
 export const flowOf = (stored: unknown): FlowSettings => FlowSettings.catch(STANDARD_FLOW).parse(stored ?? {})
 
-
 /** What branches of a kind are called in this flow: exact names, or prefixes that end in a slash. */
 export const namesOf = (kind: BranchKind, flow: FlowSettings): readonly string[] => branchNames(kind, flow.branches)
 
@@ -171,7 +173,10 @@ export function branchKind(branch: string, flow: FlowSettings = STANDARD_FLOW): 
  * Why this branch has no place in the flow, or null where it has. The reason names the rule.
  * @returns the kind, or the reason
  */
-export function placeOf(branch: string, flow: FlowSettings = STANDARD_FLOW): { kind: BranchKind } | { because: string } {
+export function placeOf(
+  branch: string,
+  flow: FlowSettings = STANDARD_FLOW,
+): { kind: BranchKind } | { because: string } {
   const bad = badBranchName(branch)
   if (bad !== null) return { because: `the branch name cannot be used: ${bad}` }
   const kind = branchKind(branch, flow)

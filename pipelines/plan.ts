@@ -3,8 +3,8 @@ import { asWorker, type Context } from './context'
 import { defaultService, withBuild } from './defaults'
 import { Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
-import { type Commit, fetchCommit } from './git'
 import type { Forge } from './forges/forge'
+import { type Commit, fetchCommit } from './git'
 import { ADOPTS_FROM, FLOW } from './gitflow'
 import { takeUpHead, twinOf } from './head'
 import { howBuilt } from './how-built'
@@ -64,7 +64,8 @@ async function find(context: Context, run: PlanningRun, signal: AbortSignal): Pr
       isFresh: run.attempts === 1,
       ...(ref === undefined ? {} : { ref }),
     })
-  if (run.branchKind === 'fork') return findFork(context, run, { forge, fetch, id: project.forgeProjectId, name: project.name })
+  if (run.branchKind === 'fork')
+    return findFork(context, run, { forge, fetch, id: project.forgeProjectId, name: project.name })
   const fetching = fetch(run.commit)
   fetching.catch(() => {}) // judged below, after the head: a commit that is gone is no fault where the branch has moved on
   const head = await forge.head(project.forgeProjectId, run.branch)
@@ -89,7 +90,8 @@ async function findFork(
     run.mergeRequestId,
   ])
   const iid = rows[0]?.iid
-  if (iid === undefined || run.definitionCommit === null) throw new Error(`run ${run.id} of a fork has no merge request`)
+  if (iid === undefined || run.definitionCommit === null)
+    throw new Error(`run ${run.id} of a fork has no merge request`)
   const request = await from.forge.mergeRequest(from.id, iid)
   if (request === null || request.status !== 'opened')
     return { kind: 'canceled', because: `merge request !${iid} is no longer open` }

@@ -27,7 +27,10 @@ export async function replayDelivery(handle: RecordHandle, deliveryId: number, b
   const intake = INTAKES[project.forge]
   if (intake === undefined) throw new Fault('input.invalid', `there is no forge called ${project.forge}`)
   if (row.body.length === 0 && row.bytes > 0)
-    throw new Fault('conflict', 'the body of this delivery is no longer kept: push again, or wait for the next look at the branches')
+    throw new Fault(
+      'conflict',
+      'the body of this delivery is no longer kept: push again, or wait for the next look at the branches',
+    )
   const body = Buffer.from(row.body)
   const key = `replay:${deliveryId}:${randomUUID()}`
   const accepted = await acceptDelivery(handle, {

@@ -1,12 +1,12 @@
 import { NOW, record, type Tx, transaction } from '../prisma/record'
 import { admitNext, settleRun } from './advance'
+import { touchBackMerges } from './back-merges'
 import { asWorker, type Context } from './context'
 import { FLOW } from './gitflow'
 import { owe } from './owe'
 import type { Answer, KnownRelease, PlanningRun } from './planned'
 import { RUN, STAGE } from './run'
 import type { StagePlan } from './stage-plan'
-import { touchBackMerges } from './back-merges'
 import { touchMergeRequests } from './touch-merge-requests'
 
 /** Writes what planning came to, under the claim's epoch: the stages, or the status that says why there are none. */

@@ -56,6 +56,7 @@ const JOB_IN_WORDS: Record<JobName, string> = {
   loseStage: 'takes a stage away from a worker that died',
   losePromotion: 'takes a deployment away from a worker that died',
   loseProject: 'takes a check away from a worker that died',
+  loseTag: 'takes a tag away from a worker that died',
   loseMergeAction: 'takes an approval or a merge away from a worker that died',
 }
 

@@ -7,9 +7,9 @@ import { beginVerification, settleVerification } from '../environments/verify'
 import { carryBackMerge } from '../pipelines/back-merges'
 import { connectProject, loseProject } from '../pipelines/check-project'
 import type { Context } from '../pipelines/context'
+import { doMergeAction, loseMergeAction } from '../pipelines/do-merge-action'
 import { executeStage, loseStage, retryErrored } from '../pipelines/execute'
-import { makeTag } from '../pipelines/make-tag'
-import { doMergeAction, loseMergeAction } from '../pipelines/merge-actions'
+import { loseTag, makeTag } from '../pipelines/make-tag'
 import { losePlan, planRun } from '../pipelines/plan'
 import { reconcileProject } from '../pipelines/reconcile'
 import { report } from '../pipelines/report'
@@ -172,6 +172,12 @@ export const JOBS = {
     do: loseProject,
     due: `SELECT id, epoch FROM "Project" WHERE status = 'checking' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
   },
+  loseTag: {
+    lane: 'quick',
+    rung: [],
+    do: loseTag,
+    due: `SELECT id, epoch FROM "Tag" WHERE status = 'making' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+  },
   loseMergeAction: {
     lane: 'quick',
     rung: [],
@@ -187,13 +193,11 @@ export const JOB_NAMES = Object.keys(JOBS) as JobName[]
 const SWEPT_AT_ONCE = 50
 
 /** Everything that is due, in one statement. */
-export const DUE = JOB_NAMES.map(
-  (name) => {
-    const job: Job = JOBS[name]
-    const priority = job.urgent ? 'priority' : String(USUAL)
-    return `(SELECT '${name}' AS job, id, epoch, ${priority} AS priority FROM (${job.due} LIMIT ${SWEPT_AT_ONCE}) d)`
-  },
-).join('\nUNION ALL\n')
+export const DUE = JOB_NAMES.map((name) => {
+  const job: Job = JOBS[name]
+  const priority = job.urgent ? 'priority' : String(USUAL)
+  return `(SELECT '${name}' AS job, id, epoch, ${priority} AS priority FROM (${job.due} LIMIT ${SWEPT_AT_ONCE}) d)`
+}).join('\nUNION ALL\n')
 
 const BY_RING = new Map<string, JobName[]>()
 for (const name of JOB_NAMES)

@@ -8,7 +8,7 @@ export async function sweepOrphans(context: Context): Promise<number> {
   const found = await context.engine.list(context.instance)
   if (found.length === 0) return 0
   const { rows } = await context.record.pool.query<{ run: number; stage: string; epoch: number }>(
-    `SELECT "runId" AS run, CASE WHEN "promotionId" IS NULL THEN name ELSE 'p' || "promotionId" || '-' || name END AS stage, epoch
+    `SELECT "runId" AS run, CASE WHEN "promotionId" IS NULL THEN name ELSE 'p' || "promotionId" || '.' || round || '-' || name END AS stage, epoch
      FROM "Stage" WHERE status = 'running' AND "runId" = ANY($1::int[])`,
     [found.map((f) => f.run)],
   )

@@ -39,7 +39,11 @@ export const PERMITS = {
   'releases.read': { roles: EVERYONE, tokens: true, why: 'Releases, and how far each has come' },
   'releases.refuse': { roles: OPS, tokens: true, why: 'Refuse a release with a reason, and lift that' },
   'promotions.read': { roles: EVERYONE, tokens: true, why: 'Promotions, with the verdict of every gate' },
-  'promotions.request': { roles: OWNERS_AND_OPS, tokens: true, why: 'Ask for a release to go to an environment, or start one' },
+  'promotions.request': {
+    roles: OWNERS_AND_OPS,
+    tokens: true,
+    why: 'Ask for a release to go to an environment, or start one',
+  },
   'promotions.approve': { roles: ['owner', 'ops'], tokens: true, why: 'Sign a promotion off; who changed it may not' },
   'promotions.cancel': { roles: OWNERS_AND_OPS, tokens: true, why: 'End a promotion, also while it deploys' },
   'promotions.retry': { roles: OWNERS_AND_OPS, tokens: true, why: 'Try a promotion again, through the gates again' },

@@ -20,11 +20,11 @@ describe('the sweep of orphans', () => {
       // Stages alone: what they belong to is of no interest here.
       await client.query(`SET session_replication_role = 'replica'`)
       await client.query(
-        `INSERT INTO "Stage" ("runId", "promotionId", name, position, status, definition, epoch) VALUES
-          (7, NULL, 'unit', 1, 'running', '{}', 2),
-          (7, NULL, 'functional', 2, 'succeeded', '{}', 1),
-          (7, 12, 'functional', 1, 'running', '{}', 1),
-          (7, 13, 'functional', 1, 'canceled', '{}', 1)`,
+        `INSERT INTO "Stage" ("runId", "promotionId", round, name, position, status, definition, epoch) VALUES
+          (7, NULL, 0, 'unit', 1, 'running', '{}', 2),
+          (7, NULL, 0, 'functional', 2, 'succeeded', '{}', 1),
+          (7, 12, 3, 'functional', 1, 'running', '{}', 1),
+          (7, 13, 1, 'functional', 1, 'canceled', '{}', 1)`,
       )
     } finally {
       client.release(true)
@@ -41,16 +41,17 @@ describe('the sweep of orphans', () => {
       mine('step of unit', 'unit', 2),
       mine('its service', 'unit', 2),
       mine('its network', 'unit', 2),
-      mine('verification of 12', 'p12-functional', 1),
+      mine('verification of 12', 'p12.3-functional', 1),
       mine('a lost attempt of unit', 'unit', 1),
+      mine('an earlier round of 12', 'p12.2-functional', 1),
       mine("the run's own functional, ended", 'functional', 1),
-      mine('verification of 13, canceled', 'p13-functional', 1),
+      mine('verification of 13, canceled', 'p13.1-functional', 1),
       mine('a service of a run that is gone', 'unit', 2, 8),
     ]
     const removed: string[] = []
     const engine = { list: async () => there, remove: async (id: string) => void removed.push(id) }
     const context = { record, instance: 'main', engine } as unknown as Context
-    expect(await sweepOrphans(context)).toBe(4)
+    expect(await sweepOrphans(context)).toBe(5)
     expect(removed).toEqual(there.slice(4).map(({ id }) => id))
   })
 })

@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { PROMOTION } from '../../environments/promotion'
+import { BACK_MERGE } from '../../pipelines/back-merge'
 import { isFinal, next } from '../../pipelines/machine'
+import { MERGE_ACTION, MERGE_REQUEST } from '../../pipelines/merge-request'
 import { PROJECT } from '../../pipelines/project'
 import { foldStages, RUN, STAGE, type StageStatus } from '../../pipelines/run'
+import { TAG } from '../../pipelines/tag'
 
-const MACHINES = { RUN, STAGE, PROMOTION, PROJECT }
+const MACHINES = { RUN, STAGE, PROMOTION, PROJECT, MERGE_REQUEST, MERGE_ACTION, TAG, BACK_MERGE }
 const FINAL = {
   RUN: ['succeeded', 'failed', 'canceled', 'refused', 'superseded'],
   STAGE: ['succeeded', 'failed', 'skipped', 'canceled'],
-  PROMOTION: ['verified', 'failed', 'refused', 'superseded', 'canceled'],
+  PROMOTION: ['verified', 'refused', 'superseded', 'canceled'],
   PROJECT: [],
+  MERGE_REQUEST: ['merged'],
+  MERGE_ACTION: ['done', 'refused', 'canceled'],
+  TAG: [],
+  BACK_MERGE: ['merged', 'unneeded'],
 }
 
 describe('the state machines', () => {
