@@ -65,7 +65,11 @@ export default async function Layout({ children }: { children: ReactNode }) {
         </a>
         <NextIntlClientProvider messages={words}>
           {who ? (
-            <Shell preferences={preferences} account={<Account name={who.name} role={who.role} />}>
+            <Shell
+              preferences={preferences}
+              account={<Account name={who.name} role={who.role} />}
+              admin={who.role === 'admin'}
+            >
               {children}
             </Shell>
           ) : (

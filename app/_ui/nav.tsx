@@ -1,5 +1,5 @@
 'use client'
-import { FolderGit2, GitPullRequest, Inbox, LayoutDashboard, Package, Ship, Workflow } from 'lucide-react'
+import { FolderGit2, GitPullRequest, Inbox, LayoutDashboard, Package, Ship, Users, Workflow } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
 import { useTranslations } from 'next-intl'
@@ -14,6 +14,7 @@ const PLACES = [
   { href: '/runs', name: 'runs', icon: Workflow, bar: true },
   { href: '/deliveries', name: 'inbox', icon: Inbox, bar: false },
   { href: '/projects', name: 'projects', icon: FolderGit2, bar: false },
+  { href: '/accounts', name: 'accounts', icon: Users, bar: false, admin: true },
 ] as const
 
 const LOOK = {
@@ -31,12 +32,16 @@ const LOOK = {
   },
 } as const
 
-/** @param shape of a wide screen, of a phone's bar, or of what stands behind the bar's "more" */
-export function NavLinks({ shape }: { shape: 'rail' | 'bar' | 'more' }) {
+/**
+ * @param shape of a wide screen, of a phone's bar, or of what stands behind the bar's "more"
+ * @param admin what only administrators may open is offered as well
+ */
+export function NavLinks({ shape, admin }: { shape: 'rail' | 'bar' | 'more'; admin: boolean }) {
   const t = useTranslations('nav')
   const path = usePathname()
   const look = LOOK[shape === 'bar' ? 'bar' : 'rail']
-  const places = shape === 'rail' ? PLACES : PLACES.filter((place) => place.bar === (shape === 'bar'))
+  const offered = PLACES.filter((place) => admin || !('admin' in place))
+  const places = shape === 'rail' ? offered : offered.filter((place) => place.bar === (shape === 'bar'))
   return (
     <ul className={look.list}>
       {places.map(({ href, name, icon: Icon }) => {

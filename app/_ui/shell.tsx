@@ -11,10 +11,12 @@ interface ShellProps {
   preferences: ReactNode
   /** Who is signed in, and the way out. */
   account: ReactNode
+  /** An administrator: the way to what only they may open is shown. */
+  admin: boolean
 }
 
 /** What stands around every page: a rail at the left on wide screens, a bar at the bottom on phones. */
-export function Shell({ children, preferences, account }: ShellProps) {
+export function Shell({ children, preferences, account, admin }: ShellProps) {
   const t = useTranslations()
   return (
     <div className="min-h-dvh md:grid md:grid-cols-[212px_minmax(0,1fr)]">
@@ -23,7 +25,7 @@ export function Shell({ children, preferences, account }: ShellProps) {
           <Wordmark />
         </Link>
         <nav aria-label={t('app.nav')}>
-          <NavLinks shape="rail" />
+          <NavLinks shape="rail" admin={admin} />
         </nav>
         <div className="mt-auto space-y-3">
           {preferences}
@@ -50,7 +52,7 @@ export function Shell({ children, preferences, account }: ShellProps) {
         >
           <div className="space-y-4">
             <nav aria-label={t('nav.more')}>
-              <NavLinks shape="more" />
+              <NavLinks shape="more" admin={admin} />
             </nav>
             {account}
             {preferences}
@@ -66,7 +68,7 @@ export function Shell({ children, preferences, account }: ShellProps) {
         aria-label={t('app.nav')}
         className="fixed inset-x-0 bottom-0 z-30 border-t border-line bg-surface/95 pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden"
       >
-        <NavLinks shape="bar" />
+        <NavLinks shape="bar" admin={admin} />
       </nav>
     </div>
   )

@@ -7,8 +7,9 @@ import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import type { Viewer } from '../_server/permit'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
-import { readRun } from '../runs/read'
-import type { PageOf, RunDetail } from '../shapes'
+import type { RunWhole } from '../runs/shapes'
+import { readWholeRun } from '../runs/whole'
+import type { PageOf, VerdictShape } from '../shapes'
 import { forgeApprovals, hereApprovals } from './approvals'
 import { type Facts, mayAllow, mayApprove, mayMerge, whyItWaits } from './can'
 import { type MergeActionShape, MergeRequestDetail, type MergeRequestShape } from './shapes'
@@ -120,20 +121,20 @@ export async function listMergeRequests(
 }
 
 /** The run of the head, as its own page tells it. */
-async function runOfHead(record: RecordHandle, row: DetailRow): Promise<RunDetail | null> {
+async function runOfHead(record: RecordHandle, row: DetailRow): Promise<RunWhole | null> {
   if (row.head === '') return null
   const found = await headRun(record.pool, { ...row, projectId: row.project.id })
-  return found === null ? null : readRun(record, found.id)
+  return found === null ? null : readWholeRun(record, found.id)
 }
 
 /**
  * What the gates would say of what follows the merge by itself. A branch that adopts takes the release of the head over,
  * because the tree will be the same; anything else is built anew.
  */
-async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunDetail | null) {
+async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunWhole | null) {
   const kind = KINDS.find((k) => k === row.targetKind)
   const environment = kind === undefined ? null : FLOW[kind].goesTo
-  if (kind === undefined || environment === null || row.fork) return null
+  if (kind === undefined || environment === null || row.fork || !row.pairOk || row.status !== 'opened') return null
   const release = FLOW[kind].adopts && run !== null ? await releaseOf(record, run.id) : null
   const judged = await previewGates(record, {
     projectId: row.project.id,
@@ -145,15 +146,22 @@ async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunDetail |
   })
   return judged === null
     ? null
-    : { environment, state: judged.state, because: judged.because, verdicts: judged.verdicts }
+    : { environment, state: judged.state, because: judged.because, verdicts: judged.verdicts.map(sinceItWas) }
 }
+
+/** Nobody has asked for the promotion yet: what would wait for it from now on waits since no time. */
+function sinceItWas(verdict: VerdictShape): VerdictShape {
+  const { since, ...rest } = verdict
+  return since === undefined || Date.now() - Date.parse(since) < JUST_NOW_MS ? rest : verdict
+}
+const JUST_NOW_MS = 10_000
 
 const releaseOf = async (record: RecordHandle, run: number) =>
   (await record.db.run.findUnique({ where: { id: run }, select: { releaseId: true } }))?.releaseId ?? null
 
 const UNDER_WAY = new Set(['queued', 'doing'])
 
-function factsOf(row: DetailRow, run: RunDetail | null, notMergeable: string | null): Facts {
+function factsOf(row: DetailRow, run: RunWhole | null, notMergeable: string | null): Facts {
   return {
     status: row.status,
     target: row.target,
@@ -231,4 +239,4 @@ export async function readMergeRequest(record: RecordHandle, id: number, viewer:
 
 /** Of the run, what a list shows: its own page has the rest. */
 const HeadRun = MergeRequestDetail.shape.run.unwrap()
-const asHeadRun = (run: RunDetail) => HeadRun.parse(run)
+const asHeadRun = (run: RunWhole) => HeadRun.parse(run)

@@ -1,5 +1,6 @@
 // What is shown of a merge request, and what REST answers. Times are ISO 8601 strings in UTC.
 import { z } from 'zod'
+import { TestSummaryShape } from '../runs/shapes'
 import { RunSummary, VerdictShape, Waiting } from '../shapes'
 
 export const May = z.object({
@@ -45,7 +46,12 @@ export const MergeRequestDetail = MergeRequestShape.extend({
   forgeBecause: z.string().describe('Why the forge could not be asked or told'),
   merger: z.string(),
   mergeCommit: z.string().nullable(),
-  run: RunSummary.extend({ waiting: Waiting.nullable() }).nullable().describe('The run of its head'),
+  run: RunSummary.extend({
+    waiting: Waiting.nullable(),
+    stages: z.array(RunSummary.shape.stages.element.extend({ tests: TestSummaryShape.nullable() })),
+  })
+    .nullable()
+    .describe('The run of its head'),
   next: z
     .object({
       environment: z.string(),

@@ -4,6 +4,7 @@ import type { RecordHandle } from '../../prisma/client'
 import { SHIPLOCK } from '../../prisma/record'
 import { createEnvironments, createFlow } from './seed-flow'
 import { OTTO } from './seed-flow-stories'
+import { createMergeRequests } from './seed-merge-requests'
 import { createPromotion, createRun, createTrail, hex, projectOf } from './seed-runs'
 import { STORIES } from './seed-stories'
 
@@ -37,6 +38,7 @@ export async function seed(record: RecordHandle, options: { empty?: boolean } = 
   }
   Object.assign(seeded, { promotions: await createFlow(record, now) })
   await createDeliveries(record, now)
+  await createMergeRequests(record, now)
   const running = await record.db.stage.findFirst({
     where: { status: 'running', promotionId: null },
     select: { id: true },

@@ -32,7 +32,7 @@ export function Replay({ delivery, denied }: { delivery: number; denied: string 
     setBusy(false)
   }
   return (
-    <div className="flex flex-wrap items-center justify-end gap-x-3 gap-y-2">
+    <div className="flex flex-wrap items-center gap-x-3 sm:justify-end gap-y-2">
       <div id={id} className="max-w-96 text-[13px] text-soft wrap-anywhere">
         {denied ?? t('inbox.replayHelp')}
       </div>
@@ -40,7 +40,7 @@ export function Replay({ delivery, denied }: { delivery: number; denied: string 
         <Repeat aria-hidden="true" className="size-4" />
         {busy ? t('inbox.replaying') : t('inbox.replay', { id: delivery })}
       </Button>
-      <div aria-live="polite" className="basis-full text-right text-[13px] empty:hidden">
+      <div aria-live="polite" className="basis-full text-[13px] sm:text-right empty:hidden">
         {problem && <span className="text-fail wrap-anywhere">{problem}</span>}
         {outcome && (
           <span className="wrap-anywhere">

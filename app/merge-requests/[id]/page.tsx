@@ -71,9 +71,11 @@ export default async function MergeRequest({ params }: Props) {
           <Section title={t('mergeRequest.run')}>
             <HeadRun mergeRequest={m} />
           </Section>
-          <Section title={t('mergeRequest.follows')}>
-            <Follows mergeRequest={m} />
-          </Section>
+          {m.status === 'opened' && m.pair.ok && (
+            <Section title={t('mergeRequest.follows')}>
+              <Follows mergeRequest={m} />
+            </Section>
+          )}
         </div>
         <div className="space-y-7">
           {m.status === 'opened' && (
@@ -125,7 +127,7 @@ async function Notes({ mergeRequest: m, asking }: { mergeRequest: MergeRequestDe
   return (
     <div className="space-y-3 empty:hidden">
       {m.fork && (
-        <Note tone="wait" icon={<GitFork aria-hidden="true" />} title={t('fork.banner')}>
+        <Note icon={<GitFork aria-hidden="true" />} title={t('fork.banner')}>
           <p className="text-[13px]">{t('fork.bannerHelp', { path: m.sourcePath || t('fork.gone') })}</p>
           {allow !== null && m.run !== null && (
             <AllowFork

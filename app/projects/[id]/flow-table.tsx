@@ -1,5 +1,6 @@
 import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
+import { cn } from '../../_ui/classes'
 import { environmentName, stageName } from '../../_ui/names'
 import type { FlowRowShape } from '../shapes'
 
@@ -12,12 +13,12 @@ export function FlowTable({ rows }: { rows: readonly FlowRowShape[] }) {
   return (
     <table
       aria-label={t('flow.table')}
-      className="card block w-full border-separate border-spacing-0 text-[13px] lg:table"
+      className="card block w-full table-fixed border-separate border-spacing-0 text-[13px] lg:table"
     >
       <thead className="hidden lg:table-header-group">
         <tr>
-          {heads.map((head) => (
-            <th key={head} scope="col" className="px-4 py-2 text-left text-xs font-normal text-faint">
+          {heads.map((head, i) => (
+            <th key={head} scope="col" className={cn('px-4 py-2 text-left text-xs font-normal text-faint', WIDTHS[i])}>
               {head}
             </th>
           ))}
@@ -53,6 +54,9 @@ export function FlowTable({ rows }: { rows: readonly FlowRowShape[] }) {
     </table>
   )
 }
+
+/** Of the five columns, in the order of the heads. */
+const WIDTHS = ['w-[16%]', 'w-[34%]', 'w-[13%]', 'w-[14%]', 'w-[23%]'] as const
 
 function Row({ heads, first, rest }: { heads: readonly string[]; first: ReactNode; rest: readonly ReactNode[] }) {
   return (

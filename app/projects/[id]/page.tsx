@@ -107,7 +107,10 @@ export default async function Project({ params }: Props) {
             title={project.because}
           />
         )}
-        <Section title={t('flow.table')} aside={<span className="text-xs text-faint">{t('flow.tableHelp')}</span>}>
+        <Section
+          title={t('flow.table')}
+          aside={<span className="hidden text-xs text-faint sm:inline">{t('flow.tableHelp')}</span>}
+        >
           <FlowTable rows={project.table} />
           <details className="card mt-3">
             <summary className="px-4 py-3 font-medium hover:text-accent">{t('flow.change')}</summary>
@@ -139,7 +142,7 @@ export default async function Project({ params }: Props) {
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)]">
           <Section
             title={t('project.checks')}
-            aside={<span className="text-xs text-faint">{t('project.checksHelp')}</span>}
+            aside={<span className="hidden text-xs text-faint sm:inline">{t('project.checksHelp')}</span>}
           >
             <Checks checks={project.checks} />
           </Section>

@@ -13,7 +13,7 @@ export function Origin({ run, denied }: { run: RunWhole; denied: string | null }
   const request = run.mergeRequest
   if (run.branchKind === 'fork' || request?.fork)
     return (
-      <Note tone="wait" icon={<GitFork aria-hidden="true" />} title={t('fork.banner')}>
+      <Note icon={<GitFork aria-hidden="true" />} title={t('fork.banner')}>
         <p className="text-[13px]">{t('fork.bannerHelp', { path: request?.sourcePath || t('fork.gone') })}</p>
         {run.definitionCommit && (
           <p className="mt-1 flex flex-wrap items-center gap-x-2 text-[13px] text-soft">

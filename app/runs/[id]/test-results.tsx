@@ -48,11 +48,7 @@ export function TestResults({ summary, cases }: Props) {
               </span>
             </span>
           </summary>
-          <ul className="divide-y divide-line border-t border-line" aria-label={name || t('noSuite')}>
-            {own.map((one) => (
-              <Case key={one.position} one={one} />
-            ))}
-          </ul>
+          <Cases name={name || t('noSuite')} cases={own} bad={bad} />
         </details>
       ))}
       {summary.dropped > 0 && (
@@ -61,6 +57,31 @@ export function TestResults({ summary, cases }: Props) {
         </p>
       )}
     </div>
+  )
+}
+
+/** Where something did not pass, the others stand behind a line of their own. */
+function Cases({ name, cases, bad }: { name: string; cases: readonly TestCaseShape[]; bad: number }) {
+  const t = useTranslations('tests')
+  const list = (some: readonly TestCaseShape[]) => (
+    <ul className="divide-y divide-line border-t border-line" aria-label={name}>
+      {some.map((one) => (
+        <Case key={one.position} one={one} />
+      ))}
+    </ul>
+  )
+  const others = cases.slice(bad)
+  if (bad === 0 || others.length === 0) return list(cases)
+  return (
+    <>
+      {list(cases.slice(0, bad))}
+      <details className="border-t border-line">
+        <summary className="px-4 py-2 pl-10 text-[13px] text-soft hover:text-ink">
+          {t('others', { count: others.length })}
+        </summary>
+        {list(others)}
+      </details>
+    </>
   )
 }
 
@@ -97,7 +118,7 @@ function Case({ one }: { one: TestCaseShape }) {
       </p>
       {one.message && <p className={cn('mt-1 pl-6.5 wrap-anywhere', look)}>{one.message}</p>}
       {one.output && (
-        <details className="mt-1.5 pl-6.5">
+        <details open className="mt-1.5 pl-6.5">
           <summary className="text-soft hover:text-ink">{t('output', { name: one.name })}</summary>
           <Frame label={t('output', { name: one.name })} text={one.output} className="mt-1.5 max-h-80 rounded-md" />
         </details>
