@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import en from '../../app/_messages/en.json'
 import { openTown, type Town } from './browser'
+import { DELIVERIES, MERGE_REQUESTS } from './seed-merge-requests'
 
 let town: Town
 beforeAll(async () => {
@@ -38,6 +39,13 @@ describe('every page', () => {
     '/releases',
     `/releases/${town.seeded.runs.deployed}`,
     '/environments/12',
+    '/merge-requests',
+    `/merge-requests/${MERGE_REQUESTS.ready}`,
+    `/merge-requests/${MERGE_REQUESTS.fork}`,
+    '/runs/902',
+    `/deliveries/${DELIVERIES.push}`,
+    '/accounts',
+    '/accounts/new',
     '/environments/12/rollback',
   ]
 
@@ -96,7 +104,7 @@ describe('every page', () => {
   })
 
   it('has every word in 简体中文, dark as well', async () => {
-    const page = await town.visit('olga', '/login', { locale: 'zh-CN', colorScheme: 'dark' })
+    const page = await town.visit('ann', '/', { locale: 'zh-CN', colorScheme: 'dark' })
     for (const path of paths()) {
       await page.goto(town.url + path)
       await page.getByRole('heading', { level: 1 }).waitFor()

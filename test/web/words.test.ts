@@ -5,8 +5,13 @@ import zhCN from '../../app/_messages/zh-CN.json'
 import { LOOKS } from '../../app/_ui/status'
 import { GATES } from '../../environments/gate'
 import { PROMOTION } from '../../environments/promotion'
+import { BACK_MERGE } from '../../pipelines/back-merge'
+import { MERGE_ACTION, MERGE_REQUEST } from '../../pipelines/merge-request'
 import { PROJECT } from '../../pipelines/project'
 import { RUN, STAGE, STAGE_NAMES } from '../../pipelines/run'
+import { TAG } from '../../pipelines/tag'
+
+const MACHINES = [RUN, STAGE, PROMOTION, PROJECT, MERGE_REQUEST, MERGE_ACTION, TAG, BACK_MERGE]
 
 type Tree = { [key: string]: string | Tree }
 const flat = (tree: Tree, path = ''): [string, string][] =>
@@ -30,7 +35,7 @@ describe('words', () => {
   })
 
   it('name every status, with a look of its own, every stage and every gate', () => {
-    const statuses = [RUN, STAGE, PROMOTION, PROJECT].flatMap((machine) => Object.keys(machine))
+    const statuses = MACHINES.flatMap((machine) => Object.keys(machine))
     for (const status of [...statuses, 'accepted', 'ignored', 'duplicate']) {
       expect(Object.keys(LOOKS), status).toContain(status)
       expect(Object.keys(en.status), status).toContain(status)

@@ -89,7 +89,14 @@ export default async function Run({ params, searchParams }: Props) {
         }
       />
       <div className="space-y-7">
-        <Origin run={run} denied={denied('runs.allow')} />
+        <Origin
+          run={run}
+          denied={
+            may(asking.viewer, 'runs.allow')
+              ? null
+              : t('fork.denied', { role: t(`account.role.${asking.viewer.role}`) })
+          }
+        />
         <Notes run={run} />
         <Ties run={run} />
         <Trace run={run} chosen={chosen?.name} />
