@@ -59,7 +59,10 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
     page.setDefaultTimeout(15_000)
     page.on('console', (message) => {
       // Containers come and go on this machine, and their bridges with them: the browser asks again by itself.
-      if (message.text().includes('net::ERR_NETWORK_CHANGED')) return
+      if (
+        /net::ERR_NETWORK_CHANGED|Falling back to browser navigation\. TypeError: Failed to fetch/.test(message.text())
+      )
+        return
       if (message.type() === 'error') heard.push(`${new URL(page.url()).pathname}: ${message.text()}`)
     })
     page.on('pageerror', (error) => heard.push(`${new URL(page.url()).pathname}: ${error.message}`))
