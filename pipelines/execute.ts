@@ -190,7 +190,14 @@ async function step(
       exitCode: null,
     }
   const { reports, artifacts, services, workdir } = definition
-  const results = resultsOf(context.record, { stageId: claimed.id, epoch: claimed.epoch, reports, artifacts, secrets })
+  const results = resultsOf(context.record, {
+    stageId: claimed.id,
+    epoch: claimed.epoch,
+    reports,
+    artifacts,
+    secrets,
+    say: (text) => log.say(text),
+  })
   const collects = reports.length + artifacts.length > 0
   const verdict = await context.engine.run(
     {
@@ -203,7 +210,7 @@ async function step(
       limits: { ...definition.limits, graceMs: GRACE_MS },
       services,
       ...(claimed.inside === null ? {} : { network: claimed.inside.network }),
-      caches: cachesOf(claimed.projectId, claimed.branchKind, definition.cache),
+      caches: cachesOf(claimed.projectId, claimed.branchKind, definition.image, definition.cache),
       ...(collects ? { collect: results } : {}),
     },
     log.write,
