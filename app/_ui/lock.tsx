@@ -1,4 +1,4 @@
-import { AppWindow, CircleX, History, PackageCheck, PenLine, ShieldCheck, TriangleAlert, Undo2 } from 'lucide-react'
+import { AppWindow, CircleX, PackageCheck, PenLine, ShieldCheck, TriangleAlert, Undo2 } from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
@@ -149,8 +149,11 @@ function Holds({ running, alone, rollback }: { running: Running; alone: boolean;
           <Observed built={release.digest} observed={running.observed} />
         </dd>
         <dt className="text-faint">{t('word.commit')}</dt>
-        <dd>
+        <dd className="flex flex-wrap items-center gap-x-3">
           <Commit commit={release.commit} />
+          <Link href={`/runs/${running.run}`} className="text-accent hover:underline">
+            {t('board.run', { id: running.run })}
+          </Link>
         </dd>
       </dl>
       <div className="flex flex-wrap gap-x-1 gap-y-2">
@@ -166,10 +169,6 @@ function Holds({ running, alone, rollback }: { running: Running; alone: boolean;
             <span className="sr-only">{t('word.opensNew')}</span>
           </a>
         )}
-        <Link href={`/runs/${running.run}`} className={cn(button({ size: 'small', kind: 'quiet' }), 'px-2')}>
-          <History aria-hidden="true" className="size-4" />
-          {t('board.run', { id: running.run })}
-        </Link>
         {rollback}
       </div>
     </div>

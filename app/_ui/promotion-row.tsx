@@ -30,8 +30,9 @@ export function PromotionRow({ promotion }: { promotion: PromotionItem }) {
         {waiting && (
           <p className="mt-1 flex gap-1.5 text-[13px] text-wait wrap-anywhere">
             <Hourglass aria-hidden="true" className="mt-0.5 size-3.5 shrink-0" />
-            <span className="line-clamp-2">
-              {waiting.what} <span className="text-soft">· {waiting.who}</span>
+            <span>
+              <span className="line-clamp-2">{waiting.what}</span>
+              <span className="block text-soft">{waiting.who}</span>
             </span>
           </p>
         )}
