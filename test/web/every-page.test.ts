@@ -36,6 +36,7 @@ describe('every page', () => {
     '/projects/new',
     '/promotions',
     `/promotions/${town.seeded.promotions['to sign']}`,
+    `/promotions/${town.seeded.promotions.failed}`,
     '/releases',
     `/releases/${town.seeded.runs.deployed}`,
     '/environments/12',

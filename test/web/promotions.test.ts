@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTown, type Town } from './browser'
-import { ENGINE_AWAY, REFUSED_REASON, ROLLBACK_REASON } from './seed-flow-stories'
+import { ENGINE_AWAY, FAILED_FUNCTIONAL, REFUSED_REASON, ROLLBACK_REASON } from './seed-flow-stories'
 import { digestOf } from './seed-runs'
 
 let town: Town
@@ -89,6 +89,21 @@ describe('a promotion', () => {
     const page = await town.visit('dev', `/promotions/${promotion('put back')}`)
     await page.getByRole('heading', { level: 1, name: /back into prerelease/ }).waitFor()
     await page.getByRole('link', { name: `In place of promotion #${promotion('failed')}` }).waitFor()
+    await page.context().close()
+  })
+
+  it('that is being verified shows its stages, and the log of the one that runs', async () => {
+    const page = await town.visit('dev', `/promotions/${promotion('verifying')}`)
+    await page.getByRole('region', { name: 'Verification' }).getByText('Stress tests').waitFor()
+    await page.getByRole('log', { name: 'Log of Functional tests' }).getByText('nothing to complain about').waitFor()
+    await page.context().close()
+  })
+
+  it('whose verification failed says so, and that the release before is back', async () => {
+    const page = await town.visit('dev', `/promotions/${promotion('failed')}`)
+    await page.getByText(`verification failed: ${FAILED_FUNCTIONAL}`).first().waitFor()
+    await page.getByRole('link', { name: `Failed, and promotion #${promotion('put back')} put` }).click()
+    await page.getByRole('heading', { level: 1, name: /back into prerelease/ }).waitFor()
     await page.context().close()
   })
 
