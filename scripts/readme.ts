@@ -114,7 +114,7 @@ const KEY_IN_WORDS: Record<string, string> = {
   'config.<NAME>.default': 'The value, until values per environment are carried',
 }
 
-const THEN = new Date(0)
+const THEN = new Date('2026-11-21T13:04:00Z')
 const PLACE: Facts['environment'] = {
   name: 'production',
   position: 2,
@@ -161,7 +161,7 @@ const STOPS: Record<GateName, Partial<Facts>> = {
   tag: { tagAwaited: { since: THEN } },
   hold: { environment: { ...PLACE, hold: { ...SAID, because: 'rolled back to V1.0_202611211304' } } },
   freeze: {
-    environment: { ...PLACE, freeze: [{ from: '1969-12-31 18:00', to: '1970-01-02 08:00', reason: 'the year ends' }] },
+    environment: { ...PLACE, freeze: [{ from: '2026-11-20 18:00', to: '2026-11-23 08:00', reason: 'weekend' }] },
   },
   soak: { environment: { ...PLACE, soakMs: 3_600_000 } },
   start: { environment: { ...PLACE, start: 'by-hand' } },
@@ -227,7 +227,7 @@ function flowTable(): string {
 
 function gatesTable(): string {
   const verdictOf = (gate: GateName, facts: Facts) => {
-    const verdict = judge(facts, new Date(0)).verdicts.find((v) => v.gate === gate)
+    const verdict = judge(facts, THEN).verdicts.find((v) => v.gate === gate)
     return verdict ? { state: verdict.state, words: verdict.because } : { state: 'open', words: '' }
   }
   const rows = (Object.keys(GATES) as GateName[]).map((gate) => {

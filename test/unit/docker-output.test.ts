@@ -101,7 +101,7 @@ describe('a step’s container', () => {
   it('takes the commands as arguments, never as part of a script', () => {
     const { body } = containerSpec(order, 'sha256:x', 'net', 2)
     expect(body.Cmd).toEqual(order.run)
-    expect(body.Entrypoint.join(' ')).not.toContain('rm -rf')
+    expect(JSON.stringify(body.Entrypoint)).not.toContain('rm -rf')
   })
 
   it('works in /workspace when it has the commit’s files, else where its image says', () => {

@@ -40,7 +40,7 @@ describe('the words', () => {
     expect(words).toEqual(
       (
         'word forge delivery service pipeline run stage step job image digest release environment target promotion ' +
-        'gate approval sign-off deployment failed errored'
+        'gate approval sign-off hold freeze refusal back-merge debt deployment failed errored'
       ).split(' '),
     )
   })
