@@ -39,7 +39,5 @@ export type PromotionKind = (typeof PROMOTION_KINDS)[number]
 /** Going to an older release, and saying so. */
 export const isDeclaredReturn = (kind: PromotionKind) => kind === 'rollback' || kind === 'put-back'
 
-/** Statuses in which an environment is this promotion's alone: what is being verified must not change. */
-export const OCCUPIES: readonly PromotionStatus[] = ['deploying', 'deployed', 'verifying']
 /** On its way, and not there yet. */
 export const OPEN: readonly PromotionStatus[] = ['waiting', 'queued', 'deploying', 'deployed', 'verifying', 'errored']
