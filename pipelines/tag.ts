@@ -18,4 +18,5 @@ export const TAG = machine({
 export type TagStatus = Status<typeof TAG>
 
 /** A name that a hand-made version tag has: V1.0_202611211304, v1.0, 1.0.3-rc1. Linear. */
-export const isVersionTag = (name: string) => /^[Vv]?[0-9][0-9A-Za-z]*([._-][0-9A-Za-z]+)*$/.test(name) && name.length <= 128
+export const isVersionTag = (name: string) =>
+  /^[Vv]?[0-9][0-9A-Za-z]*([._-][0-9A-Za-z]+)*$/.test(name) && name.length <= 128

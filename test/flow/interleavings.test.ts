@@ -148,7 +148,10 @@ function worker(diesAfter = Number.POSITIVE_INFINITY): Context {
     keys: '',
     cache: '',
     publicUrl: 'http://localhost',
-    engine: { baseDigest: async () => null, image: async (digest: string) => ({ digest, labels: {} }) } as unknown as Context['engine'],
+    engine: {
+      baseDigest: async () => null,
+      image: async (digest: string) => ({ digest, labels: {} }),
+    } as unknown as Context['engine'],
     bases: {},
     stopping: new AbortController().signal,
   }

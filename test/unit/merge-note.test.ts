@@ -48,7 +48,13 @@ const FACTS: NoteFacts = {
   fork: false,
   neverForks: false,
   draft: false,
-  run: { id: 12, status: 'failed', because: 'static: exited with 1', templated: false, stages: [{ name: 'static', status: 'failed' }] },
+  run: {
+    id: 12,
+    status: 'failed',
+    because: 'static: exited with 1',
+    templated: false,
+    stages: [{ name: 'static', status: 'failed' }],
+  },
   approvals: [],
   publicUrl: 'https://ship.example',
   id: 7,
@@ -76,7 +82,9 @@ describe('the note', () => {
       approvals: [evil, 'Mei Lin'],
       target: evil,
     })
-    const outside = note.replaceAll(/`[^`]*`/g, '').replaceAll(/\[run 1\]\(\S+\)|\[its gates\]\(\S+\)|\[Shiplock\]\(\S+\)/g, '')
+    const outside = note
+      .replaceAll(/`[^`]*`/g, '')
+      .replaceAll(/\[run 1\]\(\S+\)|\[its gates\]\(\S+\)|\[Shiplock\]\(\S+\)/g, '')
     expect(outside).not.toMatch(/[@#$%~&]|!\d|<img|https?:/)
     expect(note).not.toMatch(/^\s*\//m)
     expect(note).toContain('Mei Lin')

@@ -17,5 +17,7 @@ async function visitor() {
 await Promise.all(Array.from({ length: AT_ONCE }, visitor))
 times.sort((a, b) => a - b)
 const at = (share) => times[Math.floor(times.length * share)].toFixed(0)
-console.log(`${times.length} requests, ${AT_ONCE} at once: median ${at(0.5)} ms, 99 of 100 within ${at(0.99)} ms, ${failed} failed`)
+console.log(
+  `${times.length} requests, ${AT_ONCE} at once: median ${at(0.5)} ms, 99 of 100 within ${at(0.99)} ms, ${failed} failed`,
+)
 if (failed > 0) process.exit(1)
