@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib'
 import fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createAccount } from '../../app/_server/accounts'
+import { may } from '../../app/_server/permit'
 import { refuseUnlisted } from '../../app/_server/rest/mount'
 import { ROUTES } from '../../app/_server/rest/routes'
 import { NAMED } from '../../app/_server/rest/shapes'
@@ -78,7 +79,11 @@ async function seed() {
       hookSealed: randomBytes(8),
       createdBy: 'shiplock',
       checks: [{ name: 'token', ok: true, because: 'it is there' }],
-      environments: { create: [{ name: 'test', position: 0, policy: { start: 'automatic' } }] },
+      environments: {
+        create: [
+          { name: 'test', position: 0, policy: { name: 'test', start: 'automatic', target: { kind: 'docker' } } },
+        ],
+      },
     },
   })
   project = id
@@ -155,6 +160,22 @@ async function seed() {
       verdicts: [{ gate: 'environment free', state: 'waiting', because: 'promotion #9 is being deployed to test' }],
     },
   })
+  await record.db.mergeRequest.create({
+    data: {
+      projectId: id,
+      iid: 7,
+      title: 'A change',
+      source: 'feature/x',
+      target: 'develop',
+      sourceKind: 'feature',
+      targetKind: 'develop',
+      head: 'a'.repeat(40),
+      pairOk: true,
+      pairBecause: 'a feature branch may be merged into develop',
+      mergeable: 'mergeable',
+      approvals: [{ id: '12', name: 'Noor' }],
+    },
+  })
   await record.db.delivery.create({
     data: {
       projectId: id,
@@ -198,13 +219,17 @@ describe('what REST answers', () => {
     '/api/v1/environments/{name}': '/api/v1/environments/test',
     '/api/v1/deliveries/{id}': '/api/v1/deliveries/1',
     '/api/v1/projects/{id}': '/api/v1/projects/1',
+    '/api/v1/merge-requests/{id}': '/api/v1/merge-requests/1',
+    '/api/v1/promotions/{id}': '/api/v1/promotions/1',
+    '/api/v1/releases/{id}': '/api/v1/releases/1',
   }
   const readable = ROUTES.filter((r) => r.method === 'GET' && r.reply !== null)
 
   it.each(readable.map((r) => [r.path, r] as const))(
     '%s has the shape that the document promises',
     async (where, line) => {
-      const answer = await get(asked[where] ?? where)
+      const as = may({ kind: 'account', role: 'viewer' }, line.action ?? '') ? 'viewer' : 'admin'
+      const answer = await get(asked[where] ?? where, as)
       expect(answer.status).toBe(200)
       const body = await answer.json()
       const shape = line.reply ? NAMED[line.reply] : null
@@ -599,3 +624,97 @@ function hear(answer: Response) {
   })()
   return { text: () => text, over, stop: () => void reader?.cancel() }
 }
+
+describe('a repository on GitHub', () => {
+  const github = { forge: 'github', path: 'harbour/checkout', token: 'github_pat_not_one' }
+
+  it('is connected at github.com where no address is given', async () => {
+    const answer = await post('/api/v1/projects', github)
+    expect(answer.status).toBe(202)
+    expect(NAMED.ProjectDetail.parse(await answer.json())).toMatchObject({
+      forge: 'github',
+      forgeUrl: 'https://github.com',
+      path: 'harbour/checkout',
+      reconciledAt: null,
+    })
+  })
+
+  it('is an owner and a repository; and a GitLab needs its address', async () => {
+    const deep = await errorOf(await post('/api/v1/projects', { ...github, path: 'harbour/group/checkout' }))
+    expect(deep).toMatchObject({ code: 'input.invalid', message: expect.stringContaining('owner/repository') })
+    const nowhere = await errorOf(await post('/api/v1/projects', { ...github, forge: 'gitlab' }))
+    expect(nowhere).toMatchObject({ code: 'input.invalid', message: expect.stringContaining('forgeUrl') })
+  })
+
+  it('is not connected a second time as another forge', async () => {
+    const answer = await post('/api/v1/projects', { ...github, forge: 'gitlab', forgeUrl: 'https://github.com' })
+    expect(answer.status).toBe(409)
+    expect((await errorOf(answer)).message).toContain('is connected as github')
+  })
+})
+
+describe('the flow of a project', () => {
+  const change = (settings: unknown, as = 'admin') => post(`/api/v1/projects/${project}/flow`, settings, as)
+
+  it('is changed as a whole, and given back as settings and as a table', async () => {
+    const answer = await change({ branches: { master: 'main' }, forks: 'never' })
+    expect(answer.status).toBe(200)
+    const detail = NAMED.ProjectDetail.parse(await answer.json())
+    expect(detail.flow).toMatchObject({ branches: { master: 'main' }, forks: 'never', tag: 'made' })
+    expect(detail.table.find((row) => row.kind === 'master')?.names).toEqual(['main'])
+    const again = NAMED.ProjectDetail.parse(await (await change({})).json())
+    expect(again.flow.forks).toBe('ask')
+  })
+
+  it('tells every problem at once, each with its field', async () => {
+    const { code, message } = await errorOf(await change({ branches: { feature: 'story' }, tag: 'perhaps' }))
+    expect(code).toBe('input.invalid')
+    expect(message).toContain('branches.feature: must end in a slash')
+    expect(message).toContain('tag: must be made or awaited')
+  })
+
+  it('is not for developers to change', async () => {
+    expect((await change({}, 'developer')).status).toBe(403)
+  })
+})
+
+describe('accounts', () => {
+  it('are made with a number of the forge; a generated password is told once', async () => {
+    const made = NAMED.AccountMade.parse(
+      await (await post('/api/v1/accounts', { name: 'petra', role: 'ops', forgeUserId: '1742' })).json(),
+    )
+    expect(made.password).toMatch(/^[\w-]{20}$/)
+    expect((await signIn('petra', made.password ?? '')).status).toBe(200)
+    const { items } = NAMED.AccountPage.parse(await (await get('/api/v1/accounts', 'admin')).json())
+    expect(items[0]).toMatchObject({ name: 'petra', role: 'ops', forgeUserId: '1742' })
+  })
+
+  it.each([
+    [{ name: 'p2', role: 'ops', forgeUserId: 'petra' }, 422, 'forgeUserId'],
+    [{ name: 'p2', role: 'emperor' }, 422, 'role'],
+    [{ name: 'p2', role: 'ops', password: 'short' }, 422, 'password'],
+    [{ name: 'viewer', role: 'ops' }, 409, 'already an account'],
+  ])('%j is refused', async (body, status, because) => {
+    const answer = await post('/api/v1/accounts', body)
+    expect(answer.status).toBe(status)
+    expect((await errorOf(answer)).message).toContain(because)
+  })
+
+  it('are seen by administrators alone', async () => {
+    expect((await get('/api/v1/accounts', 'developer')).status).toBe(403)
+  })
+})
+
+describe('a merge request', () => {
+  it('is approved at the head that was seen, and only there', async () => {
+    const where = '/api/v1/merge-requests/1/approve'
+    expect((await post(where, { head: 'b'.repeat(40) })).status).toBe(409)
+    expect((await post(where, { head: 'abc' })).status).toBe(422)
+    const answer = await post(where, { head: 'a'.repeat(40) })
+    expect(answer.status).toBe(202)
+    const { actions, can } = NAMED.MergeRequestDetail.parse(await answer.json())
+    expect(actions[0]).toMatchObject({ kind: 'approve', status: 'queued', by: 'admin' })
+    expect(can.approve).toMatchObject({ may: false, because: expect.stringContaining('under way') })
+    expect((await post(where, { head: 'a'.repeat(40) })).status).toBe(409)
+  })
+})
