@@ -22,7 +22,7 @@ const MAX_PENDING = 500
 const BACK_OFF_MS = [250, 500, 1_000, 2_000, 5_000]
 
 export function parseRing(payload: string): Ring | null {
-  const parts = /^([a-z]{1,20}):(\d{1,10})(?::|$)/.exec(payload)
+  const parts = /^([a-zA-Z]{1,20}):(\d{1,10})(?::|$)/.exec(payload)
   return parts ? { subject: parts[1] ?? '', id: Number(parts[2]) } : null
 }
 
