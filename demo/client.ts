@@ -50,7 +50,7 @@ export class Client {
   rollback = (environment: number, release: number, reason: string) =>
     this.ask<PromotionDetail>('POST', `/environments/${environment}/rollback`, { release, reason })
   removeEnvironment = (environment: number, because: string) =>
-    this.ask('DELETE', `/environments/${environment}`, { because })
+    this.ask('POST', `/environments/${environment}/remove`, { because })
   promotions = (query: Record<string, string> = {}) =>
     this.ask<PageOf<PromotionItem>>('GET', `/promotions?${new URLSearchParams(query)}`)
   promotion = (id: number) => this.ask<PromotionDetail>('GET', `/promotions/${id}`)

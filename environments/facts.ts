@@ -1,3 +1,4 @@
+import { Fault } from '../pipelines/fault'
 import { type BranchKind, FLOW, flowOf, KINDS } from '../pipelines/gitflow'
 import type { Tx } from '../prisma/record'
 import { EnvironmentPolicy } from './environment'
@@ -68,7 +69,7 @@ export async function supposeFacts(tx: Tx, what: Supposed): Promise<Facts | null
 }
 
 function asFacts(row: Row): Facts {
-  const policy = EnvironmentPolicy.parse(row.policy)
+  const policy = policyOf(row)
   const flow = flowOf(row.flow)
   return {
     promotion: {
@@ -115,6 +116,17 @@ function asFacts(row: Row): Facts {
     olderApproved:
       row.olderApproved === null ? null : { id: row.olderApproved.id, since: new Date(row.olderApproved.since) },
   }
+}
+
+/** Denies where it cannot be read: no gate is judged by half a policy. @throws Fault input.invalid */
+function policyOf({ name, policy }: Row): EnvironmentPolicy {
+  const parsed = EnvironmentPolicy.safeParse(policy)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new Fault(
+    'input.invalid',
+    `the policy of ${name} cannot be read (${issue?.path.join('.')}: ${issue?.message}): nothing goes there until it is mended`,
+  )
 }
 
 function releaseOf({ releaseId, tag, digest, refusedAt, refusedBy, refusedBecause }: Row): Facts['release'] {

@@ -1,6 +1,6 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, type Tx, tell, transaction } from '../prisma/record'
+import { type Actor, ring, type Tx, tell, transaction } from '../prisma/record'
 import { ringEnvironment, takePlace } from './place'
 
 /** Sets or replaces a hold; the caller holds the environment's row. */
@@ -23,6 +23,7 @@ export async function setHold(
     because,
     data: { name: place.name },
   })
+  await ring(tx, `environment:${place.id}:held`)
 }
 
 /** Nothing new goes there until the hold is released. @throws Fault input.invalid without a reason; not.found; conflict */
@@ -50,6 +51,7 @@ export async function releaseHold(handle: RecordHandle, id: number, by: Actor): 
       by,
       data: { name: place.name },
     })
+    await ring(tx, `environment:${id}:released`)
     await ringEnvironment(tx, id)
   })
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, NOW, record, type Tx, tell, transaction } from '../prisma/record'
+import { type Actor, NOW, record, ring, type Tx, tell, transaction } from '../prisma/record'
 import { PROMOTION } from './promotion'
 
 interface Known {
@@ -64,8 +64,8 @@ export async function liftRefusal(handle: RecordHandle, id: number, by: Actor): 
   })
 }
 
-const told = (tx: Tx, kind: string, release: Known, by: Actor, because: string) =>
-  tell(tx, {
+async function told(tx: Tx, kind: string, release: Known, by: Actor, because: string) {
+  await tell(tx, {
     kind,
     subject: 'release',
     subjectId: release.id,
@@ -74,3 +74,5 @@ const told = (tx: Tx, kind: string, release: Known, by: Actor, because: string) 
     because,
     data: { name: release.tag },
   })
+  await ring(tx, `release:${release.id}:${kind}`)
+}

@@ -1,6 +1,6 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, tell, transaction } from '../prisma/record'
+import { type Actor, ring, tell, transaction } from '../prisma/record'
 import { cancelOne } from './end-promotion'
 import { takePlace } from './place'
 
@@ -39,5 +39,6 @@ export async function removeEnvironment(handle: RecordHandle, id: number, becaus
       because: reason,
       data: { name: place.name, canceled: rows.map((p) => p.id) },
     })
+    await ring(tx, `environment:${id}:removed`)
   })
 }
