@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { summary } from '../../demo/summary'
 import { instanceId } from '../../prisma/seal'
 import { eventually } from '../given'
 import { processes } from '../processes'
@@ -36,6 +37,8 @@ const left = async (instance: string) => {
   return [...(await docker.listContainers({ all: true, filters })), ...(await docker.listNetworks({ filters }))]
 }
 
+type Whole = Awaited<ReturnType<typeof summary>>
+
 describe('npm run demo', () => {
   it('beside the leftovers of one that was killed, plays the whole story, and leaves nothing behind', async () => {
     const before = folders()
@@ -55,18 +58,33 @@ describe('npm run demo', () => {
     const second = demo('--exit', '--json', file)
     expect(await second.ended, second.said()).toBe(0)
     const told = JSON.parse(readFileSync(file, 'utf8'))
-    expect(told.runs.map((r: { status: string }) => r.status)).toEqual(['succeeded', 'succeeded'])
-    expect(told.runs[0].stages.map((s: { name: string }) => s.name)).toEqual(['static', 'unit'])
-    const { test } = told.environments
-    expect(test.observed).toBe(test.digest)
-    expect(test.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
-    expect(test.answer).toContain(told.runs[1].commit)
+    const { runs, environments, first: release, builds, promotions, refused, tags, back_merges: back } = told as Whole
+    expect(runs.filter((r) => r.status !== 'succeeded').map((r) => [r.branch, r.status])).toEqual([
+      ['fix_stuff', 'refused'],
+    ])
+    // 1.0 is one image, in each of the three environments that ran it.
+    expect(Object.keys(release.digests).sort()).toEqual(['prerelease', 'production', 'test'])
+    expect(new Set(Object.values(release.digests)).size).toBe(1)
+    for (const place of Object.values(environments)) {
+      expect(place.observed).toBe(place.digest)
+      expect(place.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
+    }
+    // An image for each tree that needed one, and none twice.
+    const needed = runs.filter((r) => r.stages.some((s) => s.name === 'build')).map((r) => r.tree)
+    expect(builds.map((b) => b.tree).sort()).toEqual([...new Set(needed)].sort())
+    expect(promotions.map((p) => p.status)).toEqual(promotions.map(() => 'verified'))
+    expect(promotions.at(-1)).toMatchObject({ environment: 'production', kind: 'rollback' })
+    expect(environments.production?.hold).toContain('startled')
+    expect(refused).toHaveLength(3)
+    for (const one of [...promotions, ...refused]) expect(one.because).toMatch(/./)
+    expect(tags.map((t) => t.status)).toEqual(['made', 'made', 'made'])
+    expect(back.map((b) => b.status)).toEqual(['unneeded', 'merged', 'opened'])
 
     expect(await left(instance)).toEqual([])
     expect(existsSync(join(out, dir))).toBe(false)
     expect(folders()).toEqual(before)
     await eventually('no process of either is left', async () => processesWith(out).length === 0, 60_000)
-  }, 240_000)
+  }, 420_000)
 
   it('Ctrl-C in the middle stops everything and removes what it made', async () => {
     const before = folders()
