@@ -1,14 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
-/** What touches a database or containers: one file after another, because two cores and one engine are all there is. */
+/**
+ * What touches a database or containers: two files at a time. Each has a database, a forge and an instance of its own, and most
+ * of its time goes by waiting for containers.
+ */
 const real = (name: string, timeoutMs: number) => ({
   extends: true as const,
   test: {
     name,
     include: [`test/${name}/**/*.test.{ts,tsx}`],
     globalSetup: ['test/global-setup.ts'],
-    fileParallelism: false,
-    maxWorkers: 1,
+    maxWorkers: 2,
     sequence: { groupOrder: 1 },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
