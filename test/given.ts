@@ -40,7 +40,7 @@ export async function eventually<T>(
     const answer = await ask()
     if (answer !== null && answer !== undefined && answer !== false) return answer
     if (performance.now() > until) throw new Error(`never came: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 40))
+    await new Promise((resolve) => setTimeout(resolve, 80))
   }
 }
 
@@ -340,7 +340,10 @@ export class Shiplock {
     return branch.commit.id
   }
 
-  /** The promotion of a commit's run to an environment, as soon as there is one, or once it is as asked. */
+  /**
+   * The promotion of a commit's run to an environment, as soon as there is one, or once it is as asked. The record says when
+   * it changed, and only then is REST asked: waiting must not cost what is waited for its processor.
+   */
   promotion(
     commit: string,
     environment: string,
@@ -348,17 +351,22 @@ export class Shiplock {
     deadlineMs = 60_000,
   ): Promise<PromotionItem> {
     let last = 'none'
+    let seen = ''
     return eventually(
       `a promotion of ${commit.slice(0, 8)} to ${environment}`,
       async () => {
-        const [place] = (await this.client.environments(environment)).items
-        const { items } = await this.client.promotions({ environment, limit: '100' })
-        const runs = (await this.client.runs({ limit: '100' })).items
-          .filter((r) => r.commit === commit)
-          .map((r) => r.id)
-        const found = items.find((p) => runs.includes(p.run))
-        last = found === undefined ? `none in ${place?.name}` : `${found.status}: ${found.because}`
-        return found !== undefined && is(found) && found
+        const { rows } = await this.record.pool.query<{ id: number; state: string }>(
+          `SELECT p.id, p.id || p.status || p.because || p.verdicts::text || p.epoch AS state FROM "Promotion" p
+           JOIN "Run" r ON r.id = p."runId" JOIN "Environment" e ON e.id = p."environmentId"
+           WHERE r."commit" = $1 AND e.name = $2 ORDER BY p.id DESC LIMIT 1`,
+          [commit, environment],
+        )
+        const [now] = rows
+        if (now === undefined || now.state === seen) return false
+        seen = now.state
+        const found = await this.client.promotion(now.id)
+        last = `${found.status}: ${found.because}`
+        return is(found) && found
       },
       deadlineMs,
     ).catch((error: Error) => {
@@ -398,22 +406,24 @@ export class Shiplock {
 
   /** The run that carries a commit, as soon as there is one. */
   async runOf(commit: string, branch?: string): Promise<RunDetail> {
-    const found = await eventually(`a run for ${commit.slice(0, 8)}`, async () =>
-      (await this.client.runs({ limit: '100' })).items.find(
-        (r) => r.commit === commit && (branch === undefined || r.branch === branch),
-      ),
-    )
-    return this.client.run(found.id)
+    return this.client.run((await this.runRow(commit, branch, false)).id)
   }
 
   /** The same, once nothing about it will change any more. */
   async endedRun(commit: string, deadlineMs = 60_000): Promise<RunDetail> {
-    const { id } = await this.runOf(commit)
+    return this.client.run((await this.runRow(commit, undefined, true, deadlineMs)).id)
+  }
+
+  private runRow(commit: string, branch: string | undefined, ended: boolean, deadlineMs = 40_000) {
     return eventually(
-      `run #${id} ends`,
+      `a run for ${commit.slice(0, 8)}${ended ? ' that has ended' : ''}`,
       async () => {
-        const run = await this.client.run(id)
-        return run.finishedAt !== null && run.status !== 'errored' && run
+        const { rows } = await this.record.pool.query<{ id: number; ended: boolean }>(
+          `SELECT id, "finishedAt" IS NOT NULL AND status <> 'errored' AS ended FROM "Run"
+           WHERE "commit" = $1 AND ($2::text IS NULL OR branch = $2) ORDER BY id DESC LIMIT 1`,
+          [commit, branch ?? null],
+        )
+        return rows[0] !== undefined && (rows[0].ended || !ended) && rows[0]
       },
       deadlineMs,
     )

@@ -20,7 +20,7 @@ import { freshDatabase } from '../database'
 
 const SEEDS = 1_000
 const FIRST_SEED = Number(process.env.SEED ?? 20261121)
-const STEPS = 22
+const STEPS = 16
 const AT_ONCE = 8
 
 /** What the model saw of one project. */
