@@ -88,15 +88,19 @@ it('what failed may be tried again by hand: the same digest, and through the gat
   expect(again.release.digest).toBe(failed.release.digest)
 })
 
-it('a person starts nothing twice, and asks for nothing that is on its way', async () => {
-  const { items } = await shiplock.client.releases({ limit: '1' })
-  const [place] = (await shiplock.client.environments('production')).items
-  const asked = await shiplock.people.noor.promote(items[0]?.id ?? 0, place?.id ?? 0)
-  await expect(shiplock.people.noor.promote(items[0]?.id ?? 0, place?.id ?? 0)).rejects.toThrow(/409.*on its way/)
-  expect(
-    await eventually('it is judged', async () => {
-      const now = await shiplock.client.promotion(asked.id)
-      return now.status === 'refused' && now
-    }),
-  ).toMatchObject({ because: expect.stringContaining('goes to prerelease and no further') })
+it('a person asks for nothing that is on its way, nor for more than the branch may have', async () => {
+  const [release] = (await shiplock.client.releases({ limit: '1' })).items
+  const [prerelease] = (await shiplock.client.environments('prerelease')).items
+  const [production] = (await shiplock.client.environments('production')).items
+  if (!release || !prerelease || !production) throw new Error('something is not there')
+  await shiplock.people.omar.hold(prerelease.id, 'stocktaking')
+  const asked = await shiplock.people.noor.promote(release.id, prerelease.id)
+  await expect(shiplock.people.noor.promote(release.id, prerelease.id)).rejects.toThrow(/409.*on its way/)
+  await shiplock.people.omar.cancelPromotion(asked.id, 'the test is over')
+  const tooFar = await shiplock.people.noor.promote(release.id, production.id)
+  const refused = await eventually('it is judged', async () => {
+    const now = await shiplock.client.promotion(tooFar.id)
+    return now.status === 'refused' && now
+  })
+  expect(refused.because).toContain('goes to prerelease and no further')
 })
