@@ -29,18 +29,22 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PASSWORD = 'correct horse battery staple'
 export const BUSYBOX = 'shiplock-demo/busybox:latest'
 
-/** Asks until the answer is there. A test waits for a condition, never for a time. */
+/**
+ * Asks until the answer is there. A test waits for a condition, never for a time.
+ * @param everyMs between two questions; short for a moment that is soon over
+ */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
   deadlineMs = 40_000,
+  everyMs = 80,
 ): Promise<T> {
   const until = performance.now() + deadlineMs
   for (;;) {
     const answer = await ask()
     if (answer !== null && answer !== undefined && answer !== false) return answer
     if (performance.now() > until) throw new Error(`never came: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 80))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }
 

@@ -36,7 +36,7 @@ describe('a worker that is killed', () => {
       Dockerfile: `FROM shiplock-demo/busybox:latest\nRUN echo ${number} && sleep 0.5\nCOPY www /www\nCMD ["httpd","-f","-p","8085","-h","/www"]\n`,
       '.shiplock.yaml': serviceFile({ static: 'sleep 0.3' }),
     })
-    await eventually('the moment comes', () => holds(sql), 30_000)
+    await eventually('the moment comes', () => holds(sql), 30_000, 2)
     await endOf(worker.process as NonNullable<typeof worker.process>, 'SIGKILL')
     await shiplock.letLeasesLapse()
     worker = await shiplock.startWorker()
