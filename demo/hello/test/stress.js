@@ -9,7 +9,7 @@ const times = []
 async function visitor() {
   while (next++ < REQUESTS) {
     const from = performance.now()
-    const answer = await fetch(`${base}/?name=${next}`).catch(() => null)
+    const answer = await fetch(`${base}/?name=${next}`).catch(() => null) // no answer is a failure like any other
     if (answer?.status !== 200 || !(await answer.text()).includes('</html>')) failed++
     times.push(performance.now() - from)
   }
