@@ -330,12 +330,25 @@ export class Shiplock {
     })
   }
 
-  /** Opens a merge request and merges it on the forge, as Noor. @returns what came onto the target */
-  async merge(source: string, target: string, how: { squash?: boolean; path?: string } = {}): Promise<string> {
+  /**
+   * Opens a merge request and merges it on the forge, as Noor; `onceRead`: not before Shiplock has left its note there.
+   * @returns what came onto the target
+   */
+  async merge(
+    source: string,
+    target: string,
+    how: { squash?: boolean; path?: string; onceRead?: boolean } = {},
+  ): Promise<string> {
     const { path = 'team/hello', squash = false } = how
     const request = await this.openRequest(source, target, path)
     const project = `/projects/${encodeURIComponent(path)}`
-    await this.onForge('noor', 'PUT', `${project}/merge_requests/${request.iid}/merge`, { squash })
+    const at = `${project}/merge_requests/${request.iid}`
+    if (how.onceRead)
+      await eventually(
+        'there is a note',
+        async () => (await this.onForge<object[]>('noor', 'GET', `${at}/notes`)).length > 0,
+      )
+    await this.onForge('noor', 'PUT', `${at}/merge`, { squash })
     const branch = await this.onForge<{ commit: { id: string } }>(
       'noor',
       'GET',

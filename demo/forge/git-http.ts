@@ -44,16 +44,21 @@ export function serveGit(request: IncomingMessage, response: ServerResponse, ask
     },
   })
   backend.stdin.on('error', () => {}) // it may answer before it has read everything
+  // A child of its own may outlive it, and would wait for the rest for ever: it holds the turn of the repository.
+  const stop = () => {
+    backend.kill()
+    backend.stdin.destroy()
+  }
   let received = 0
   request.on('data', (chunk: Buffer) => {
     received += chunk.length
     if (received <= most || response.destroyed) return
-    backend.kill() // what it has is half a pack, of which git keeps nothing
+    stop() // what it has is half a pack, of which git keeps nothing
     void tooLarge(request, response)
   })
   request.pipe(backend.stdin)
   response.on('close', () => {
-    if (!response.writableFinished) backend.kill()
+    if (!response.writableFinished) stop()
   })
   return new Promise((resolve) => {
     let head: Buffer | null = Buffer.alloc(0)
