@@ -11,7 +11,8 @@ const real = (name: string, timeoutMs: number) => ({
     include: [`test/${name}/**/*.test.{ts,tsx}`],
     globalSetup: ['test/global-setup.ts'],
     maxWorkers: 2,
-    sequence: { groupOrder: 1 },
+    // The browser drops its requests when the engine changes the machine's networks: the pages come after the containers.
+    sequence: { groupOrder: name === 'web' ? 2 : 1 },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
   },
