@@ -1,3 +1,5 @@
+import type { Signer } from '../audit/certificate'
+import type { Trust } from '../audit/trust'
 import type { RecordHandle } from '../prisma/client'
 import type { Actor } from '../prisma/record'
 import type { Engine } from './engines/engine'
@@ -11,6 +13,12 @@ export interface Context {
   worker: string
   /** Folder of the sealing keys. */
   keys: string
+  /** Folder of what is remembered of the trail outside the database: the last signed head, agreed policies, removed keys. */
+  trail: string
+  /** Signs with the trail's private key. */
+  signer: Signer
+  /** What a sign-off is checked with. */
+  trust: Trust
   /** Folder of bare repositories; may be lost at any time. */
   cache: string
   /** Where people and the forge reach the dashboard, no trailing slash. */

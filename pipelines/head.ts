@@ -23,8 +23,7 @@ export async function takeUpHead(context: Context, run: PlanningRun, head: { com
     const id = rows[0]?.id
     if (id === undefined) return
     await tx.query(
-      `INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after, because)
-       VALUES ('run.accept', $1, $2, $3, 'run', $4, $4, 'queued', 'the head of the branch, read from the forge')`,
+      `SELECT audit_append('run.accept', $1, $2, $3::int, 'run', $4::int, $4::int, NULL, 'queued', 'the head of the branch, read from the forge', '{}')`,
       [asWorker(context).actor, asWorker(context).actorName, run.projectId, id],
     )
     await tx.query(`SELECT pg_notify('shiplock', 'run:' || $1::text || ':queued')`, [id])

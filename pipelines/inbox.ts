@@ -146,11 +146,10 @@ WITH input AS MATERIALIZED (
   ON CONFLICT ("projectId", "contentKey") DO NOTHING
   RETURNING id, "projectId", "contentKey"
 ), known AS MATERIALIZED (
-  SELECT i.*, m.id AS made FROM input i LEFT JOIN made m ON m."projectId" = i."projectId" AND m."contentKey" = i."contentKey"
-), entry AS (
-  INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after, because)
-  SELECT CASE WHEN status = 'refused' THEN 'run.refuse' ELSE 'run.accept' END, actor, "actorName", "projectId", 'run', made, made, status, because
-  FROM known WHERE made IS NOT NULL
+  SELECT i.*, m.id AS made,
+    CASE WHEN m.id IS NOT NULL THEN audit_append(CASE WHEN i.status = 'refused' THEN 'run.refuse' ELSE 'run.accept' END, i.actor, i."actorName",
+      i."projectId", 'run', m.id, m.id, NULL, i.status, i.because, '{}') END AS entry
+  FROM input i LEFT JOIN made m ON m."projectId" = i."projectId" AND m."contentKey" = i."contentKey"
 ), owed AS (
   INSERT INTO "Report" ("projectId", "runId", name, wanted, description)
   SELECT "projectId", made, 'shiplock', 'failed', left(because, 200) FROM known WHERE made IS NOT NULL AND status = 'refused'

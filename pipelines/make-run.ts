@@ -50,11 +50,14 @@ export async function makeRun(tx: Tx, run: NewRun, by: Actor, because: string): 
   )
   const id = rows[0]?.id
   if (id === undefined) return null
-  await tx.query(
-    `INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", after, because)
-     VALUES ('run.accept', $1, $2, $3, 'run', $4, $4, $5, $6)`,
-    [by.actor, by.actorName, run.projectId, id, run.status, because],
-  )
+  await tx.query(`SELECT audit_append('run.accept', $1, $2, $3::int, 'run', $4::int, $4::int, NULL, $5, $6, '{}')`, [
+    by.actor,
+    by.actorName,
+    run.projectId,
+    id,
+    run.status,
+    because,
+  ])
   await ring(tx, `run:${id}:${run.status}`)
   return id
 }

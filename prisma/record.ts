@@ -38,6 +38,9 @@ const TABLE = {
   mergeAction: 'MergeAction',
   tag: 'Tag',
   backMerge: 'BackMerge',
+  approval: 'Approval',
+  policyChange: 'PolicyChange',
+  passkey: 'Passkey',
 } as const
 export type Subject = keyof typeof TABLE
 
@@ -103,12 +106,11 @@ export async function record<const M extends Machine, F extends keyof M & string
   const { rows } = await tx.query(
     `WITH changed AS (
        UPDATE "${TABLE[subject]}" SET ${sets.join(', ')} WHERE id = $1 AND status = $2${epoch}${due} RETURNING *
-     ), entry AS (
-       INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", before, after, because, data)
-       SELECT ${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}${NAME_OF[subject]}
-       FROM changed c
      )
-     SELECT c.*, pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch || ':' || ${URGENCY_OF[subject]}) AS rung FROM changed c`,
+     SELECT c.*,
+       audit_append(${kind}, ${actor}, ${actorName}, ${PROJECT_OF[subject]}, '${subject}', c.id, ${RUN_OF[subject]}, $2, $3, $4, ${data}${NAME_OF[subject]}) AS entry,
+       pg_notify('${CHANNEL}', '${subject}:' || c.id || ':' || c.status || ':' || c.epoch || ':' || ${URGENCY_OF[subject]}) AS rung
+     FROM changed c`,
     parameters,
   )
   return (rows[0] as Row | undefined) ?? null
@@ -123,6 +125,11 @@ const PROJECT_OF: Record<Subject, string> = {
   mergeAction: 'c."projectId"',
   tag: 'c."projectId"',
   backMerge: 'c."projectId"',
+  approval: `(SELECT e."projectId" FROM "Environment" e WHERE e.id = COALESCE(
+    (SELECT p."environmentId" FROM "Promotion" p WHERE p.id = c."promotionId"),
+    (SELECT g."environmentId" FROM "PolicyChange" g WHERE g.id = c."policyChangeId")))`,
+  policyChange: '(SELECT e."projectId" FROM "Environment" e WHERE e.id = c."environmentId")',
+  passkey: 'NULL::int',
 }
 /** What a person calls it, beside its number. */
 const NAME_OF: Record<Subject, string> = {
@@ -134,6 +141,9 @@ const NAME_OF: Record<Subject, string> = {
   mergeAction: ` || jsonb_build_object('name', c.kind, 'by', c."accountName")`,
   tag: ` || jsonb_build_object('name', c.name)`,
   backMerge: ` || jsonb_build_object('name', c.source)`,
+  approval: ` || jsonb_build_object('promotion', c."promotionId", 'policyChange', c."policyChangeId", 'decision', c.decision, 'hash', c.hash, 'account', c."accountId")`,
+  policyChange: ` || jsonb_build_object('name', (SELECT e.name FROM "Environment" e WHERE e.id = c."environmentId"))`,
+  passkey: ` || jsonb_build_object('account', c."accountId", 'credential', c."credentialId")`,
 }
 /** Goes along with the ring, so that a hotfix is first in every queue. */
 const URGENCY_OF: Record<Subject, string> = {
@@ -145,6 +155,9 @@ const URGENCY_OF: Record<Subject, string> = {
   mergeAction: '10',
   tag: '10',
   backMerge: '10',
+  approval: '10',
+  policyChange: '10',
+  passkey: '10',
 }
 const RUN_OF: Record<Subject, string> = {
   project: 'NULL::int',
@@ -155,6 +168,9 @@ const RUN_OF: Record<Subject, string> = {
   mergeAction: 'NULL::int',
   tag: 'c."runId"',
   backMerge: '(SELECT p."runId" FROM "Promotion" p WHERE p.id = c."promotionId")',
+  approval: '(SELECT p."runId" FROM "Promotion" p WHERE p.id = c."promotionId")',
+  policyChange: 'NULL::int',
+  passkey: 'NULL::int',
 }
 
 /** An entry for what is no status change: something made, asked for, or refused. Same transaction as what it tells of. */
@@ -167,25 +183,25 @@ export async function tell(
     by: Actor
     projectId?: number | null
     runId?: number | null
+    before?: string | null
+    after?: string | null
     because?: string
     data?: Record<string, unknown>
   },
 ) {
-  await tx.query(
-    `INSERT INTO "AuditEntry" (kind, actor, "actorName", "projectId", subject, "subjectId", "runId", because, data)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)`,
-    [
-      entry.kind,
-      entry.by.actor,
-      entry.by.actorName,
-      entry.projectId ?? null,
-      entry.subject,
-      entry.subjectId,
-      entry.runId ?? null,
-      (entry.because ?? '').slice(0, 8000),
-      JSON.stringify(entry.data ?? {}),
-    ],
-  )
+  await tx.query('SELECT audit_append($1, $2, $3, $4::int, $5, $6::int, $7::int, $8, $9, $10, $11::jsonb)', [
+    entry.kind,
+    entry.by.actor,
+    entry.by.actorName,
+    entry.projectId ?? null,
+    entry.subject,
+    entry.subjectId,
+    entry.runId ?? null,
+    entry.before ?? null,
+    entry.after ?? null,
+    (entry.because ?? '').slice(0, 8000),
+    JSON.stringify(entry.data ?? {}),
+  ])
 }
 
 /** Rings for something that is no status change: it is due now. */

@@ -4,6 +4,7 @@ import { hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { ensureTrailKey } from '../audit/keys'
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() })
 const INFO = new TextEncoder().encode('shiplock sealed secret v1')
@@ -21,7 +22,8 @@ const bytes = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byt
  * All at once or not at all, so that two processes that start together end up with the same keys.
  */
 export async function ensureKeys(dir: string) {
-  if (existsSync(join(dir, FILES.instance))) return
+  // An installation of an earlier version has no trail key yet.
+  if (existsSync(join(dir, FILES.instance))) return ensureTrailKey(dir)
   mkdirSync(dirname(dir), { recursive: true, mode: 0o755 })
   const making = mkdtempSync(`${dir}.making-`)
   const pair = await suite.kem.generateKeyPair()
@@ -29,6 +31,7 @@ export async function ensureKeys(dir: string) {
   write(making, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
   write(making, FILES.intake, randomBytes(32))
   writeFileSync(join(making, FILES.instance), `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
+  ensureTrailKey(making)
   try {
     renameSync(making, dir)
   } catch (error) {

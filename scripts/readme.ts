@@ -31,6 +31,11 @@ const README = new URL('../README.md', import.meta.url)
 
 /** What each job does. A job without a sentence, or a sentence without a job, does not compile. */
 const JOB_IN_WORDS: Record<JobName, string> = {
+  checkpoint: 'the trail has grown: sign its head, if it continues what was signed before',
+  agreePolicy: 'an environment was made: agree to the policy it begins with',
+  applyPolicyChange: 'a policy is proposed: apply it once everybody has agreed who must',
+  admitPasskey: 'a passkey is proposed: admit it for signing off',
+  expireApproval: 'the time of an approval is over',
   connect: 'checks a repository on its forge: token, project, branches; makes its webhook and reads it back',
   plan: 'reads the head again, fetches the commit, reads the service file, writes the stages; adopts a known release',
   execute: 'runs one stage in a container, or builds the image',

@@ -1,6 +1,6 @@
 // The language of the flow tests: a forge, people, repositories and a Shiplock that carries them, all real.
 import { type ChildProcess, fork } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { startingEnvironments } from '../app/_server/environments'
 import { startWeb, type Web } from '../app/_server/server'
 import type { PromotionItem } from '../app/promotions/shapes'
 import type { EnvironmentShape, RunDetail } from '../app/shapes'
+import { openSigner, openTrust } from '../audit/keys'
 import { Client } from '../demo/client'
 import { type DemoForge, startForge } from '../demo/forge/forge'
 import { Clone } from '../demo/story'
@@ -19,6 +20,7 @@ import { dockerEngine } from '../pipelines/engines/docker'
 import type { Engine } from '../pipelines/engines/engine'
 import { Leases } from '../pipelines/lease'
 import { openRecord, type RecordHandle } from '../prisma/client'
+import { readOrigin } from '../prisma/origin'
 import { ensureKeys, instanceId } from '../prisma/seal'
 import { ensureBusyboxBase } from '../scripts/base-image.mjs'
 import { openDoorbell } from '../worker/queue'
@@ -115,6 +117,7 @@ export class Shiplock {
     const dir = mkdtempSync(join(tmpdir(), 'shiplock-flow-'))
     chmodSync(dir, 0o755)
     const keys = join(dir, 'keys')
+    mkdirSync(join(dir, 'trail'))
     await ensureKeys(keys)
     await ensureBusyboxBase()
     const [database, forge] = await Promise.all([freshDatabase(), startForge({ dir: join(dir, 'forge') })])
@@ -198,6 +201,9 @@ export class Shiplock {
       instance: this.instance,
       worker: `here-${++this.number}`,
       keys: join(this.dir, 'keys'),
+      trail: join(this.dir, 'trail'),
+      signer: openSigner(join(this.dir, 'keys')),
+      trust: openTrust(join(this.dir, 'keys'), join(this.dir, 'trail'), await readOrigin(record), () => this.web.url),
       cache: join(this.dir, 'cache'),
       publicUrl: this.web.url,
       engine: this.options.engine ?? dockerEngine(),

@@ -51,7 +51,7 @@ const Environment = z.object({
     .default(30)
     .describe('After SIGTERM: how long the work in hand may take before another worker takes it up'),
 })
-export type WorkerConfig = z.infer<typeof Environment> & { keys: string; cache: string }
+export type WorkerConfig = z.infer<typeof Environment> & { keys: string; cache: string; trail: string }
 
 /** The configuration, or every problem of it at once, one sentence each. */
 export function readConfig(env: NodeJS.ProcessEnv): { config: WorkerConfig } | { problems: string[] } {
@@ -61,7 +61,9 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: WorkerConfig } | {
   const parsed = Environment.safeParse(given)
   if (!parsed.success) return { problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`) }
   const state = stateDir(env)
-  return { config: { ...parsed.data, keys: join(state, 'keys'), cache: join(state, 'cache') } }
+  return {
+    config: { ...parsed.data, keys: join(state, 'keys'), cache: join(state, 'cache'), trail: join(state, 'trail') },
+  }
 }
 
 /** One row per variable, for README. */

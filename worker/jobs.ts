@@ -1,6 +1,10 @@
 // The system as one table, read downwards. A row of the record says that something is due; a job of the queue says who does it.
+import { admitPasskey } from '../environments/admit-passkey'
+import { agreePolicy } from '../environments/agree-policy'
+import { applyPolicyChange } from '../environments/apply-policy'
 import { cutRelease } from '../environments/cut'
 import { deployPromotion, losePromotion, retryPromotion } from '../environments/deploy'
+import { expireApproval } from '../environments/expire-approval'
 import { promoteOnward } from '../environments/request'
 import { reviewPromotion } from '../environments/review'
 import { beginVerification, settleVerification } from '../environments/verify'
@@ -16,6 +20,8 @@ import { report } from '../pipelines/report'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { syncMergeRequest } from '../pipelines/sync-merge-request'
 import { tellDeployment } from '../pipelines/tell-deployment'
+
+import { CHECKPOINT_DUE, checkpoint } from './checkpoint'
 
 /** Jobs of one lane wait for one another; lanes do not. */
 export type Lane = 'quick' | 'stages' | 'deploys' | 'forge'
@@ -147,6 +153,31 @@ export const JOBS = {
     rung: [],
     do: reconcileProject,
     due: `SELECT id, epoch FROM "Project" WHERE status = 'connected' AND "reconcileAt" <= clock_timestamp() ORDER BY "reconcileAt"`,
+  },
+  checkpoint: { lane: 'quick', rung: ['trail:due'], do: checkpoint, due: CHECKPOINT_DUE },
+  agreePolicy: {
+    lane: 'quick',
+    rung: ['environment:unagreed'],
+    do: agreePolicy,
+    due: `SELECT id, 0 AS epoch FROM "Environment" WHERE "policyVersion" = 0 ORDER BY id`,
+  },
+  applyPolicyChange: {
+    lane: 'quick',
+    rung: ['policyChange:proposed'],
+    do: applyPolicyChange,
+    due: `SELECT id, epoch FROM "PolicyChange" WHERE status = 'proposed' AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+  },
+  admitPasskey: {
+    lane: 'quick',
+    rung: ['passkey:due'],
+    do: admitPasskey,
+    due: `SELECT id, epoch FROM "Passkey" WHERE "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+  },
+  expireApproval: {
+    lane: 'quick',
+    rung: [],
+    do: expireApproval,
+    due: `SELECT id, epoch FROM "Approval" WHERE status = 'given' AND "expiresAt" <= clock_timestamp() ORDER BY "expiresAt"`,
   },
   losePlan: {
     lane: 'quick',

@@ -1,10 +1,12 @@
 // The worker's composition root: the only place that knows which engine, queue and record there are.
 import { mkdirSync } from 'node:fs'
+import { openSigner, openTrust } from '../audit/keys'
 import type { Context } from '../pipelines/context'
 import { dockerEngine } from '../pipelines/engines/docker'
 import { Leases } from '../pipelines/lease'
 import { openRecord } from '../prisma/client'
 import { migrate } from '../prisma/migrate'
+import { readOrigin } from '../prisma/origin'
 import { ensureKeys, instanceId } from '../prisma/seal'
 import { readConfig } from './config'
 import { openDoorbell } from './queue'
@@ -21,6 +23,7 @@ if ('problems' in read) {
 }
 const { config } = read
 mkdirSync(config.cache, { recursive: true, mode: 0o700 })
+mkdirSync(config.trail, { recursive: true, mode: 0o700 })
 // Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
 await ensureKeys(config.keys)
 await migrate(config.DATABASE_URL)
@@ -33,6 +36,9 @@ const context: Context = {
   instance,
   worker: config.WORKER_NAME,
   keys: config.keys,
+  trail: config.trail,
+  signer: openSigner(config.keys),
+  trust: openTrust(config.keys, config.trail, await readOrigin(record), () => config.PUBLIC_URL),
   cache: config.cache,
   publicUrl: config.PUBLIC_URL,
   engine: dockerEngine(),

@@ -1,6 +1,7 @@
 // Who may do what: one table. Pages, REST and streams ask it; a route whose action is not here does not start.
 
-export const ROLES = ['admin', 'owner', 'ops', 'developer', 'viewer'] as const
+/** admin: of the installation. member: nothing by itself; what they may comes from memberships. */
+export const ROLES = ['admin', 'owner', 'ops', 'developer', 'auditor', 'viewer', 'member'] as const
 export type Role = (typeof ROLES)[number]
 
 /** Who is asking. A token acts for its account, with the account's role as it is now. */
@@ -20,7 +21,7 @@ interface Permit {
   why: string
 }
 
-const EVERYONE: readonly Role[] = ROLES
+const EVERYONE: readonly Role[] = ROLES.filter((role) => role !== 'member')
 const WHO_CHANGES: readonly Role[] = ['admin', 'owner', 'ops', 'developer']
 const OWNERS: readonly Role[] = ['admin', 'owner']
 const OPS: readonly Role[] = ['admin', 'ops']
@@ -45,6 +46,29 @@ export const PERMITS = {
     why: 'Ask for a release to go to an environment, or start one',
   },
   'promotions.approve': { roles: ['owner', 'ops'], tokens: true, why: 'Sign a promotion off; who changed it may not' },
+  'promotions.reject': { roles: ['owner', 'ops'], tokens: false, why: 'Reject a promotion, with a reason' },
+  'promotions.override': {
+    roles: ['owner', 'ops'],
+    tokens: false,
+    why: 'Override a freeze together with somebody else',
+  },
+  'promotions.break-glass': { roles: ['ops'], tokens: false, why: 'Break the glass: deploy now, and be reviewed' },
+  'approvals.read': { roles: EVERYONE, tokens: true, why: 'What waits for whose answer, and what was answered' },
+  'approvals.withdraw': { roles: ['owner', 'ops'], tokens: false, why: "Take back one's own answer until it is used" },
+  'approvals.review': { roles: ['owner', 'ops'], tokens: false, why: 'Review what was done by breaking the glass' },
+  'policies.read': { roles: EVERYONE, tokens: true, why: 'Policies of environments, with every version' },
+  'policies.change': { roles: OWNERS_AND_OPS, tokens: false, why: 'Propose a policy; who signs there agrees to it' },
+  'policies.approve': { roles: ['owner', 'ops'], tokens: false, why: 'Agree to a policy that somebody else proposes' },
+  'environments.stop': { roles: OWNERS_AND_OPS, tokens: true, why: 'Stop an environment at once' },
+  'environments.go': { roles: OPS, tokens: false, why: 'Let a stopped environment go on' },
+  'installation.stop': { roles: OWNERS_AND_OPS, tokens: true, why: 'Stop every environment at once' },
+  'installation.go': { roles: OPS, tokens: false, why: 'Let everything go on' },
+  'trail.read': { roles: EVERYONE, tokens: true, why: 'Who did what, when and why' },
+  'trail.export': { roles: ['admin', 'auditor'], tokens: true, why: 'Take the whole trail away, with its proofs' },
+  'passkeys.own': { roles: EVERYONE, tokens: false, why: "One's own passkeys" },
+  'passkeys.vouch': { roles: ['admin', 'owner', 'ops'], tokens: false, why: "Vouch that a passkey is somebody else's" },
+  'sessions.own': { roles: EVERYONE, tokens: false, why: "One's own sessions" },
+  'accounts.change': { roles: ADMIN, tokens: false, why: 'Change roles, and end the sessions of an account' },
   'promotions.cancel': { roles: OWNERS_AND_OPS, tokens: true, why: 'End a promotion, also while it deploys' },
   'promotions.retry': { roles: OWNERS_AND_OPS, tokens: true, why: 'Try a promotion again, through the gates again' },
   'promotions.rollback': { roles: OPS, tokens: true, why: 'Put an earlier release back, which holds the environment' },

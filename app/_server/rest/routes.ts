@@ -8,16 +8,25 @@ import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
 import { readHealth } from '../health'
 import { ACCOUNT } from './account-routes'
+import { APPROVALS } from './approval-routes'
+import { EXPORTS } from './export-routes'
+import { MEMBERSHIPS } from './membership-routes'
 import { MERGE_REQUESTS } from './merge-request-routes'
+import { OIDC } from './oidc-routes'
 import { openApi } from './openapi'
+import { PASSKEYS } from './passkey-routes'
 import { PEOPLE } from './people-routes'
 import { PLACES } from './place-routes'
+import { POLICIES } from './policy-routes'
 import { PROMOTIONS } from './promotion-routes'
 import { RELEASES } from './release-routes'
 import { type RestRoute, route } from './route'
 import { RUNS } from './run-routes'
+import { SESSIONS } from './session-routes'
 import * as shape from './shapes'
+import { STOPS } from './stop-routes'
 import { TESTS } from './test-routes'
+import { TRAIL } from './trail-routes'
 
 const DELIVERIES = [
   route({
@@ -173,6 +182,15 @@ const ABOUT = [
 export const ROUTES: readonly RestRoute[] = [
   ...RUNS,
   ...TESTS,
+  ...APPROVALS,
+  ...POLICIES,
+  ...STOPS,
+  ...PASSKEYS,
+  ...OIDC,
+  ...SESSIONS,
+  ...MEMBERSHIPS,
+  ...TRAIL,
+  ...EXPORTS,
   ...MERGE_REQUESTS,
   ...RELEASES,
   ...PROMOTIONS,

@@ -7,11 +7,20 @@ import { ProjectDetail } from '../../projects/shapes'
 import { RunWhole } from '../../runs/shapes'
 import { EnvironmentShape, ErrorShape, LogPage, Page, ProjectShape, RunSummary } from '../../shapes'
 import { ROLES } from '../permit'
+import { APPROVALS_NAMED } from './approval-shapes'
+import { EXPORTS_NAMED } from './export-shapes'
+import { MEMBERSHIPS_NAMED } from './membership-shapes'
 import { MERGE_REQUESTS_NAMED } from './merge-request-shapes'
+import { OIDC_NAMED } from './oidc-shapes'
+import { PASSKEYS_NAMED } from './passkey-shapes'
 import { PEOPLE_NAMED } from './people-shapes'
+import { POLICIES_NAMED } from './policy-shapes'
 import { PROMOTIONS_NAMED } from './promotion-shapes'
 import { RELEASES_NAMED } from './release-shapes'
+import { SESSIONS_NAMED } from './session-shapes'
+import { STOPS_NAMED } from './stop-shapes'
 import { TESTS_NAMED } from './test-shapes'
+import { TRAIL_NAMED } from './trail-shapes'
 
 export const Health = z.object({
   status: z
@@ -67,6 +76,15 @@ export const NAMED = {
   ...MERGE_REQUESTS_NAMED,
   ...TESTS_NAMED,
   ...PEOPLE_NAMED,
+  ...APPROVALS_NAMED,
+  ...POLICIES_NAMED,
+  ...STOPS_NAMED,
+  ...PASSKEYS_NAMED,
+  ...OIDC_NAMED,
+  ...SESSIONS_NAMED,
+  ...MEMBERSHIPS_NAMED,
+  ...TRAIL_NAMED,
+  ...EXPORTS_NAMED,
 } as const satisfies Record<string, z.ZodType>
 
 const number = (what: string, min: number, max: number) =>

@@ -1,0 +1,2 @@
+// Shapes of export routes that are components of the OpenAPI document.
+export const EXPORTS_NAMED = {} as const

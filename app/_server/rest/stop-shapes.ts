@@ -1,0 +1,2 @@
+// Shapes of stop routes that are components of the OpenAPI document.
+export const STOPS_NAMED = {} as const

@@ -1,0 +1,4 @@
+// The audit trail, and its checkpoints.
+import type { RestRoute } from './route'
+
+export const TRAIL: RestRoute[] = []
