@@ -22,22 +22,27 @@ const Memory = z
   )
 
 const Approval = z.strictObject({
-  role: z.enum(['owner', 'ops'], 'must be owner or ops'),
+  role: z.enum(['owner', 'ops', 'developer'], 'must be owner, ops or developer'),
   count: z.int().min(1).max(20).default(1),
-  /** A passkey is asked for by a later version: `required` is refused, so that nobody believes it is kept. */
-  passkey: z.enum(['optional'], 'this version asks for no passkey: leave it out, or write optional').optional(),
+  /** `required`: only an answer that is signed with an admitted passkey counts for the rule. */
+  passkey: z.enum(['required', 'optional'], 'must be required or optional').default('optional'),
 })
 
+const HOUR = 3_600_000
+const MINUTE = 60_000
+
 /** "30m" or a number of milliseconds: what was parsed parses again. */
-const Duration = z
-  .union([z.string(), z.number()], 'must be a duration like 30m')
-  .transform((text) => (typeof text === 'number' ? text : (parseDuration(text) ?? Number.NaN)))
-  .pipe(
-    z
-      .int('must be a duration like 30m')
-      .min(0)
-      .max(30 * 86_400_000, 'must be at most 30 days'),
-  )
+const duration = (like: string, least: { ms: number; words: string }, most: { ms: number; words: string }) =>
+  z
+    .union([z.string(), z.number()], `must be a duration like ${like}`)
+    .transform((text) => (typeof text === 'number' ? text : (parseDuration(text) ?? Number.NaN)))
+    .pipe(
+      z
+        .int(`must be a duration like ${like}`)
+        .min(least.ms, `must be at least ${least.words}`)
+        .max(most.ms, `must be at most ${most.words}`),
+    )
+const A_MINUTE = { ms: MINUTE, words: '1m' }
 
 const VERIFIED_BY = ['component', 'functional', 'stress'] as const
 
@@ -65,10 +70,14 @@ export const EnvironmentPolicy = z.strictObject({
     .optional(),
   /** Every rule must hold; one person satisfies one rule; nobody approves their own change. */
   approvals: z.array(Approval).max(20).default([]),
+  /** For how long an approval counts after it was given; in ms once parsed. */
+  approval_expires: duration('4h', A_MINUTE, { ms: 24 * HOUR, words: '24h' }).default(4 * HOUR),
+  /** How often those who can sign are reminded of what waits for them; in ms once parsed. Absent: never. */
+  remind: duration('1h', A_MINUTE, { ms: 30 * 24 * HOUR, words: '30 days' }).optional(),
   /** Times in which nothing is deployed there. */
   freeze: z.array(Freeze).max(100).default([]),
   /** How long a release must have been verified in `after` before it may come here; in ms once parsed. */
-  soak: Duration.optional(),
+  soak: duration('30m', { ms: 0, words: '0s' }, { ms: 30 * 24 * HOUR, words: '30 days' }).optional(),
   /** Stages of the service file that run against the environment after a deployment, and decide whether it counts as verified. */
   verify: z
     .array(z.enum(VERIFIED_BY, `must be ${VERIFIED_BY.join(', ')}`))

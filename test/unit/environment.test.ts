@@ -26,6 +26,7 @@ describe('the file of an environment', () => {
       start: 'automatic',
       target: { kind: 'docker', address: '127.0.0.1' },
       approvals: [],
+      approval_expires: 4 * 3_600_000,
       freeze: [],
       verify: [],
       on_verify_failed: 'stay',
@@ -75,7 +76,9 @@ start: on-signoff
 after: prerelease
 soak: 1h30m
 target: { kind: docker }
-approvals: [ { role: owner }, { role: ops, count: 2, passkey: optional } ]
+approvals: [ { role: owner }, { role: ops, count: 2, passkey: required }, { role: developer, passkey: optional } ]
+approval_expires: 90m
+remind: 30m
 freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Asia/Shanghai, reason: weekend } ]
 verify: [functional, stress]
 on_verify_failed: rollback
@@ -84,9 +87,12 @@ on_verify_failed: rollback
     expect(policy).toMatchObject({
       soak: 5_400_000,
       approvals: [
-        { role: 'owner', count: 1 },
-        { role: 'ops', count: 2 },
+        { role: 'owner', count: 1, passkey: 'optional' },
+        { role: 'ops', count: 2, passkey: 'required' },
+        { role: 'developer', count: 1, passkey: 'optional' },
       ],
+      approval_expires: 5_400_000,
+      remind: 1_800_000,
       freeze: [{ from: 'Fri 18:00', to: 'Mon 08:00', zone: 'Asia/Shanghai', reason: 'weekend' }],
       verify: ['functional', 'stress'],
       on_verify_failed: 'rollback',
@@ -95,10 +101,13 @@ on_verify_failed: rollback
   })
 
   it.each([
-    [
-      'approvals: [ { role: ops, passkey: required } ]',
-      'approvals[0].passkey: this version asks for no passkey: leave it out, or write optional',
-    ],
+    ['approvals: [ { role: ops, passkey: always } ]', 'approvals[0].passkey: must be required or optional'],
+    ['approvals: [ { role: viewer } ]', 'approvals[0].role: must be owner, ops or developer'],
+    ['approval_expires: 25h', 'approval_expires: must be at most 24h'],
+    ['approval_expires: 0s', 'approval_expires: must be at least 1m'],
+    ['approval_expires: soon', 'approval_expires: must be a duration like 4h'],
+    ['remind: 1s', 'remind: must be at least 1m'],
+    ['reminds: 1h', 'reminds: is not known here; did you mean `remind`?'],
     [
       'freeze: [ { from: "Fri 18:00", to: "Mon 08:00", zone: Mars/Olympus, reason: weekend } ]',
       'freeze[0].zone: is no zone that is known here, such as Europe/Berlin or Asia/Shanghai',
