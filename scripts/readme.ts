@@ -301,10 +301,11 @@ function permitsTable(): string {
   const rows = Object.entries(PERMITS).map(([action, permit]) => [
     code(action),
     ...ROLES.map((role) => yes((permit.roles as readonly string[]).includes(role))),
-    yes(permit.tokens),
+    permit.at,
+    permit.scope ?? '',
     permit.why,
   ])
-  return table(['action', ...ROLES, 'by token', 'what'], rows)
+  return table(['action', ...ROLES, 'held in', 'token needs', 'what'], rows)
 }
 
 /** What a stage may use unless its file says otherwise, from the planner itself. */

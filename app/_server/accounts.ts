@@ -19,6 +19,10 @@ export const personOf = (viewer: Viewer): Person => ({
   role: viewer.role,
 })
 
+/** SQL: the memberships of account `a`, as an array of grants. */
+export const GRANTS_OF = `COALESCE((SELECT json_agg(json_build_object('projectId', m."projectId", 'environment', m.environment, 'role', m.role))
+  FROM "Membership" m WHERE m."accountId" = a.id), '[]'::json)`
+
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u
 export const MIN_PASSWORD = 10
 const MAX_PASSWORD = 512

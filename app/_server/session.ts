@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { tell, transaction } from '../../prisma/record'
-import { actorOf } from './accounts'
+import { actorOf, GRANTS_OF } from './accounts'
 import { Attempts } from './attempts'
 import { decoyHash, passwordMatches } from './password'
-import { ROLES, type Role, type Viewer } from './permit'
+import { asGrants, asRole, type Viewer } from './permit'
 import { viewerFromToken } from './tokens'
 
 export const COOKIE = 'shiplock_session'
@@ -21,11 +21,6 @@ const perName = new Attempts({ tries: 50, windowMs: WINDOW_MS, keys: 10_000 })
 const perAddress = new Attempts({ tries: 100, windowMs: WINDOW_MS, keys: 10_000 })
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
-
-export const asRole = (role: string): Role => {
-  // A role that this version does not know may do the least.
-  return ROLES.find((r) => r === role) ?? 'viewer'
-}
 
 /** The value of our cookie in a Cookie header; null where it is absent, sent twice, or no value that we ever made. */
 export function sessionValue(cookieHeader: string | undefined): string | null {
@@ -45,13 +40,20 @@ export async function viewerFromCookie(
 ): Promise<Viewer | null> {
   const value = sessionValue(cookieHeader ?? undefined)
   if (!value) return null
-  const { rows } = await record.pool.query<{ id: number; name: string; role: string }>(
-    `SELECT a.id, a.name, a.role FROM "Session" s JOIN "Account" a ON a.id = s."accountId"
+  const { rows } = await record.pool.query<{
+    id: number
+    name: string
+    role: string
+    grants: Parameters<typeof asGrants>[0]
+  }>(
+    `SELECT a.id, a.name, a.role, ${GRANTS_OF} AS grants FROM "Session" s JOIN "Account" a ON a.id = s."accountId"
      WHERE s.hash = $1 AND s."expiresAt" > clock_timestamp()`,
     [sha256(value)],
   )
   const row = rows[0]
-  return row ? { kind: 'account', id: row.id, accountId: row.id, name: row.name, role: asRole(row.role) } : null
+  if (!row) return null
+  const { id, name, role, grants } = row
+  return { kind: 'account', id, accountId: id, name, role: asRole(role), grants: asGrants(grants) }
 }
 
 /** Who an Authorization header (`Bearer slk_…`) belongs to, or null. */
@@ -100,6 +102,7 @@ export async function signIn(
     accountId: account.id,
     name: account.name,
     role: asRole(account.role),
+    grants: [],
   }
   const value = randomBytes(32).toString('base64url')
   await transaction(record, async (tx) => {

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { tell, transaction } from '../../prisma/record'
-import { actorOf } from './accounts'
-import { ROLES, type Viewer } from './permit'
+import { actorOf, GRANTS_OF } from './accounts'
+import { asGrants, asRole, SCOPES, type Viewer } from './permit'
 
 export const TOKEN_DAYS = 90
 const MAX_TOKENS = 50
@@ -22,8 +22,10 @@ export async function viewerFromToken(record: RecordHandle, header: string | und
     accountId: number
     account: string
     stale: boolean
+    scopes: string[]
+    grants: Parameters<typeof asGrants>[0]
   }>(
-    `SELECT t.id, t.name, a.role, a.id AS "accountId", a.name AS account,
+    `SELECT t.id, t.name, a.role, a.id AS "accountId", a.name AS account, t.scopes, ${GRANTS_OF} AS grants,
             t."lastUsedAt" IS NULL OR t."lastUsedAt" < clock_timestamp() - interval '1 minute' AS stale
      FROM "ApiToken" t JOIN "Account" a ON a.id = t."accountId"
      WHERE t.hash = $1 AND t."expiresAt" > clock_timestamp()`,
@@ -38,8 +40,15 @@ export async function viewerFromToken(record: RecordHandle, header: string | und
       [row.id],
     )
   }
-  const role = ROLES.find((r) => r === row.role) ?? 'viewer'
-  return { kind: 'token', id: row.id, accountId: row.accountId, name: `${row.account} (token ${row.name})`, role }
+  return {
+    kind: 'token',
+    id: row.id,
+    accountId: row.accountId,
+    name: `${row.account} (token ${row.name})`,
+    role: asRole(row.role),
+    grants: asGrants(row.grants),
+    scopes: SCOPES.filter((scope) => row.scopes.includes(scope)),
+  }
 }
 
 export interface TokenMade {

@@ -28,7 +28,7 @@ export interface Facts {
 }
 
 export interface Asker {
-  viewer: Pick<Viewer, 'kind' | 'role' | 'accountId'>
+  viewer: Pick<Viewer, 'kind' | 'role' | 'grants' | 'scopes' | 'accountId'>
   /** The same person on the forge, where the account says so. */
   forgeUserId: string | null
 }

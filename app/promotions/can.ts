@@ -1,17 +1,15 @@
 // May this viewer do this to this promotion now, and if not, why not: for buttons that explain themselves.
 import { PROMOTION } from '../../environments/promotion'
 import { next } from '../../pipelines/machine'
-import { type Action, may, PERMITS, type Viewer } from '../_server/permit'
+import { type Action, may, type Viewer, type Where, whyNotPermitted } from '../_server/permit'
 import type { Can } from './shapes'
 
 export const YES: Can = { may: true, because: '' }
 export const no = (because: string): Can => ({ may: false, because })
 
 /** What the role alone allows. */
-export function permitted(viewer: Viewer, action: Action): Can {
-  if (may(viewer, action)) return YES
-  if (viewer.kind === 'token' && !PERMITS[action].tokens) return no('an API token may not do this')
-  return no(`the role ${viewer.role} may not do this; ${PERMITS[action].roles.join(', ')} may`)
+export function permitted(viewer: Viewer, action: Action, where?: Where): Can {
+  return may(viewer, action, where) ? YES : no(whyNotPermitted(viewer, action, where))
 }
 
 /** The first reason that stands against it. */

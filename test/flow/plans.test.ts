@@ -20,7 +20,7 @@ const FEW = 500
 
 /** The newest promotion that waits for production. */
 let waiting = 0
-const ops: Viewer = { kind: 'account', id: 1, accountId: 1, name: 'omar', role: 'ops' }
+const ops: Viewer = { kind: 'account', id: 1, accountId: 1, name: 'omar', role: 'ops', grants: [] }
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let record: RecordHandle
 

@@ -228,7 +228,7 @@ describe('what REST answers', () => {
   it.each(readable.map((r) => [r.path, r] as const))(
     '%s has the shape that the document promises',
     async (where, line) => {
-      const as = may({ kind: 'account', role: 'viewer' }, line.action ?? '') ? 'viewer' : 'admin'
+      const as = may({ kind: 'account', role: 'viewer', grants: [] }, line.action ?? '') ? 'viewer' : 'admin'
       const answer = await get(asked[where] ?? where, as)
       expect(answer.status).toBe(200)
       const body = await answer.json()

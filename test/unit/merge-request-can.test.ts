@@ -21,7 +21,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   ...more,
 })
 const who = (role: Role = 'owner', forgeUserId: string | null = null) => ({
-  viewer: { kind: 'account' as const, role, accountId: 3 },
+  viewer: { kind: 'account' as const, role, grants: [], accountId: 3 },
   forgeUserId,
 })
 const pair = { ok: false, because: 'a feature branch is merged into develop, not into master' }

@@ -3,7 +3,7 @@ import type { Role } from '../../app/_server/permit'
 import { canDo, type Standing } from '../../app/promotions/can'
 import { differences, type Side } from '../../app/promotions/differences'
 
-const viewer = (role: Role) => ({ kind: 'account' as const, id: 1, accountId: 1, name: 'olga', role })
+const viewer = (role: Role) => ({ kind: 'account' as const, id: 1, accountId: 1, name: 'olga', role, grants: [] })
 const standing = (over: Partial<Standing> = {}): Standing => ({
   status: 'waiting',
   kind: 'onward',

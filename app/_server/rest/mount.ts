@@ -9,7 +9,7 @@ import type { Ask, Door, RestRoute } from './route'
 const BODY_LIMIT = 1024 * 1024
 const FORM = 'application/x-www-form-urlencoded'
 /** For the few routes that are open, and look at no viewer. */
-const ANYBODY: Viewer = { kind: 'account', id: 0, accountId: 0, name: 'anybody', role: 'viewer' }
+const ANYBODY: Viewer = { kind: 'account', id: 0, accountId: 0, name: 'anybody', role: 'member', grants: [] }
 const viewers = new WeakMap<FastifyRequest, Viewer>()
 
 const SAFE = new Set(['GET', 'HEAD'])
@@ -50,7 +50,7 @@ async function admit(request: FastifyRequest, line: RestRoute, door: Door): Prom
   if (viewer.kind === 'account' && unsafe) refuseForeign(request, door, true)
   if (!may(viewer, line.action)) {
     const who =
-      viewer.kind === 'token' && may({ kind: 'account', role: viewer.role }, line.action)
+      viewer.kind === 'token' && may({ ...viewer, kind: 'account' }, line.action)
         ? 'an API token'
         : `the role ${viewer.role}`
     throw new Fault('not.permitted', `${who} may not do this (${line.action})`)
