@@ -1,6 +1,7 @@
 // Three environments for each project, and what went through them.
 import { GATE_NAMES } from '../../environments/gate'
 import type { RecordHandle } from '../../prisma/client'
+import { seedAnswer } from './seed-approvals'
 import {
   CATALOGUE,
   CHECKOUT,
@@ -219,7 +220,13 @@ async function createFlowPromotion(
         : {}),
     },
   })
-  if (promotion.signed) await sign(record, id, digestOf(releaseId), promotion.signed, at)
+  if (promotion.signed)
+    await seedAnswer(record, {
+      promotionId: id,
+      ...promotion.signed,
+      at,
+      status: promotion.status === 'waiting' ? 'given' : 'used',
+    })
   for (const [position, [name, status, because]] of (promotion.verification ?? []).entries())
     await createVerification(record, { id, runId, at, position, name, status, because, now })
   await createEntries(record, story.project, { id, runId, at, promotion })
@@ -280,30 +287,6 @@ const SIGN = (since: string) => ({
   who: 'operations (role ops)',
   since,
 })
-
-async function sign(
-  record: RecordHandle,
-  promotionId: number,
-  digest: string,
-  signed: { by: string; comment: string },
-  at: Date,
-) {
-  const account = await record.db.account.findUniqueOrThrow({
-    where: { name: signed.by },
-    select: { id: true, role: true },
-  })
-  await record.db.approval.create({
-    data: {
-      promotionId,
-      accountId: account.id,
-      accountName: signed.by,
-      role: account.role,
-      comment: signed.comment,
-      digest,
-      at,
-    },
-  })
-}
 
 interface Verification {
   id: number
