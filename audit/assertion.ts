@@ -10,6 +10,8 @@ export const ALGORITHMS: readonly number[] = [ES256, EDDSA, RS256]
 /** Longer ones are not looked at: browsers make some 200 bytes of each, and RSA signatures of 4096 bits have 512. */
 const MOST_BYTES = 2048
 const LEAST_RSA_BITS = 2048
+/** 04, x, y. */
+const P256_POINT_BYTES = 65
 
 /** Flags of the authenticator, https://www.w3.org/TR/webauthn-3/#flags */
 const UP = 0x01
@@ -103,6 +105,8 @@ function signatureProblem({ clientDataJSON, authenticatorData, signature, spki, 
   }
   const misfit = keyProblem(key, alg)
   if (misfit) return misfit
+  // OpenSSL also reads, and writes again, a point in its hybrid form: the same key in other bytes.
+  if (alg === ES256 && spki[spki.length - P256_POINT_BYTES] !== 0x04) return 'its key is not written the one right way'
   if (alg === ES256 && !isStrictDer(signature)) return 'its signature is not written the one right way'
   const signed = Buffer.concat([authenticatorData, createHash('sha256').update(clientDataJSON).digest()])
   return verify(alg === EDDSA ? null : 'sha256', signed, key, signature) ? null : 'its signature does not hold'

@@ -104,6 +104,14 @@ describe('an assertion', () => {
     expect(checkAssertion(weak)).toContain('at least 2048 bits')
   })
 
+  it('does not hold with the same key written otherwise', () => {
+    const good = ask(passkey.get(asked))
+    const hybrid = Buffer.from(good.spki)
+    hybrid.writeUInt8(6 + ((good.spki.at(-1) ?? 0) & 1), hybrid.length - 65)
+    expect(checkAssertion({ ...good, spki: hybrid })).toContain('one right way')
+    expect(checkAssertion({ ...good, spki: Buffer.concat([good.spki, Buffer.alloc(1)]) })).toBeTypeOf('string')
+  })
+
   it('that is a registration, taken for a sign-off, is refused', () => {
     const made = passkey.create({ ...asked, userId: 'dXNlcg' })
     const good = ask(passkey.get(asked))
