@@ -7,6 +7,7 @@ import { actorOf } from '../accounts'
 import type { Viewer } from '../permit'
 import { type Door, route } from './route'
 import * as shape from './shapes'
+import { at, ofMergeRequest } from './where'
 
 const STATUSES = Object.keys(MERGE_REQUEST) as [keyof typeof MERGE_REQUEST, ...(keyof typeof MERGE_REQUEST)[]]
 
@@ -35,6 +36,7 @@ export const MERGE_REQUESTS = [
     method: 'GET',
     path: '/api/v1/merge-requests',
     action: 'merge-requests.read',
+    lists: true,
     summary: 'Merge requests, newest first, and whether the flow has their arrow',
     query: MergeRequestQuery,
     status: 200,
@@ -46,6 +48,7 @@ export const MERGE_REQUESTS = [
     method: 'GET',
     path: '/api/v1/merge-requests/{id}',
     action: 'merge-requests.read',
+    where: at(ofMergeRequest),
     summary: 'One merge request: its run, what would follow, its approvals, and what who asks may do',
     params: shape.IdParams,
     status: 200,
@@ -57,6 +60,7 @@ export const MERGE_REQUESTS = [
     method: 'POST',
     path: '/api/v1/merge-requests/{id}/approve',
     action: 'merge-requests.approve',
+    where: at(ofMergeRequest),
     summary: 'Approve the head that was seen; a worker does it on the forge',
     params: shape.IdParams,
     body: SeenBody,
@@ -69,6 +73,7 @@ export const MERGE_REQUESTS = [
     method: 'POST',
     path: '/api/v1/merge-requests/{id}/merge',
     action: 'merge-requests.merge',
+    where: at(ofMergeRequest),
     summary: 'Merge the head that was seen; a worker does it on the forge',
     params: shape.IdParams,
     body: SeenBody,

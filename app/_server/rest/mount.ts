@@ -1,16 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Fault, isFault } from '../../../pipelines/fault'
-import { isOpen, may, PERMITS, type Viewer } from '../permit'
+import { type Action, isOpen, may, PERMITS, sees, type Viewer, type Where, whyNotPermitted } from '../permit'
 import { viewerFromBearer, viewerFromCookie } from '../session'
 import { answerError } from './answer'
-import type { Ask, Door, RestRoute } from './route'
+import { tellRefused } from './refusals'
+import type { Asked, Door, RestRoute } from './route'
 
 const BODY_LIMIT = 1024 * 1024
 const FORM = 'application/x-www-form-urlencoded'
 /** For the few routes that are open, and look at no viewer. */
 const ANYBODY: Viewer = { kind: 'account', id: 0, accountId: 0, name: 'anybody', role: 'member', grants: [] }
 const viewers = new WeakMap<FastifyRequest, Viewer>()
+/** What the request turned out to be about. */
+const abouts = new WeakMap<FastifyRequest, { what: string; where: Where | null }>()
 
 const SAFE = new Set(['GET', 'HEAD'])
 
@@ -34,6 +37,11 @@ function refuseForeign(request: FastifyRequest, door: Door, mustHave: boolean) {
     )
 }
 
+const viewerOf = ({ headers }: FastifyRequest, door: Door) =>
+  headers.authorization === undefined
+    ? viewerFromCookie(door.record, headers.cookie)
+    : viewerFromBearer(door.record, headers.authorization)
+
 /** Who is asking, before a byte of the body is read. Throws not.signed.in or not.permitted. */
 async function admit(request: FastifyRequest, line: RestRoute, door: Door): Promise<void> {
   const unsafe = !SAFE.has(request.method)
@@ -41,21 +49,48 @@ async function admit(request: FastifyRequest, line: RestRoute, door: Door): Prom
     if (unsafe) refuseForeign(request, door, false)
     return
   }
-  const { authorization, cookie } = request.headers
-  const viewer =
-    authorization === undefined
-      ? await viewerFromCookie(door.record, cookie)
-      : await viewerFromBearer(door.record, authorization)
+  const viewer = await viewerOf(request, door)
   if (!viewer) throw new Fault('not.signed.in', 'sign in at /login, or send `Authorization: Bearer slk_…`')
-  if (viewer.kind === 'account' && unsafe) refuseForeign(request, door, true)
-  if (!may(viewer, line.action)) {
-    const who =
-      viewer.kind === 'token' && may({ ...viewer, kind: 'account' }, line.action)
-        ? 'an API token'
-        : `the role ${viewer.role}`
-    throw new Fault('not.permitted', `${who} may not do this (${line.action})`)
-  }
   viewers.set(request, viewer)
+  if (viewer.kind === 'account' && unsafe) refuseForeign(request, door, true)
+  if (!may(viewer, line.action)) throw notPermitted(viewer, line.action)
+}
+
+const notPermitted = (viewer: Viewer, action: Action, where?: Where) =>
+  new Fault('not.permitted', `${whyNotPermitted(viewer, action, where)} (${action})`)
+
+/**
+ * The same, for the very thing that is asked about. What is not to be seen is not there.
+ * Throws not.found or not.permitted.
+ * @returns where it lies; undefined where the route is about no one thing
+ */
+async function admitThere(
+  request: FastifyRequest,
+  line: RestRoute,
+  door: Door,
+  asked: Asked<unknown, unknown, unknown>,
+) {
+  if (!line.where || line.action === null) return undefined
+  const { what, where } = await line.where(asked)(door.record)
+  abouts.set(request, { what, where })
+  if (where === null || !sees(asked.viewer, where.projectId)) throw new Fault('not.found', `there is no ${what}`)
+  if (!may(asked.viewer, line.action, where)) throw notPermitted(asked.viewer, line.action, where)
+  return where
+}
+
+/** Tells of a change that somebody known was refused. Nothing that fails here may keep the answer back. */
+async function tellOf(error: unknown, request: FastifyRequest, line: RestRoute, door: Door): Promise<void> {
+  const viewer = viewers.get(request)
+  if (!viewer || line.action === null || SAFE.has(request.method) || !isFault(error)) return
+  const { what, where } = abouts.get(request) ?? { what: '', where: null }
+  // Hidden, and there all the same: somebody tries the ids of others.
+  const hidden = error.code === 'not.found' && where !== null && !sees(viewer, where.projectId)
+  if (error.code !== 'not.permitted' && !hidden) return
+  const because = hidden ? `${what} is of a project that they have no role in` : error.message
+  const route = `${line.method} ${line.path}`
+  await tellRefused(door.record, { viewer, action: line.action, route, what, where, because }).catch((e: Error) =>
+    request.log.error(e, 'a refused attempt could not be told in the trail'),
+  )
 }
 
 /** Checks all three at once, so that every problem is told at once. Throws input.invalid. */
@@ -90,13 +125,14 @@ const formTarget = (request: FastifyRequest, name: 'next' | 'back') =>
 
 function handler(line: RestRoute, door: Door) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const ask = { door, viewer: viewers.get(request) ?? ANYBODY, request, reply, ...parse(line, request) } as Ask<
-      unknown,
-      unknown,
-      unknown
-    >
+    const asked = { viewer: viewers.get(request) ?? ANYBODY, ...parse(line, request) }
+    const where = await admitThere(request, line, door, asked)
+    const again = async () => {
+      const viewer = await viewerOf(request, door)
+      return viewer && line.action !== null && may(viewer, line.action, where) ? viewer : null
+    }
     reply.code(line.status)
-    const answer = await line.do(ask)
+    const answer = await line.do({ ...asked, door, request, reply, again })
     if (reply.sent) return reply // a stream has taken it over
     if (isForm(request))
       return reply
@@ -106,6 +142,18 @@ function handler(line: RestRoute, door: Door) {
     return reply.send(answer)
   }
 }
+
+/** Runs it, and tells the trail where it is refused. */
+const telling =
+  <A extends [FastifyRequest, ...unknown[]], T>(line: RestRoute, door: Door, work: (...args: A) => Promise<T>) =>
+  async (...args: A): Promise<T> => {
+    try {
+      return await work(...args)
+    } catch (error) {
+      await tellOf(error, args[0], line, door)
+      throw error
+    }
+  }
 
 /** A form's answer is a page: the browser goes back to it, with the code of what went wrong. */
 function answerForm(error: unknown, request: FastifyRequest, reply: FastifyReply) {
@@ -138,6 +186,14 @@ export function refuseUnlisted(app: FastifyInstance) {
 
 const fastifyPath = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
 
+/** Why nobody could say where this is asked for; null: it is in order. Lists show, they do not change. */
+export function whyUnplaced({ method, action, where, lists }: RestRoute): string | null {
+  const held = action === null ? 'self' : PERMITS[action].at
+  if (held !== 'project' && held !== 'environment') return null
+  if (where || (lists && method === 'GET')) return null
+  return `its action ${action} is held in ${held === 'project' ? 'a project' : 'an environment'}, and it says neither \`where\` nor \`lists\``
+}
+
 /** The routes of the table, and nothing else. A route without an action must be among the few that are open. */
 export function mountRest(app: FastifyInstance, routes: readonly RestRoute[], door: Door) {
   app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: 64 * 1024 }, (_request, body, done) => {
@@ -151,6 +207,8 @@ export function mountRest(app: FastifyInstance, routes: readonly RestRoute[], do
   for (const line of routes) {
     if (line.action === null && !isOpen(line.method, line.path))
       throw new Error(`${line.method} ${line.path} names no action, and is not among the open routes of permit.ts`)
+    const unplaced = whyUnplaced(line)
+    if (unplaced !== null) throw new Error(`${line.method} ${line.path}: ${unplaced}`)
     app.route({
       method: line.method,
       url: fastifyPath(line.path),
@@ -158,8 +216,8 @@ export function mountRest(app: FastifyInstance, routes: readonly RestRoute[], do
       // HEAD of a stream would never end.
       exposeHeadRoute: line.method === 'GET' && !line.stream,
       config: { action: line.action },
-      onRequest: (request) => admit(request, line, door),
-      handler: handler(line, door),
+      onRequest: telling(line, door, (request: FastifyRequest) => admit(request, line, door)),
+      handler: telling(line, door, handler(line, door)),
     })
   }
 }

@@ -10,6 +10,7 @@ import { actorOf, personOf } from '../accounts'
 import { Because } from './reason'
 import { route } from './route'
 import * as shape from './shapes'
+import { at, ofEnvironment } from './where'
 
 const Reasoned = z.strictObject({ because: Because })
 
@@ -18,6 +19,7 @@ export const PLACES = [
     method: 'GET',
     path: '/api/v1/environments',
     action: 'environments.read',
+    lists: true,
     summary: 'The board: what runs where, in the order of the environments',
     status: 200,
     reply: 'EnvironmentList',
@@ -28,6 +30,7 @@ export const PLACES = [
     method: 'GET',
     path: '/api/v1/environments/{name}',
     action: 'environments.read',
+    lists: true,
     summary: 'The environments of this name, one for each project',
     params: shape.NameParams,
     query: shape.EnvironmentQuery,
@@ -48,6 +51,7 @@ export const PLACES = [
     method: 'POST',
     path: '/api/v1/environments/{id}/rollback',
     action: 'promotions.rollback',
+    where: at(ofEnvironment),
     summary:
       'Put an earlier release back that was verified there; sets a hold, so that nothing newer follows by itself',
     params: shape.IdParams,
@@ -65,6 +69,7 @@ export const PLACES = [
     method: 'POST',
     path: '/api/v1/environments/{id}/hold',
     action: 'environments.hold',
+    where: at(ofEnvironment),
     summary: 'Hold an environment: nothing new goes there until the hold is released',
     params: shape.IdParams,
     body: Reasoned,
@@ -80,6 +85,7 @@ export const PLACES = [
     method: 'POST',
     path: '/api/v1/environments/{id}/release-hold',
     action: 'environments.hold',
+    where: at(ofEnvironment),
     summary: 'Release the hold: what waits is judged again at once',
     params: shape.IdParams,
     body: shape.NoBody,
@@ -95,6 +101,7 @@ export const PLACES = [
     method: 'POST',
     path: '/api/v1/environments/{id}/remove',
     action: 'environments.remove',
+    where: at(ofEnvironment),
     summary: 'Take an environment out of use: what waits for it is canceled, what runs there is left running',
     params: shape.IdParams,
     body: Reasoned,

@@ -7,6 +7,7 @@ import { listPromotions, readPromotion } from '../../promotions/read'
 import { actorOf, personOf } from '../accounts'
 import { route } from './route'
 import * as shape from './shapes'
+import { at, ofEnvironment, ofPromotion } from './where'
 
 const STATUSES = Object.keys(PROMOTION) as [PromotionStatus, ...PromotionStatus[]]
 
@@ -34,6 +35,7 @@ export const PROMOTIONS = [
     method: 'GET',
     path: '/api/v1/promotions',
     action: 'promotions.read',
+    lists: true,
     summary: 'Promotions, newest first',
     query: PromotionQuery,
     status: 200,
@@ -45,6 +47,7 @@ export const PROMOTIONS = [
     method: 'GET',
     path: '/api/v1/promotions/{id}',
     action: 'promotions.read',
+    where: at(ofPromotion),
     summary: 'One promotion: the verdict of every gate now, who must sign, what changes, and what may be done',
     params: shape.IdParams,
     status: 200,
@@ -56,6 +59,7 @@ export const PROMOTIONS = [
     method: 'POST',
     path: '/api/v1/promotions',
     action: 'promotions.request',
+    where: ({ body }) => ofEnvironment(body.environment),
     summary: 'Ask for a release to go to an environment; the gates judge it like any other',
     body: RequestBody,
     status: 201,
@@ -71,6 +75,7 @@ export const PROMOTIONS = [
     method: 'POST',
     path: '/api/v1/promotions/{id}/approve',
     action: 'promotions.approve',
+    where: at(ofPromotion),
     summary: 'Sign a promotion off, for exactly the digest that was seen; nobody signs their own change',
     params: shape.IdParams,
     body: ApproveBody,
@@ -86,6 +91,7 @@ export const PROMOTIONS = [
     method: 'POST',
     path: '/api/v1/promotions/{id}/start',
     action: 'promotions.request',
+    where: at(ofPromotion),
     summary: 'Start a promotion that waits in an environment which is started by hand',
     params: shape.IdParams,
     body: shape.NoBody,
@@ -101,6 +107,7 @@ export const PROMOTIONS = [
     method: 'POST',
     path: '/api/v1/promotions/{id}/cancel',
     action: 'promotions.cancel',
+    where: at(ofPromotion),
     summary: 'End a promotion, also while it deploys: final when this answers',
     params: shape.IdParams,
     body: shape.CancelBody,
@@ -116,6 +123,7 @@ export const PROMOTIONS = [
     method: 'POST',
     path: '/api/v1/promotions/{id}/retry',
     action: 'promotions.retry',
+    where: at(ofPromotion),
     summary: 'Try a promotion again that failed or errored: the same digest, through every gate again',
     params: shape.IdParams,
     body: shape.NoBody,

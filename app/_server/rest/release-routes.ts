@@ -5,6 +5,7 @@ import { actorOf } from '../accounts'
 import { Because } from './reason'
 import { route } from './route'
 import * as shape from './shapes'
+import { at, ofRelease } from './where'
 
 const ReleaseQuery = shape.PageQuery.extend({
   project: shape.id.optional(),
@@ -16,6 +17,7 @@ export const RELEASES = [
     method: 'GET',
     path: '/api/v1/releases',
     action: 'releases.read',
+    lists: true,
     summary: 'Releases, newest first, and how far each has come',
     query: ReleaseQuery,
     status: 200,
@@ -27,6 +29,7 @@ export const RELEASES = [
     method: 'GET',
     path: '/api/v1/releases/{id}',
     action: 'releases.read',
+    where: at(ofRelease),
     summary: 'One release from its commit to every environment, and what may be done with it',
     params: shape.IdParams,
     status: 200,
@@ -38,6 +41,7 @@ export const RELEASES = [
     method: 'POST',
     path: '/api/v1/releases/{id}/refuse',
     action: 'releases.refuse',
+    where: at(ofRelease),
     summary: 'Refuse a release: nobody promotes it anywhere until that is lifted',
     params: shape.IdParams,
     body: z.strictObject({ because: Because }),
@@ -53,6 +57,7 @@ export const RELEASES = [
     method: 'POST',
     path: '/api/v1/releases/{id}/lift',
     action: 'releases.refuse',
+    where: at(ofRelease),
     summary: 'Lift the refusal: it may be asked for again',
     params: shape.IdParams,
     body: shape.NoBody,

@@ -8,6 +8,7 @@ import type { Doorbell } from '../events'
 import type { Action, Viewer } from '../permit'
 import type { Streams } from '../streams'
 import type { NAMED } from './shapes'
+import type { Place } from './where'
 
 /** What every route works with: made once, in the composition root. */
 export interface Door {
@@ -31,7 +32,12 @@ export interface Ask<P, Q, B> {
   body: B
   request: FastifyRequest
   reply: FastifyReply
+  /** Who asks, as they may now: null where the session has ended, or the right to ask this. For what goes on for long. */
+  again: () => Promise<Viewer | null>
 }
+
+/** What a request is about, before anything is done. */
+export type Asked<P, Q, B> = Pick<Ask<P, Q, B>, 'viewer' | 'params' | 'query' | 'body'>
 
 export type ReplyName = keyof typeof NAMED
 
@@ -44,6 +50,8 @@ interface Head {
   summary: string
   status: 200 | 201 | 202 | 204
   reply: ReplyName | null
+  /** A list over projects: it shows what lies in visibleProjects(viewer), and nothing else. */
+  lists?: true
   /** It may answer with server-sent events instead. */
   stream?: boolean
   /** It answers with the bytes of a file: see `download`. */
@@ -55,6 +63,8 @@ export interface RestRoute extends Head {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodObject
+  /** What it is about. Every route whose action is held in a project or an environment has it, or `lists`. */
+  where?(ask: Asked<unknown, unknown, unknown>): Place
   do(ask: Ask<unknown, unknown, unknown>): Promise<unknown>
 }
 
@@ -72,6 +82,7 @@ export function route<
     query?: Q
     body?: B
     reply: R
+    where?(ask: Asked<Parsed<P>, Parsed<Q>, Parsed<B>>): Place
     do(
       ask: Ask<Parsed<P>, Parsed<Q>, Parsed<B>>,
     ): Promise<R extends ReplyName ? z.input<(typeof NAMED)[R]> | undefined : void>
@@ -92,6 +103,7 @@ export interface Download {
 export function download<P extends z.ZodObject>(
   line: Omit<Head, 'reply' | 'stream' | 'file' | 'method' | 'status'> & {
     params: P
+    where?(ask: Asked<z.output<P>, undefined, undefined>): Place
     do(ask: Ask<z.output<P>, undefined, undefined>): Promise<Download>
   },
 ): RestRoute {

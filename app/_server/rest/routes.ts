@@ -27,12 +27,14 @@ import * as shape from './shapes'
 import { STOPS } from './stop-routes'
 import { TESTS } from './test-routes'
 import { TRAIL } from './trail-routes'
+import { at, ofDelivery, ofProject } from './where'
 
 const DELIVERIES = [
   route({
     method: 'GET',
     path: '/api/v1/deliveries',
     action: 'deliveries.read',
+    lists: true,
     summary: 'The inbox: webhook requests, newest first, and what was made of each',
     query: shape.DeliveryQuery,
     status: 200,
@@ -44,6 +46,7 @@ const DELIVERIES = [
     method: 'GET',
     path: '/api/v1/deliveries/{id}',
     action: 'deliveries.read',
+    where: at(ofDelivery),
     summary: 'One webhook request with its body',
     params: shape.IdParams,
     status: 200,
@@ -55,6 +58,7 @@ const DELIVERIES = [
     method: 'POST',
     path: '/api/v1/deliveries/{id}/replay',
     action: 'deliveries.replay',
+    where: at(ofDelivery),
     summary: 'Have a webhook request judged again, by the flow as it is now',
     params: shape.IdParams,
     body: shape.NoBody,
@@ -70,6 +74,7 @@ const PROJECTS = [
     method: 'GET',
     path: '/api/v1/projects',
     action: 'projects.read',
+    lists: true,
     summary: 'Connected repositories, newest first',
     query: shape.PageQuery,
     status: 200,
@@ -95,6 +100,7 @@ const PROJECTS = [
     method: 'GET',
     path: '/api/v1/projects/{id}',
     action: 'projects.read',
+    where: at(ofProject),
     summary: 'One repository: its checks, its flow as settings and as a table, its environments',
     params: shape.IdParams,
     status: 200,
@@ -106,6 +112,7 @@ const PROJECTS = [
     method: 'POST',
     path: '/api/v1/projects/{id}/recheck',
     action: 'projects.connect',
+    where: at(ofProject),
     summary: 'Check the repository again, and mend its webhook',
     params: shape.IdParams,
     body: shape.NoBody,
@@ -121,6 +128,7 @@ const PROJECTS = [
     method: 'POST',
     path: '/api/v1/projects/{id}/flow',
     action: 'projects.flow',
+    where: at(ofProject),
     summary: 'Change the names and policies of a project: the whole settings, what is left out is as Git-flow comes',
     params: shape.IdParams,
     body: FlowSettings,

@@ -6,12 +6,14 @@ import { actorOf } from '../accounts'
 import { answerLog } from './follow'
 import { route } from './route'
 import * as shape from './shapes'
+import { at, ofRun } from './where'
 
 export const RUNS = [
   route({
     method: 'GET',
     path: '/api/v1/runs',
     action: 'runs.read',
+    lists: true,
     summary: 'Runs, newest first',
     query: shape.RunQuery,
     status: 200,
@@ -23,6 +25,7 @@ export const RUNS = [
     method: 'GET',
     path: '/api/v1/runs/{id}',
     action: 'runs.read',
+    where: at(ofRun),
     summary: 'One run: stages, promotions, trail, and why it waits',
     params: shape.IdParams,
     status: 200,
@@ -34,6 +37,7 @@ export const RUNS = [
     method: 'GET',
     path: '/api/v1/runs/{id}/stages/{name}/log',
     action: 'runs.read',
+    where: at(ofRun),
     summary: "A page of a stage's output; or all of it as it comes",
     params: shape.StageParams,
     query: shape.LogQuery,
@@ -47,6 +51,7 @@ export const RUNS = [
     method: 'POST',
     path: '/api/v1/runs/{id}/cancel',
     action: 'runs.cancel',
+    where: at(ofRun),
     summary: 'Cancel a run: final when this answers',
     params: shape.IdParams,
     body: shape.CancelBody,
@@ -62,6 +67,7 @@ export const RUNS = [
     method: 'POST',
     path: '/api/v1/runs/{id}/stages/{name}/retry',
     action: 'runs.retry',
+    where: at(ofRun),
     summary: 'Try an errored stage again, now',
     params: shape.StageParams,
     body: shape.NoBody,
@@ -77,6 +83,7 @@ export const RUNS = [
     method: 'POST',
     path: '/api/v1/runs/{id}/allow',
     action: 'runs.allow',
+    where: at(ofRun),
     summary: "Say go for the static checks of a fork's merge request, for exactly this run's commit",
     params: shape.IdParams,
     body: shape.NoBody,

@@ -5,6 +5,7 @@ import { readTests } from '../../runs/tests'
 import { answerLog } from './follow'
 import { download, type RestRoute, route } from './route'
 import * as shape from './shapes'
+import { at, ofArtifact, ofPromotion, ofRun } from './where'
 
 const TestQuery = shape.PageQuery.extend({
   status: z.enum(['passed', 'failed', 'errored', 'skipped']).optional(),
@@ -15,6 +16,7 @@ export const TESTS: readonly RestRoute[] = [
     method: 'GET',
     path: '/api/v1/runs/{id}/stages/{name}/tests',
     action: 'artifacts.read',
+    where: at(ofRun),
     summary: 'The test cases of a stage, in the order of its reports',
     params: shape.StageParams,
     query: TestQuery,
@@ -27,6 +29,7 @@ export const TESTS: readonly RestRoute[] = [
     method: 'GET',
     path: '/api/v1/runs/{id}/artifacts',
     action: 'artifacts.read',
+    where: at(ofRun),
     summary: 'The files that the stages of a run left, by stage and path',
     params: shape.IdParams,
     status: 200,
@@ -38,6 +41,7 @@ export const TESTS: readonly RestRoute[] = [
     method: 'GET',
     path: '/api/v1/promotions/{id}/stages/{name}/log',
     action: 'runs.read',
+    where: at(ofPromotion),
     summary: 'A page of the output of a stage that verified a promotion; or all of it as it comes',
     params: shape.StageParams,
     query: shape.LogQuery,
@@ -51,6 +55,7 @@ export const TESTS: readonly RestRoute[] = [
     method: 'GET',
     path: '/api/v1/promotions/{id}/stages/{name}/tests',
     action: 'artifacts.read',
+    where: at(ofPromotion),
     summary: 'The test cases of a stage that verified a promotion',
     params: shape.StageParams,
     query: TestQuery,
@@ -63,6 +68,7 @@ export const TESTS: readonly RestRoute[] = [
     method: 'GET',
     path: '/api/v1/promotions/{id}/artifacts',
     action: 'artifacts.read',
+    where: at(ofPromotion),
     summary: 'The files that the verification of a promotion left, of its latest round',
     params: shape.IdParams,
     status: 200,
@@ -73,6 +79,7 @@ export const TESTS: readonly RestRoute[] = [
   download({
     path: '/api/v1/artifacts/{id}',
     action: 'artifacts.read',
+    where: at(ofArtifact),
     summary: 'The bytes of one file that a stage left',
     params: shape.IdParams,
     faults: ['not.found'],
