@@ -13,7 +13,10 @@ export class Client {
   /** Signs in with name and password, and makes a token for what follows. */
   static async signIn(url: string, name: string, password: string): Promise<Client> {
     const cookie = await openSession(url, name, password)
-    const made = await asPerson<{ token: string }>(url, cookie, '/tokens', { name: 'demo' })
+    const made = await asPerson<{ token: string }>(url, cookie, '/tokens', {
+      name: 'demo',
+      scopes: ['read', 'change', 'approve', 'admin'],
+    })
     return new Client(url, made.token)
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
-import { type Actor, type Person, SHIPLOCK, tell, transaction } from '../../prisma/record'
+import { type Actor, type Person, SHIPLOCK, type Tx, tell, transaction } from '../../prisma/record'
 import { asPage, onePage, type PageAsk } from '../paging'
 import { hashPassword } from './password'
 import type { Role, Viewer } from './permit'
@@ -29,6 +29,12 @@ const MAX_PASSWORD = 512
 /** A number on the forge, never a name: names are given away and taken over. */
 const FORGE_USER = /^[1-9]\d{0,18}$/
 
+/** Throws input.invalid. */
+export function checkPassword(password: string) {
+  if (password.length < MIN_PASSWORD || password.length > MAX_PASSWORD)
+    throw new Fault('input.invalid', `the password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
+}
+
 /** Makes an account and its audit entry. Throws input.invalid, or conflict where the name is taken. */
 export async function createAccount(
   record: RecordHandle,
@@ -40,34 +46,58 @@ export async function createAccount(
       'input.invalid',
       `${JSON.stringify(wanted.name)} cannot be an account's name: 1 to 64 letters, digits and . _ @ -`,
     )
-  if (wanted.password.length < MIN_PASSWORD || wanted.password.length > MAX_PASSWORD)
-    throw new Fault('input.invalid', `the password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
+  checkPassword(wanted.password)
   const forgeUserId = wanted.forgeUserId ?? null
   if (forgeUserId !== null && !FORGE_USER.test(forgeUserId))
     throw new Fault('input.invalid', "forgeUserId: the forge's number of the person is needed, such as 1742")
-  const hash = await hashPassword(wanted.password)
+  const passwordHash = await hashPassword(wanted.password)
   return transaction(record, async (tx) => {
-    const { rows } = await tx.query<{ id: number }>(
-      'INSERT INTO "Account" (name, "passwordHash", role, "forgeUserId") VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING id',
-      [wanted.name, hash, wanted.role, forgeUserId],
-    )
-    const row = rows[0]
-    if (!row) throw new Fault('conflict', `there is already an account named ${wanted.name}`)
-    await tell(tx, {
-      kind: 'account.create',
-      subject: 'account',
-      subjectId: row.id,
-      by,
-      data: { name: wanted.name, role: wanted.role, forgeUserId },
-    })
-    return row
+    const made = await insertAccount(tx, { name: wanted.name, passwordHash, role: wanted.role, forgeUserId }, by)
+    if (!made) throw new Fault('conflict', `there is already an account named ${wanted.name}`)
+    return made
   })
+}
+
+/**
+ * One account and its audit entry, in the caller's transaction. The trail is for ever, so it holds no name beside the actor's.
+ * @param by null: the person themselves, who has this account from now on
+ * @returns null where the name is taken
+ */
+export async function insertAccount(
+  tx: Tx,
+  wanted: { name: string; passwordHash: string | null; role: Role; forgeUserId: string | null },
+  by: Actor | null,
+): Promise<{ id: number } | null> {
+  const { rows } = await tx.query(
+    'INSERT INTO "Account" (name, "passwordHash", role, "forgeUserId") VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING id',
+    [wanted.name, wanted.passwordHash, wanted.role, wanted.forgeUserId],
+  )
+  const row = rows[0] as { id: number } | undefined
+  if (!row) return null
+  await tell(tx, {
+    kind: 'account.create',
+    subject: 'account',
+    subjectId: row.id,
+    by: by ?? { actor: `account:${row.id}`, actorName: wanted.name },
+    data: { role: wanted.role, forgeUserId: wanted.forgeUserId },
+  })
+  return row
+}
+
+/** A name that an account can have, as near as it can be to what somebody is called elsewhere. */
+export function asAccountName(text: string): string {
+  const plain = text
+    .normalize('NFKC')
+    .replaceAll(/[^\p{L}\p{N}._@-]+/gu, '-')
+    .replace(/^[^\p{L}\p{N}]+/u, '')
+    .slice(0, 56)
+  return NAME.test(plain) ? plain : 'somebody'
 }
 
 /** Twenty characters that nobody has to invent. To be shown once. */
 export const generatedPassword = () => randomBytes(15).toString('base64url')
 
-const COLUMNS = { id: true, name: true, role: true, forgeUserId: true, createdAt: true } as const
+const COLUMNS = { id: true, name: true, role: true, forgeUserId: true, createdAt: true, disabledAt: true } as const
 
 /** Who has an account, newest first; what a password is made of never leaves. Throws input.invalid for a cursor that is none. */
 export async function listAccounts(record: RecordHandle, ask: PageAsk = {}) {
@@ -78,7 +108,11 @@ export async function listAccounts(record: RecordHandle, ask: PageAsk = {}) {
     orderBy: page.orderBy,
     take: page.take,
   })
-  return asPage(rows, page.limit, (row) => ({ ...row, createdAt: row.createdAt.toISOString() }))
+  return asPage(rows, page.limit, (row) => ({
+    ...row,
+    createdAt: row.createdAt.toISOString(),
+    disabledAt: row.disabledAt?.toISOString() ?? null,
+  }))
 }
 
 /**

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
-import { tell, transaction } from '../../prisma/record'
+import { type Actor, type Tx, tell, transaction } from '../../prisma/record'
 import { actorOf, GRANTS_OF } from './accounts'
-import { asGrants, asRole, SCOPES, type Viewer } from './permit'
+import { asGrants, asRole, SCOPES, type Scope, type Viewer } from './permit'
 
 export const TOKEN_DAYS = 90
+/** What a token may do whose maker did not choose: look, and ask for things. Not sign, not administer. */
+export const DEFAULT_SCOPES: readonly Scope[] = ['read', 'change']
 const MAX_TOKENS = 50
 const TOKEN = /^Bearer +(slk_[A-Za-z0-9_-]{43})$/i
 
@@ -28,7 +30,7 @@ export async function viewerFromToken(record: RecordHandle, header: string | und
     `SELECT t.id, t.name, a.role, a.id AS "accountId", a.name AS account, t.scopes, ${GRANTS_OF} AS grants,
             t."lastUsedAt" IS NULL OR t."lastUsedAt" < clock_timestamp() - interval '1 minute' AS stale
      FROM "ApiToken" t JOIN "Account" a ON a.id = t."accountId"
-     WHERE t.hash = $1 AND t."expiresAt" > clock_timestamp()`,
+     WHERE t.hash = $1 AND t."expiresAt" > clock_timestamp() AND a."disabledAt" IS NULL`,
     [hashOf(token)],
   )
   const row = rows[0]
@@ -55,16 +57,18 @@ export interface TokenMade {
   id: number
   token: string
   expiresAt: Date
+  scopes: Scope[]
 }
 
 /** Makes a token for the viewer's own account. Its text is given once and never kept. Throws conflict where there are too many. */
 export async function createToken(
   record: RecordHandle,
   viewer: Viewer,
-  wanted: { name: string; days?: number },
+  wanted: { name: string; days?: number | undefined; scopes?: readonly Scope[] | undefined },
 ): Promise<TokenMade> {
   const token = `slk_${randomBytes(32).toString('base64url')}`
   const days = wanted.days ?? TOKEN_DAYS
+  const scopes = SCOPES.filter((scope) => (wanted.scopes ?? DEFAULT_SCOPES).includes(scope))
   return transaction(record, async (tx) => {
     // The account's row is the lock that makes the count below hold.
     await tx.query('SELECT 1 FROM "Account" WHERE id = $1 FOR UPDATE', [viewer.accountId])
@@ -72,11 +76,11 @@ export async function createToken(
       viewer.accountId,
     ])
     const { rows } = await tx.query<{ id: number; expiresAt: Date }>(
-      `INSERT INTO "ApiToken" ("accountId", name, hash, "expiresAt")
-       SELECT $1, $2, $3, clock_timestamp() + $4 * interval '1 day'
+      `INSERT INTO "ApiToken" ("accountId", name, hash, "expiresAt", scopes)
+       SELECT $1, $2, $3, clock_timestamp() + $4 * interval '1 day', $6::text[]
        WHERE (SELECT count(*) FROM "ApiToken" WHERE "accountId" = $1) < $5
        RETURNING id, "expiresAt"`,
-      [viewer.accountId, wanted.name, hashOf(token), days, MAX_TOKENS],
+      [viewer.accountId, wanted.name, hashOf(token), days, MAX_TOKENS, scopes],
     )
     const row = rows[0]
     if (!row) throw new Fault('conflict', `this account has ${MAX_TOKENS} tokens already: revoke one first`)
@@ -85,19 +89,28 @@ export async function createToken(
       subject: 'token',
       subjectId: row.id,
       by: actorOf(viewer),
-      data: { name: wanted.name, days },
+      data: { days, scopes },
     })
-    return { id: row.id, token, expiresAt: row.expiresAt }
+    return { id: row.id, token, expiresAt: row.expiresAt, scopes }
   })
 }
 
-export const listTokens = (record: RecordHandle, viewer: Viewer) =>
-  record.db.apiToken.findMany({
-    where: { accountId: viewer.accountId },
-    select: { id: true, name: true, createdAt: true, expiresAt: true, lastUsedAt: true },
+/** An account's own tokens, newest first, without their secrets. */
+export async function listTokens(record: RecordHandle, accountId: number) {
+  const rows = await record.db.apiToken.findMany({
+    where: { accountId, expiresAt: { gt: new Date() } },
+    select: { id: true, name: true, scopes: true, createdAt: true, expiresAt: true, lastUsedAt: true },
     orderBy: { id: 'desc' },
     take: MAX_TOKENS,
   })
+  return rows.map((row) => ({
+    ...row,
+    scopes: SCOPES.filter((scope) => row.scopes.includes(scope)),
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+  }))
+}
 
 /** Ends one of the viewer's own tokens. Throws not.found for any other. */
 export async function revokeToken(record: RecordHandle, viewer: Viewer, id: number): Promise<void> {
@@ -109,4 +122,12 @@ export async function revokeToken(record: RecordHandle, viewer: Viewer, id: numb
     if (!rowCount) throw new Fault('not.found', `you have no token ${id}`)
     await tell(tx, { kind: 'token.revoke', subject: 'token', subjectId: id, by: actorOf(viewer) })
   })
+}
+
+/** Ends all tokens of an account, in the caller's transaction. @returns how many */
+export async function revokeTokens(tx: Tx, accountId: number, by: Actor, because: string): Promise<number> {
+  const { rows } = await tx.query('DELETE FROM "ApiToken" WHERE "accountId" = $1 RETURNING id', [accountId])
+  for (const { id } of rows as { id: number }[])
+    await tell(tx, { kind: 'token.revoke', subject: 'token', subjectId: id, by, because })
+  return rows.length
 }

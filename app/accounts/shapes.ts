@@ -7,9 +7,10 @@ export const AccountShape = z.object({
   role: z.string(),
   forgeUserId: z.string().nullable().describe("The forge's number of the same person: who pushed does not sign"),
   createdAt: z.iso.datetime(),
+  disabledAt: z.iso.datetime().nullable().describe('May not sign in since then; null: it may'),
 })
 
-export const AccountMade = AccountShape.omit({ createdAt: true }).extend({
+export const AccountMade = AccountShape.omit({ createdAt: true, disabledAt: true }).extend({
   password: z.string().nullable().describe('The generated one, shown once; null: it was given'),
 })
 

@@ -1,14 +1,9 @@
-import { COOKIE, SESSION_MS, signIn, signOut } from '../session'
+import { SESSION_MS, signOut } from '../session'
+import { signIn } from '../sign-in'
 import { createToken, listTokens, revokeToken } from '../tokens'
-import { type Ask, route } from './route'
+import { route } from './route'
+import { entranceOf, setSession } from './session-cookie'
 import * as shape from './shapes'
-
-const setCookie = (ask: Ask<unknown, unknown, unknown>, value: string, maxAgeS: number) => {
-  const secure = ask.door.publicUrl().startsWith('https:') ? '; Secure' : ''
-  ask.reply.header('set-cookie', `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAgeS}${secure}`)
-}
-
-const iso = (date: Date) => date.toISOString()
 
 export const ACCOUNT = [
   route({
@@ -32,13 +27,14 @@ export const ACCOUNT = [
     body: shape.SignInBody,
     status: 200,
     reply: 'Session',
-    faults: ['not.signed.in', 'too.many'],
-    do: async (ask) => {
-      const { value, viewer } = await signIn(ask.door.record, { ...ask.body, address: ask.request.ip })
-      setCookie(ask, value, SESSION_MS / 1000)
+    faults: ['not.signed.in', 'not.permitted', 'too.many'],
+    do: async ({ door, body, request, reply }) => {
+      const { how: _, ...from } = entranceOf(request, 'password')
+      const { value, viewer } = await signIn(door.record, { ...body, ...from })
+      setSession(reply, door.publicUrl(), value)
       return {
         account: { id: viewer.id, name: viewer.name, role: viewer.role },
-        expiresAt: iso(new Date(Date.now() + SESSION_MS)),
+        expiresAt: new Date(Date.now() + SESSION_MS).toISOString(),
       }
     },
   }),
@@ -50,9 +46,9 @@ export const ACCOUNT = [
     status: 204,
     reply: null,
     faults: [],
-    do: async (ask) => {
-      await signOut(ask.door.record, ask.viewer, ask.request.headers.cookie)
-      setCookie(ask, '', 0)
+    do: async ({ door, viewer, request, reply }) => {
+      await signOut(door.record, viewer, request.headers.cookie)
+      setSession(reply, door.publicUrl(), '')
     },
   }),
   route({
@@ -63,34 +59,20 @@ export const ACCOUNT = [
     status: 200,
     reply: 'TokenList',
     faults: [],
-    do: async ({ door, viewer }) => {
-      const tokens = await listTokens(door.record, viewer)
-      return {
-        items: tokens.map((t) => ({
-          id: t.id,
-          name: t.name,
-          createdAt: iso(t.createdAt),
-          expiresAt: iso(t.expiresAt),
-          lastUsedAt: t.lastUsedAt ? iso(t.lastUsedAt) : null,
-        })),
-      }
-    },
+    do: async ({ door, viewer }) => ({ items: await listTokens(door.record, viewer.accountId) }),
   }),
   route({
     method: 'POST',
     path: '/api/v1/tokens',
     action: 'tokens.create',
-    summary: "Make an API token with one's own role; its text is shown once",
+    summary: "Make an API token: it may what its scopes and one's own roles both allow. Its text is shown once",
     body: shape.TokenBody,
     status: 201,
     reply: 'TokenMade',
     faults: ['conflict'],
     do: async ({ door, viewer, body }) => {
-      const made = await createToken(door.record, viewer, {
-        name: body.name,
-        ...(body.days === undefined ? {} : { days: body.days }),
-      })
-      return { ...made, expiresAt: iso(made.expiresAt) }
+      const made = await createToken(door.record, viewer, body)
+      return { ...made, expiresAt: made.expiresAt.toISOString() }
     },
   }),
   route({

@@ -6,7 +6,7 @@ import { DeliveryItem, DeliveryWhole, Replayed } from '../../deliveries/shapes'
 import { ProjectDetail } from '../../projects/shapes'
 import { RunWhole } from '../../runs/shapes'
 import { EnvironmentShape, ErrorShape, LogPage, Page, ProjectShape, RunSummary } from '../../shapes'
-import { ROLES } from '../permit'
+import { ROLES, SCOPES } from '../permit'
 import { APPROVALS_NAMED } from './approval-shapes'
 import { EXPORTS_NAMED } from './export-shapes'
 import { MEMBERSHIPS_NAMED } from './membership-shapes'
@@ -39,6 +39,7 @@ export const SessionShape = z.object({
 export const TokenShape = z.object({
   id: z.number().int(),
   name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable().describe('To the minute'),
@@ -46,6 +47,7 @@ export const TokenShape = z.object({
 export const TokenMade = z.object({
   id: z.number().int(),
   token: z.string().describe('Shown once'),
+  scopes: z.array(z.enum(SCOPES)),
   expiresAt: z.iso.datetime(),
 })
 
@@ -142,4 +144,10 @@ export const SignInBody = z.strictObject({ name: text(64), password: text(512) }
 export const TokenBody = z.strictObject({
   name: z.string().trim().min(1).max(64),
   days: number('days', 1, 365).optional().describe('Until it ends; 90 where it is absent'),
+  scopes: z
+    .array(z.enum(SCOPES))
+    .min(1)
+    .max(SCOPES.length)
+    .optional()
+    .describe('What it may be used for, within what its account may; read and change where it is absent'),
 })
