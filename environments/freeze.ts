@@ -66,7 +66,7 @@ function unknownZone(zone: string): string {
   return `is no zone that is known here${city ? `; did you mean ${city}?` : ', such as Europe/Berlin or Asia/Shanghai'}`
 }
 
-interface Span {
+export interface Span {
   reason: string
   since: Date
   until: Date
@@ -92,6 +92,31 @@ export function frozenAt(freezes: readonly Freeze[], now: Date): Span | null {
   return { reason: last.reason, since: new Date(Math.min(...holding.map((s) => s.since.getTime()))), until }
 }
 
+/**
+ * The freeze that begins next, within so many ms, and when it ends; one that holds now is not it, nor what prolongs that.
+ * Null: none. Throws for a freeze that `Freeze` would refuse.
+ */
+export function nextFreeze(freezes: readonly Freeze[], now: Date, withinMs = WEEK): Span | null {
+  const free = frozenAt(freezes, now)?.until ?? now
+  const next = freezes
+    .flatMap((freeze) => beginningsOf(freeze, free))
+    .filter((since) => since > free && since.getTime() <= now.getTime() + withinMs)
+    .sort((a, b) => a.getTime() - b.getTime())[0]
+  return next === undefined ? null : frozenAt(freezes, next)
+}
+
+/** When a freeze begins, as far as that may be the next time after a moment. */
+function beginningsOf({ from, to, zone = 'UTC' }: Freeze, after: Date): Date[] {
+  const begin = readEdge(from)
+  if (typeof begin === 'string') throw new Error(`a freeze from ${from} to ${to} was let in, and cannot be kept`)
+  if ('dated' in begin) return [momentsOf(zone, begin.dated).first]
+  const sunday = sundayBefore(wallTime(zone, after))
+  // Around a change of the clock, what the wall shows may be a week ahead of what is to come.
+  return [-1, 0, 1, 2].map((weeks) => momentsOf(zone, sunday + begin.weekly + weeks * WEEK).first)
+}
+
+const sundayBefore = (shown: WallTime) => shown - ((Math.floor(shown / DAY) + 4) % 7) * DAY - (shown % DAY)
+
 const latest = (spans: readonly Span[]) => spans.toSorted((a, b) => b.until.getTime() - a.until.getTime())[0] ?? null
 const spansAt = (freezes: readonly Freeze[], at: Date) => freezes.flatMap((freeze) => spanAt(freeze, at) ?? [])
 
@@ -110,7 +135,7 @@ function spanAt({ from, to, zone = 'UTC', reason }: Freeze, at: Date): Span | nu
   }
   if ('dated' in begin) return holds(begin.dated, edge(end) - begin.dated)
   const length = (edge(end) - begin.weekly + WEEK) % WEEK
-  const sunday = shown - ((Math.floor(shown / DAY) + 4) % 7) * DAY - (shown % DAY)
+  const sunday = sundayBefore(shown)
   const lastBegan = sunday + begin.weekly - (sunday + begin.weekly > shown ? WEEK : 0)
   // Around a change of the clock the one before, or the one to come, may be the one that holds.
   return holds(lastBegan, length) ?? holds(lastBegan - WEEK, length) ?? holds(lastBegan + WEEK, length)

@@ -76,12 +76,11 @@ export async function requestConnection(
     const id = rows[0]?.id
     if (id === undefined) throw new Fault('conflict', `${request.path} on ${forgeUrl} was connected a moment ago`)
     for (const [position, environment] of environments.entries()) {
-      await tx.query('INSERT INTO "Environment" ("projectId", name, position, policy) VALUES ($1, $2, $3, $4::jsonb)', [
-        id,
-        environment.name,
-        position,
-        JSON.stringify(environment.policy),
-      ])
+      const made = await tx.query<{ id: number }>(
+        'INSERT INTO "Environment" ("projectId", name, position, policy) VALUES ($1, $2, $3, $4::jsonb) RETURNING id',
+        [id, environment.name, position, JSON.stringify(environment.policy)],
+      )
+      for (const place of made.rows) await ring(tx, `environment:${place.id}:unagreed`)
     }
     const data = { forgeUrl, path: request.path }
     await tell(tx, { kind: 'project.connect', subject: 'project', subjectId: id, projectId: id, by, data })

@@ -1,10 +1,11 @@
 // The composition root of the web process.
+import { startingEnvironments } from '../../environments/starting'
 import { openRecord } from '../../prisma/client'
 import { migrate } from '../../prisma/migrate'
 import { ensureKeys } from '../../prisma/seal'
 import { ensureFirstAdmin } from './accounts'
 import { readConfig, type WebConfig } from './config'
-import { addMissingEnvironments, startingEnvironments } from './environments'
+import { addMissingEnvironments } from './environments'
 import { startWeb } from './server'
 
 const dev = process.argv.includes('--dev')
