@@ -38,6 +38,20 @@ export const policyClaim = (p: { environmentId: number; version: number; sha256:
   sha256: p.sha256,
 })
 
+/** What the certificate of a put-back covers: a release that comes back by itself, because the one after it failed. */
+export const putBackClaim = (p: {
+  environmentId: number
+  releaseId: number
+  digest: string
+  insteadOf: number | null
+}): Json => ({
+  what: 'put-back',
+  environment: p.environmentId,
+  release: p.releaseId,
+  digest: p.digest,
+  instead_of: p.insteadOf,
+})
+
 /** What a passkey's certificate covers: whose it is, and as what they may sign. */
 export const passkeyClaim = (p: {
   accountId: number

@@ -29,6 +29,7 @@ interface Way {
  */
 export async function cutRelease(context: Context, runId: number): Promise<void> {
   const way = await wayOf(context, runId)
+  const bytes = await bytesOf(context, runId)
   const cut = await transaction(context.record, async (tx) => {
     const { rows } = await tx.query<Built>(
       `SELECT r.id, r."projectId", r.service, r."commit", r.branch, r.tree, r.plan, s.digest, s.definition->>'image' AS image
@@ -38,7 +39,7 @@ export async function cutRelease(context: Context, runId: number): Promise<void>
     )
     const built = rows[0]
     if (built === undefined) return null
-    const release = (await known(tx, context, built, way)) ?? (await freeze(tx, built, way, context))
+    const release = (await known(tx, context, built, way)) ?? (await freeze(tx, built, { ...way, bytes }, context))
     await tx.query('UPDATE "Run" SET "releaseId" = $2 WHERE id = $1', [runId, release.id])
     await ring(tx, `onward:${runId}:due`)
     return { ...release, built }
@@ -50,6 +51,15 @@ export async function cutRelease(context: Context, runId: number): Promise<void>
     // The tag is a label for people; the digest is what is promoted.
     if (!(error instanceof Fault)) throw error
   }
+}
+
+/** Of the image just built, as the store tells it; null where it does not. */
+async function bytesOf(context: Context, runId: number): Promise<number | null> {
+  const { rows } = await context.record.pool.query<{ digest: string }>(
+    `SELECT digest FROM "Stage" WHERE "runId" = $1 AND name = 'build' AND "promotionId" IS NULL AND digest IS NOT NULL`,
+    [runId],
+  )
+  return rows[0] === undefined ? null : ((await context.engine.image(rows[0].digest))?.bytes ?? null)
 }
 
 async function wayOf(context: Context, runId: number): Promise<Way> {
@@ -91,14 +101,14 @@ async function known(tx: Tx, context: Context, built: Built, way: Way) {
   return { ...release, digest: built.digest }
 }
 
-async function freeze(tx: Tx, built: Built, way: Way, context: Context) {
+async function freeze(tx: Tx, built: Built, way: Way & { bytes: number | null }, context: Context) {
   const { version } = built.plan.service
   const at = (await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
   for (let ordinal = 1; ordinal <= 100; ordinal++) {
     const tag = releaseTag(version, at, ordinal)
     const { rows } = await tx.query<{ id: number }>(
-      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan, bases)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb) ON CONFLICT DO NOTHING RETURNING id`,
+      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan, bases, bytes)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13) ON CONFLICT DO NOTHING RETURNING id`,
       [
         built.projectId,
         built.service,
@@ -112,6 +122,7 @@ async function freeze(tx: Tx, built: Built, way: Way, context: Context) {
         built.branch,
         JSON.stringify({ deploy: built.plan.service.deploy, config: built.plan.service.config }),
         JSON.stringify(way.bases),
+        way.bytes,
       ],
     )
     const release = rows[0]

@@ -9,6 +9,7 @@ import { judge } from './gate'
 import { ringEnvironment } from './place'
 import { PROMOTION } from './promotion'
 import { askTarget } from './reach'
+import { spendAnswers, voidFallen } from './spend-answers'
 import { TARGETS } from './targets/index'
 import type { Deployment, Observation, Target } from './targets/target'
 
@@ -40,11 +41,12 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       `SELECT 1 FROM "Environment" WHERE id = (SELECT "environmentId" FROM "Promotion" WHERE id = $1) FOR UPDATE`,
       [id],
     )
-    const facts = await readFacts(tx, id)
+    const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return null
     const { state, because, verdicts } = judge(facts, new Date())
     const by = asWorker(context)
     if (state !== 'open') {
+      await voidFallen(tx, facts, by)
       await record(tx, 'promotion', PROMOTION, {
         id,
         from: 'queued',
@@ -71,7 +73,9 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
         verdicts: { json: verdicts },
       },
     })
-    return promotion === null ? null : readClaimed(tx, id)
+    if (promotion === null) return null
+    await spendAnswers(tx, facts, promotion.epoch, by)
+    return readClaimed(tx, id)
   })
 }
 

@@ -1,6 +1,6 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
+import { type Actor, NOW, type Person, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
 import { ringEnvironment, takePlaceOf } from './place'
 import { PROMOTION } from './promotion'
 import { cancelVerification } from './verify'
@@ -46,10 +46,10 @@ export async function cancelOne(tx: Tx, promotion: { id: number; status: Cancela
 }
 
 /**
- * Has a promotion that failed or errored tried again: the same digest, and through every gate again.
+ * Has a promotion that failed or errored tried again: the same digest, through every gate again, and signed anew.
  * @throws Fault not.found; conflict where it neither failed nor errored
  */
-export async function retryByHand(handle: RecordHandle, id: number, by: Actor): Promise<void> {
+export async function retryByHand(handle: RecordHandle, id: number, by: Person): Promise<void> {
   await transaction(handle, async (tx) => {
     const { status } = await statusOf(tx, id)
     if (status !== 'failed' && status !== 'errored')
@@ -59,7 +59,7 @@ export async function retryByHand(handle: RecordHandle, id: number, by: Actor): 
       from: status,
       event: 'retry',
       because: `asked for by ${by.actorName}`,
-      set: { attempts: 0, dueAt: NOW, finishedAt: null },
+      set: { attempts: 0, dueAt: NOW, finishedAt: null, ask: PLUS_ONE, retriedById: by.accountId },
       by,
     })
   })

@@ -1,6 +1,10 @@
+import { hashOf, type Json } from '../audit/canonical'
+import { isCertified, policyClaim, putBackClaim } from '../audit/certificate'
+import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
 import { type BranchKind, FLOW, flowOf, KINDS } from '../pipelines/gitflow'
 import type { Tx } from '../prisma/record'
+import { answersOf } from './answers'
 import { EnvironmentPolicy } from './environment'
 import type { Facts } from './gate'
 import type { PromotionKind } from './promotion'
@@ -8,6 +12,8 @@ import type { PromotionKind } from './promotion'
 interface Row {
   id: number | null
   kind: PromotionKind
+  insteadOf: number | null
+  certificate: string | null
   requestedBy: string
   since: Date
   startedByHand: string | null
@@ -23,6 +29,14 @@ interface Row {
   unreachableSince: Date | null
   unreachableBecause: string
   removedAt: Date | null
+  stoppedAt: Date | null
+  stoppedBy: string
+  stoppedBecause: string
+  policyVersion: number
+  agreed: { sha256: string; certificate: string } | null
+  unreviewed: { id: number; account: string; since: string } | null
+  handsKnown: boolean
+  now: Date
   removedBecause: string
   releaseId: number | null
   tag: string | null
@@ -38,16 +52,28 @@ interface Row {
   wasHere: boolean
   debts: { id: number; source: string; since: string; url: string }[] | null
   tagSince: Date | null
-  votes: { account: string; role: string; at: string }[] | null
+  environmentId: number
+  hasAnswers: boolean
   busy: { id: number; status: string; since: string } | null
   newer: { id: number; run: number; status: string } | null
   olderApproved: { id: number; since: string } | null
 }
 
-/** What the gates judge a promotion by, read in one statement. Null: there is no such promotion. */
-export async function readFacts(tx: Tx, promotionId: number): Promise<Facts | null> {
+/**
+ * What the gates judge a promotion by: read in one statement, and a second for what people answered, which is checked here
+ * against what was signed. Null: there is no such promotion.
+ */
+export async function readFacts(tx: Tx, promotionId: number, trust: Trust): Promise<Facts | null> {
   const { rows } = await tx.query<Row>(`WITH it AS (${IT_IS})${FACTS}`, [promotionId])
-  return rows[0] === undefined ? null : asFacts(rows[0])
+  const row = rows[0]
+  if (row === undefined) return null
+  const policy = policyOf(row)
+  const disputed = whyDisputed(row, trust)
+  if (row.kind === 'put-back' && !isOwnPutBack(row, trust)) row.kind = 'by-hand'
+  const answers = row.hasAnswers
+    ? await answersOf(tx, { promotionId, policyChangeId: null, policy }, trust)
+    : NO_ANSWERS
+  return asFacts(row, policy, disputed, answers)
 }
 
 export interface Supposed {
@@ -65,11 +91,33 @@ export interface Supposed {
 export async function supposeFacts(tx: Tx, what: Supposed): Promise<Facts | null> {
   const values = [what.projectId, what.environment, what.branch, what.branchKind, what.releaseId, what.templated]
   const { rows } = await tx.query<Row>(`WITH it AS (${IT_WOULD_BE})${FACTS}`, values)
-  return rows[0] === undefined ? null : asFacts(rows[0])
+  const row = rows[0]
+  return row === undefined ? null : asFacts(row, policyOf(row), null, NO_ANSWERS)
 }
 
-function asFacts(row: Row): Facts {
-  const policy = policyOf(row)
+/** What goes back by itself passes gates that nothing else passes: only a worker may say that it does. */
+function isOwnPutBack({ environmentId, releaseId, digest, insteadOf, certificate }: Row, trust: Trust): boolean {
+  if (releaseId === null || digest === null) return false
+  return isCertified(trust.keys, putBackClaim({ environmentId, releaseId, digest, insteadOf }), certificate)
+}
+
+/** Why the policy that stands in the environment's row is not the one that was agreed to. */
+function whyDisputed(row: Row, trust: Trust): string | null {
+  const { environmentId, policyVersion: version, agreed, policy } = row
+  if (version === 0 || agreed === null) return 'nobody has agreed to it yet'
+  if (agreed.sha256 !== hashOf(policy as Json)) return `it is not what was agreed to as version ${version}`
+  if (!isCertified(trust.keys, policyClaim({ environmentId, version, sha256: agreed.sha256 }), agreed.certificate))
+    return `version ${version} carries no certificate of this installation`
+  const known = trust.agreed(environmentId)
+  return known !== undefined && known > version
+    ? `version ${known} was agreed to, and the record holds ${version}`
+    : null
+}
+
+type Answers = Pick<Facts, 'votes' | 'unsound'>
+const NO_ANSWERS: Answers = { votes: [], unsound: [] }
+
+function asFacts(row: Row, policy: EnvironmentPolicy, policyDisputed: string | null, answers: Answers): Facts {
   const flow = flowOf(row.flow)
   return {
     promotion: {
@@ -88,6 +136,12 @@ function asFacts(row: Row): Facts {
       approvals: policy.approvals,
       freeze: policy.freeze,
       hold: row.heldAt === null ? null : { by: row.heldBy, at: row.heldAt, because: row.heldBecause },
+      stopped: row.stoppedAt === null ? null : { by: row.stoppedBy, at: row.stoppedAt, because: row.stoppedBecause },
+      policyDisputed,
+      unreviewed:
+        row.unreviewed === null
+          ? null
+          : { approval: row.unreviewed.id, by: row.unreviewed.account, since: new Date(row.unreviewed.since) },
       removed: row.removedAt === null ? null : { at: row.removedAt, because: row.removedBecause },
       unreachable:
         row.unreachableSince === null ? null : { since: row.unreachableSince, because: row.unreachableBecause },
@@ -110,7 +164,10 @@ function asFacts(row: Row): Facts {
     wasHere: row.wasHere,
     debts: flow.hotfix_debt === 'shown' ? null : (row.debts ?? []).map((d) => ({ ...d, since: new Date(d.since) })),
     tagAwaited: row.tagSince === null ? null : { since: row.tagSince },
-    votes: (row.votes ?? []).map((v) => ({ ...v, at: new Date(v.at) })),
+    votes: answers.votes,
+    unsound: answers.unsound,
+    handsKnown: row.handsKnown,
+    now: row.now,
     busy: row.busy === null ? null : { ...row.busy, since: new Date(row.busy.since) },
     newer: row.newer,
     olderApproved:
@@ -136,13 +193,13 @@ function releaseOf({ releaseId, tag, digest, refusedAt, refusedBy, refusedBecaus
 }
 
 const IT_IS = `
-  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p."environmentId", p."releaseId",
+  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p.certificate, p."environmentId", p."releaseId", p.ask, p.range,
     p."runId", r.branch, r."branchKind", r."goesTo", COALESCE((r.plan->>'templated')::boolean, true) AS templated
   FROM "Promotion" p JOIN "Run" r ON r.id = p."runId" WHERE p.id = $1`
 
 const IT_WOULD_BE = `
   SELECT NULL::int AS id, 'onward' AS kind, '' AS "requestedBy", clock_timestamp() AS since, NULL::text AS "startedByHand",
-    NULL::int AS "insteadOf", e.id AS "environmentId", $5::int AS "releaseId", 2147483647 AS "runId", $3::text AS branch,
+    NULL::int AS "insteadOf", NULL::text AS certificate, e.id AS "environmentId", $5::int AS "releaseId", 0 AS ask, NULL::jsonb AS range, 2147483647 AS "runId", $3::text AS branch,
     $4::text AS "branchKind", $2::text AS "goesTo", $6::boolean AS templated
   FROM "Environment" e WHERE e."projectId" = $1 AND e.name = $2::text`
 
@@ -152,7 +209,16 @@ const GOES_TO = `CASE it."branchKind" ${KINDS.map((k) => `WHEN '${k}' THEN '${FL
 // Order counts within one branch: two release branches, or a release and a hotfix, take turns; neither is older.
 const FACTS = `
 SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
-  e."removedAt", e."removedBecause", l.tag, l.digest, l."refusedAt", l."refusedBy", l."refusedBecause", l.plan, j.flow,
+  e."removedAt", e."removedBecause", e."policyVersion", clock_timestamp() AS now,
+  COALESCE(e."stoppedAt", i."stoppedAt") AS "stoppedAt", CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBy" ELSE e."stoppedBy" END AS "stoppedBy",
+  CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBecause" ELSE e."stoppedBecause" END AS "stoppedBecause",
+  (SELECT jsonb_build_object('sha256', v.sha256, 'certificate', v.certificate) FROM "PolicyVersion" v
+   WHERE v."environmentId" = e.id AND v.version = e."policyVersion") AS agreed,
+  (SELECT jsonb_build_object('id', g.id, 'account', g."accountName", 'since', g."reviewDueAt") FROM "Approval" g JOIN "Promotion" q ON q.id = g."promotionId"
+   WHERE q."environmentId" = e.id AND g.decision = 'break-glass' AND g."reviewedAt" IS NULL AND g.status = 'used' AND g."reviewDueAt" <= clock_timestamp()
+   ORDER BY g.id LIMIT 1) AS unreviewed,
+  EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = it.id AND s.ask = it.ask AND s.status IN ('given', 'used')) AS "hasAnswers",
+  COALESCE(it.range->>'to' = l."commit", false) AS "handsKnown", l.tag, l.digest, l."refusedAt", l."refusedBy", l."refusedBecause", l.plan, j.flow,
   (SELECT c.position FROM "Environment" c WHERE c."projectId" = e."projectId" AND c.name = ${GOES_TO} AND c."removedAt" IS NULL) AS ceiling,
   (SELECT to_jsonb(v) FROM (
     SELECT v.id, v.status, COALESCE(v."verifiedAt", v."finishedAt") AS at FROM "Promotion" v
@@ -168,9 +234,6 @@ SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecaus
     WHERE b."projectId" = e."projectId" AND b.hotfix AND b.status IN ('owed', 'opened', 'conflicting', 'declined')
       AND b."releaseId" IS DISTINCT FROM it."releaseId" ORDER BY b.id LIMIT 10) d) AS debts,
   (SELECT t."createdAt" FROM "Tag" t WHERE t."runId" = it."runId" AND t.status = 'awaited' AND it."goesTo" = e.name LIMIT 1) AS "tagSince",
-  (SELECT jsonb_agg(v) FROM (
-    SELECT s."accountName" AS account, s.role, s.at FROM "Approval" s
-    WHERE s."promotionId" = it.id AND s.digest = l.digest ORDER BY s.id LIMIT 100) v) AS votes,
   (SELECT to_jsonb(b) FROM (
     SELECT b.id, b.status, COALESCE(b."startedAt", b."createdAt") AS since FROM "Promotion" b
     WHERE b."environmentId" = e.id AND b.status IN ('deploying', 'deployed', 'verifying') AND b.id IS DISTINCT FROM it.id LIMIT 1) b) AS busy,
@@ -183,9 +246,10 @@ SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecaus
   (SELECT to_jsonb(o) FROM (
     SELECT o.id, o."createdAt" AS since FROM "Promotion" o JOIN "Run" r2 ON r2.id = o."runId"
     WHERE o."environmentId" = e.id AND r2.branch = it.branch AND o."runId" < it."runId" AND o.status IN ('waiting', 'queued', 'errored')
-      AND EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = o.id) ORDER BY o.id LIMIT 1) o) AS "olderApproved"
+      AND EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = o.id AND s.decision = 'approve' AND s.status IN ('given', 'used') AND s."expiresAt" > clock_timestamp()) ORDER BY o.id LIMIT 1) o) AS "olderApproved"
 FROM it
 JOIN "Environment" e ON e.id = it."environmentId"
 JOIN "Project" j ON j.id = e."projectId"
+JOIN "Installation" i ON i.id = 1
 LEFT JOIN "Release" l ON l.id = it."releaseId"
 LEFT JOIN "Environment" a ON a."projectId" = e."projectId" AND a.name = e.policy->>'after'`

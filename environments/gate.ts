@@ -2,6 +2,7 @@
 import { type BranchKind, FLOW } from '../pipelines/gitflow'
 import { type Freeze, frozenAt } from './freeze'
 import { isDeclaredReturn, type PromotionKind } from './promotion'
+import type { Decision } from './statement'
 
 /** Who said something, when and why. */
 export interface Said {
@@ -10,10 +11,27 @@ export interface Said {
   because: string
 }
 
+/** An answer that stands. */
 export interface Vote {
+  id: number
+  accountId: number
   account: string
+  /** The same for two accounts of one person. */
+  person: string
   role: string
+  decision: Decision
+  comment: string
   at: Date
+  /** Until when it counts. */
+  until: Date
+  /** With a passkey. */
+  signed: boolean
+}
+
+export interface Rule {
+  role: string
+  count: number
+  passkey?: 'required' | 'optional' | undefined
 }
 
 /** Everything the gates look at, read in one go from the record. */
@@ -26,10 +44,16 @@ export interface Facts {
     start: 'automatic' | 'on-signoff' | 'by-hand'
     after: string | null
     soakMs: number
-    approvals: readonly { role: string; count: number }[]
+    approvals: readonly Rule[]
     freeze: readonly Freeze[]
     hold: Said | null
     removed: { at: Date; because: string } | null
+    /** The emergency stop, of this environment or of everything. */
+    stopped: Said | null
+    /** Why its policy does not count: nobody agreed to it as it stands. Null: it does. */
+    policyDisputed: string | null
+    /** Somebody broke the glass, and nobody has looked at it in time. */
+    unreviewed: { approval: number; by: string; since: Date } | null
     unreachable: { since: Date; because: string } | null
   }
   /** Null: nothing is built yet (only where nobody has asked). */
@@ -51,6 +75,12 @@ export interface Facts {
   /** The version tag that production waits for; null: it waits for none. */
   tagAwaited: { since: Date } | null
   votes: readonly Vote[]
+  /** Answers that do not count any more, and why. */
+  unsound: readonly { id: number; account: string; status: string; because: string }[]
+  /** Is it known who had a hand in it? Until then nobody's approval counts. */
+  handsKnown: boolean
+  /** The database's clock when this was read. */
+  now: Date
   /** Another promotion that has the environment now. */
   busy: { id: number; status: string; since: Date } | null
   /**
@@ -88,24 +118,61 @@ const waiting = (because: string, who: string, since: Date, until?: Date): Judge
 export const BY_ITSELF = 'nobody: it goes on by itself'
 const OPS = 'operations (role ops)'
 
-/** Which rules the votes satisfy: every rule must hold, and one person satisfies one rule. */
-export function tally(rules: Facts['environment']['approvals'], votes: readonly Vote[]) {
-  const left = [...votes]
-  return rules.map(({ role, count }) => {
+type Counted = Pick<Vote, 'account' | 'person' | 'role' | 'decision' | 'signed'>
+
+/** Which rules the votes satisfy: every rule must hold, and one person satisfies one rule. The strictest rule chooses first. */
+export function tally<R extends Rule>(rules: readonly R[], votes: readonly Counted[]): (R & { by: string[] })[] {
+  const left = onePerPerson(votes.filter((v) => v.decision === 'approve'))
+  const counted = new Map<R, string[]>()
+  for (const rule of [...rules].sort((a, b) => Number(needsPasskey(b)) - Number(needsPasskey(a)))) {
     const by: string[] = []
-    while (by.length < count) {
-      const at = left.findIndex((v) => v.role === role)
+    while (by.length < rule.count) {
+      const at = left.findIndex((v) => v.role === rule.role && (v.signed || !needsPasskey(rule)))
       if (at < 0) break
       by.push(...left.splice(at, 1).map((v) => v.account))
     }
-    return { role, count, by }
-  })
+    counted.set(rule, by)
+  }
+  return rules.map((rule) => ({ ...rule, by: counted.get(rule) ?? [] }))
 }
+
+export const needsPasskey = (rule: Rule) => rule.passkey === 'required'
+
+/** Two accounts of one person are one voice: the first. */
+function onePerPerson<V extends { person: string }>(votes: readonly V[]): V[] {
+  const seen = new Set<string>()
+  return votes.filter(({ person }) => !seen.has(person) && seen.add(person) !== undefined)
+}
+
+/** People it takes to override a freeze: who asks, and somebody else. */
+export const OVERRIDERS = 2
+const overriders = (votes: readonly Vote[]) => onePerPerson(votes.filter((v) => v.decision === 'override'))
+const glassBroken = (votes: readonly Vote[]) => votes.find((v) => v.decision === 'break-glass')
 
 /** In the order that a person would ask. */
 export const GATES = {
   environment: ({ environment: { removed, name } }: Facts) =>
     removed === null ? open(`${name} is there`) : shut(`${name} was removed: ${removed.because}`),
+  stop: ({ environment: { stopped, name } }: Facts) =>
+    stopped === null
+      ? open('there is no emergency stop')
+      : waiting(`${name} is stopped by ${stopped.by}: ${stopped.because}`, `${OPS}: let it go on`, stopped.at),
+  policy: ({ environment: { policyDisputed, name }, promotion }: Facts) =>
+    policyDisputed === null
+      ? open('its policy is the one that was agreed to')
+      : waiting(
+          `the policy of ${name} does not count: ${policyDisputed}`,
+          'whoever may change it: propose it, so that it is agreed to',
+          promotion.since,
+        ),
+  review: ({ environment: { unreviewed, name } }: Facts) =>
+    unreviewed === null
+      ? open('nothing that was done in an emergency waits for a review')
+      : waiting(
+          `${name} is frozen: ${unreviewed.by} broke the glass there, and nobody has reviewed it within 24 hours`,
+          'an owner or operations, other than who did it: review it',
+          unreviewed.since,
+        ),
   ceiling: ({ run, environment, ceiling, promotion, wasHere }: Facts) => {
     if (isDeclaredReturn(promotion.kind) && wasHere) return open('it was here before')
     const goesTo = run.branchKind === 'other' || run.branchKind === 'fork' ? null : FLOW[run.branchKind].goesTo
@@ -186,12 +253,17 @@ export const GATES = {
     hold === null || isDeclaredReturn(promotion.kind)
       ? open('there is no hold')
       : waiting(`${name} is held by ${hold.by}: ${hold.because}`, `${OPS}: release the hold`, hold.at),
-  freeze: ({ environment: { freeze, name }, promotion }: Facts, now: Date) => {
+  freeze: ({ environment: { freeze, name }, promotion, votes }: Facts, now: Date) => {
     if (promotion.kind === 'put-back') return open('putting back is part of the deployment that failed')
     const frozen = frozenAt(freeze, now)
-    return frozen === null
-      ? open('there is no freeze now')
-      : waiting(`${name} is frozen: ${frozen.reason}`, BY_ITSELF, frozen.since, frozen.until)
+    if (frozen === null) return open('there is no freeze now')
+    const glass = glassBroken(votes)
+    if (glass !== undefined) return open(`${name} is frozen, and ${glass.account} broke the glass: ${glass.comment}`)
+    const over = overriders(votes)
+    if (over.length >= OVERRIDERS)
+      return open(`${name} is frozen, and ${over.map((v) => v.account).join(' and ')} override it: ${over[0]?.comment}`)
+    const asked = over[0] === undefined ? '' : `; ${over[0].account} asks for an override: ${over[0].comment}`
+    return waiting(`${name} is frozen: ${frozen.reason}${asked}`, BY_ITSELF, frozen.since, frozen.until)
   },
   soak: ({ environment: { soakMs, after }, verified, promotion }: Facts, now: Date) => {
     if (soakMs === 0 || isDeclaredReturn(promotion.kind)) return open('no time of proof is asked for')
@@ -209,16 +281,22 @@ export const GATES = {
       ? waiting(`${name} is started by hand`, 'an owner or operations: start it', promotion.since)
       : open(`started by ${promotion.startedByHand}`)
   },
-  approvals: ({ environment: { approvals }, votes, promotion }: Facts) => {
+  approvals: ({ environment: { approvals }, votes, promotion, handsKnown, unsound }: Facts) => {
     if (approvals.length === 0) return open('nobody has to approve')
     if (promotion.kind === 'put-back') return open('putting back what ran before needs no new approval')
+    const glass = glassBroken(votes)
+    if (glass !== undefined) return open(`${glass.account} broke the glass: ${glass.comment}`)
+    if (!handsKnown && !isDeclaredReturn(promotion.kind))
+      return waiting('who had a hand in it is being looked up: they may not approve', BY_ITSELF, promotion.since)
     const rules = tally(approvals, votes)
     const lacking = rules.filter((r) => r.by.length < r.count)
-    const given = votes.map((v) => `${v.account} (${v.role})`).join(', ')
+    const approving = votes.filter((v) => v.decision === 'approve')
+    const fallen = unsound.map((u) => `; the answer of ${u.account} does not count: ${u.because}`).join('')
+    const given = approving.map((v) => `${v.account} (${v.role})`).join(', ')
     return lacking.length === 0
       ? open(`approved by ${given}`)
       : waiting(
-          `${lacking.map((r) => `${r.count - r.by.length} of ${r.count} from ${r.role}`).join(' and ')} still to approve${given === '' ? '' : `; given: ${given}`}`,
+          `${lacking.map((r) => `${r.count - r.by.length} of ${r.count} from ${r.role}${needsPasskey(r) ? ' with a passkey' : ''}`).join(' and ')} still to approve${given === '' ? '' : `; given: ${given}`}${fallen}`,
           lacking.map((r) => (r.role === 'ops' ? OPS : `role ${r.role}`)).join(' and '),
           promotion.since,
         )

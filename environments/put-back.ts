@@ -1,3 +1,4 @@
+import { certify, putBackClaim, type Signer } from '../audit/certificate'
 import { type Actor, type Tx, tell } from '../prisma/record'
 import { FIRST, writePromotion } from './request'
 
@@ -6,12 +7,13 @@ interface Earlier {
   releaseId: number
   runId: number
   tag: string
+  digest: string
 }
 
 /** What an environment ran last before a promotion, and had verified. Null: nothing. */
 export async function lastVerified(tx: Tx, environmentId: number, before: number): Promise<Earlier | null> {
   const { rows } = await tx.query<Earlier>(
-    `SELECT p.id, p."releaseId", p."runId", l.tag FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId"
+    `SELECT p.id, p."releaseId", p."runId", l.tag, l.digest FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId"
      WHERE p."environmentId" = $1 AND p.id < $2 AND p.status = 'verified' AND p.observed = l.digest
        AND p."releaseId" <> (SELECT "releaseId" FROM "Promotion" WHERE id = $2)
      ORDER BY p.id DESC LIMIT 1`,
@@ -26,6 +28,7 @@ export async function putBack(
   failed: { id: number; environmentId: number; environment: string; projectId: number; runId: number },
   because: string,
   by: Actor,
+  signer: Signer,
 ) {
   const earlier = await lastVerified(tx, failed.environmentId, failed.id)
   if (earlier === null) {
@@ -52,6 +55,15 @@ export async function putBack(
       reason: reason.slice(0, 2000),
       insteadOf: failed.id,
       priority: FIRST,
+      certificate: certify(
+        signer,
+        putBackClaim({
+          environmentId: failed.environmentId,
+          releaseId: earlier.releaseId,
+          digest: earlier.digest,
+          insteadOf: failed.id,
+        }),
+      ),
     },
     by,
     reason,

@@ -17,6 +17,7 @@ interface Wanted {
   requesterId?: number | null
   reason?: string
   insteadOf?: number | null
+  certificate?: string
   priority: number
 }
 
@@ -26,8 +27,8 @@ export const FIRST = -10
 /** Writes a promotion, which the gates then judge. The caller holds the environment's row. @returns null: it is there already */
 export async function writePromotion(tx: Tx, wanted: Wanted, by: Actor, because: string): Promise<number | null> {
   const { rows } = await tx.query<{ id: number; projectId: number }>(
-    `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, "requestedBy", "requesterId", reason, "insteadOf", priority)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+    `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, "requestedBy", "requesterId", reason, "insteadOf", priority, certificate)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING
      RETURNING id, (SELECT "projectId" FROM "Environment" WHERE id = "environmentId") AS "projectId"`,
     [
       wanted.environmentId,
@@ -39,6 +40,7 @@ export async function writePromotion(tx: Tx, wanted: Wanted, by: Actor, because:
       wanted.reason ?? '',
       wanted.insteadOf ?? null,
       wanted.priority,
+      wanted.certificate ?? null,
     ],
   )
   const made = rows[0]
@@ -187,10 +189,10 @@ export async function startPromotion(handle: RecordHandle, id: number, by: Perso
   await transaction(handle, async (tx) => {
     if ((await takePlaceOf(tx, id)) === null) throw new Fault('not.found', `there is no promotion #${id}`)
     const { rows } = await tx.query<{ projectId: number; runId: number }>(
-      `UPDATE "Promotion" p SET "startedByHand" = $2 FROM "Environment" e
+      `UPDATE "Promotion" p SET "startedByHand" = $2, "startedById" = $3 FROM "Environment" e
        WHERE p.id = $1 AND e.id = p."environmentId" AND p.status = 'waiting' AND p."startedByHand" IS NULL AND e.policy->>'start' = 'by-hand'
        RETURNING e."projectId", p."runId"`,
-      [id, by.actorName],
+      [id, by.actorName, by.accountId],
     )
     const started = rows[0]
     if (started === undefined)

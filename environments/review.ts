@@ -3,7 +3,9 @@ import { NOW, record, type Tx, transaction } from '../prisma/record'
 import { readFacts } from './facts'
 import { type Judged, judge, type Verdict } from './gate'
 import { PROMOTION } from './promotion'
+import { lookUpRange } from './range'
 import { askTarget } from './reach'
+import { voidFallen } from './spend-answers'
 
 /** A promotion that waits for something that passes by itself is looked at again after this, and at once when it is rung. */
 const SOON_MS = 5_000
@@ -14,11 +16,13 @@ const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'targe
 /** Judges every gate of a waiting promotion: queues it, ends it where it can never pass, or says why it waits. */
 export async function reviewPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
+  await lookUpRange(context, id)
   await transaction(context.record, async (tx) => {
-    const facts = await readFacts(tx, id)
+    const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return
     const judged = judge(facts, new Date())
     const by = asWorker(context)
+    await voidFallen(tx, facts, by)
     const set = { verdicts: { json: judged.verdicts } }
     if (judged.state === 'open')
       await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })

@@ -1,9 +1,6 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
 import { type Person, type Tx, transaction } from '../prisma/record'
-import { writeApproval } from './approve'
-import { EnvironmentPolicy } from './environment'
-import { whyOwnChange } from './hands'
 import { setHold } from './hold'
 import { takePlace } from './place'
 import { FIRST, type Request, refuseTwice, writePromotion } from './request'
@@ -17,7 +14,7 @@ interface Return {
 
 /**
  * Puts an earlier release back, and says so: a promotion of what was verified there before, with a hold, so that nothing
- * newer follows by itself. Who asks for it has thereby approved it, where their role may.
+ * newer follows by itself. It needs a sign-off of its own, which whoever asks for it may give.
  * @returns the promotion's id
  * @throws Fault input.invalid without a reason; not.found; conflict where that release was never verified there, is what
  *   runs, or is on its way
@@ -52,14 +49,6 @@ export async function requestRollback(handle: RecordHandle, asked: Request, by: 
     const id = await writePromotion(tx, wanted, by, reason)
     if (id === null) throw new Fault('conflict', `${earlier.tag} is on its way to ${place.name} already`)
     await setHold(tx, place, `rolled back to ${earlier.tag}: ${reason}`, by)
-    const { approvals } = EnvironmentPolicy.parse(place.policy)
-    const mayApprove = approvals.some((rule) => rule.role === by.role)
-    if (mayApprove && (await whyOwnChange(tx, asked.releaseId, by.accountId)) === null)
-      await writeApproval(
-        tx,
-        { promotionId: id, ...earlier, projectId: place.projectId, environment: place.name, comment: reason },
-        by,
-      )
     return id
   })
 }

@@ -38,6 +38,15 @@ async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
   return rows[0] ?? null
 }
 
+/** Without the service file nobody knows what would verify it: that is no reason to let it pass. */
+async function failUnread(tx: Tx, { id, epoch, environmentId }: Deployed, by: Actor) {
+  await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'begin', epoch, by })
+  const because = 'the plan of its run holds no service file, so nothing says how it is verified'
+  const set = { finishedAt: NOW, forgeDueAt: NOW }
+  await record(tx, 'promotion', PROMOTION, { id, from: 'verifying', event: 'fail', epoch, because, set, by })
+  await ringEnvironment(tx, environmentId)
+}
+
 /** Begins what decides whether a deployment counts as verified; where nothing does, it counts at once, and says why. */
 export async function beginVerification(context: Context, id: number): Promise<void> {
   const by = asWorker(context)
@@ -46,6 +55,7 @@ export async function beginVerification(context: Context, id: number): Promise<v
     if (deployed === null || deployed.status !== 'deployed') return
     const names = deployed.policy.verify ?? []
     const service = deployed.plan?.service
+    if (service === undefined && names.length > 0) return failUnread(tx, deployed, by)
     const stages = service === undefined ? [] : planVerification(service, names)
     if (stages.length > 0) {
       for (const [position, stage] of stages.entries()) await writeStage(tx, deployed, stage, position)
@@ -123,7 +133,7 @@ export async function settleVerification(context: Context, id: number): Promise<
       })
     else {
       await record(tx, 'promotion', PROMOTION, { ...at, event: 'fail', set: { finishedAt: NOW, forgeDueAt: NOW } })
-      if (deployed.policy.on_verify_failed === 'rollback') await putBack(tx, deployed, because, by)
+      if (deployed.policy.on_verify_failed === 'rollback') await putBack(tx, deployed, because, by, context.signer)
     }
     await afterwards(tx, deployed, folded === 'succeeded')
   })

@@ -76,6 +76,39 @@ async function bring(access: GitAccess, local: GitAccess, commit: string, into: 
   if (!(await isThere())) throw new Fault('forge.missing', `${commit} or ${into} is not a commit of this repository`)
 }
 
+/** Most commits that a range names. */
+const MOST_COMMITS = 5_000
+
+/**
+ * The commits that `commit` has and `into` has not, newest first; `more`: there are others beyond. With `into` null all that
+ * led to `commit`. Faults as of `fetchCommit`.
+ */
+export async function commitsMissing(
+  asked: Omit<MergeOrder, 'into'> & { into: string | null },
+): Promise<{ commits: string[]; more: boolean }> {
+  const { commit, into } = asked
+  if (!COMMIT.test(commit) || (into !== null && !COMMIT.test(into)))
+    throw new Fault('input.invalid', 'a commit is 40 or 64 hex digits')
+  const access: GitAccess = {
+    dir: resolve(asked.dir),
+    url: urlForGit(asked.url),
+    credentials: asked.credentials,
+    deadline: Date.now() + asked.deadlineMs,
+    signal: asked.signal,
+  }
+  const local = { ...access, url: '', credentials: null }
+  await bring(access, local, commit, into ?? commit)
+  const until = into === null ? [] : [`^${into}`]
+  const printed = await runGit(
+    local,
+    'listing the commits',
+    ['rev-list', `--max-count=${MOST_COMMITS + 1}`, commit, ...until, '--'],
+    { maxOutput: (MOST_COMMITS + 1) * 65 },
+  )
+  const commits = printed.toString('latin1').split('\n').filter(Boolean)
+  return { commits: commits.slice(0, MOST_COMMITS), more: commits.length > MOST_COMMITS }
+}
+
 async function askTypes(local: GitAccess, names: readonly string[]): Promise<(string | undefined)[]> {
   const objects = await askObjects(local, names, 8 * 1024 * 1024)
   return objects.map((object) => object?.type)

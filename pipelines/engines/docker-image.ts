@@ -7,19 +7,22 @@ import type { Log } from './engine'
 export interface StoredImage {
   digest: string
   labels: Record<string, string>
+  /** Of all its layers. */
+  bytes: number
   /** The user its containers run as; empty: root. */
   user: string
 }
 
 interface ImageInspect {
   Id: string
+  Size: number
   Config: { Labels?: Record<string, string> | null; User?: string } | null
 }
 
 /** The image in the local store, by name or digest; null where it is not. */
 export async function findImage(api: DockerApi, reference: string): Promise<StoredImage | null> {
   const found = await api.find<ImageInspect>({ method: 'GET', path: `/images/${encodeURI(reference)}/json` })
-  return found && { digest: found.Id, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
+  return found && { digest: found.Id, bytes: found.Size, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
 }
 
 /** The image, pulled where it is absent. A pull that fails is a verdict; an absent digest cannot be pulled: a Fault. */

@@ -31,7 +31,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
     },
     async image(reference) {
       const found = await findImage(api, reference)
-      return found && { digest: found.digest, labels: found.labels }
+      return found && { digest: found.digest, labels: found.labels, bytes: found.bytes }
     },
     baseDigest,
     tag: (digest, name) => tagImage(api, digest, name),

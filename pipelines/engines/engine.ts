@@ -127,7 +127,7 @@ export interface Engine {
   /** Is it there? Its version and name, or a Fault that says what to do. */
   ensureReady(): Promise<{ version: string }>
   /** The image in the local store by name or digest: its digest and labels, or null. */
-  image(reference: string): Promise<{ digest: string; labels: Record<string, string> } | null>
+  image(reference: string): Promise<{ digest: string; labels: Record<string, string>; bytes?: number } | null>
   /**
    * What the name of a base image stands for now, as a build would take it: in the store, or else in its registry. Null:
    * neither knows it, or the registry could not be asked.

@@ -53,9 +53,14 @@ ADD COLUMN     "stoppedBy" TEXT NOT NULL DEFAULT '';
 
 -- AlterTable
 ALTER TABLE "Promotion" ADD COLUMN     "ask" INTEGER NOT NULL DEFAULT 1,
+ADD COLUMN     "certificate" TEXT,
+ADD COLUMN     "range" JSONB,
 ADD COLUMN     "remindedAt" TIMESTAMPTZ(3),
 ADD COLUMN     "retriedById" INTEGER,
 ADD COLUMN     "startedById" INTEGER;
+
+-- AlterTable
+ALTER TABLE "Release" ADD COLUMN     "bytes" BIGINT;
 
 -- AlterTable
 ALTER TABLE "Session" ADD COLUMN     "address" TEXT NOT NULL DEFAULT '',
@@ -234,6 +239,9 @@ CREATE TABLE "PasskeyChallenge" (
 
     CONSTRAINT "PasskeyChallenge_pkey" PRIMARY KEY ("challenge")
 );
+
+-- CreateIndex
+CREATE INDEX "MergeRequest_projectId_mergeCommit_idx" ON "MergeRequest"("projectId", "mergeCommit");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "PolicyVersion_environmentId_version_key" ON "PolicyVersion"("environmentId", "version");

@@ -1,0 +1,124 @@
+import { Fault } from '../pipelines/fault'
+import type { Tx } from '../prisma/record'
+import { EnvironmentPolicy } from './environment'
+import { needsPasskey, type Rule, tally, type Vote } from './gate'
+import { whyOwnChange } from './hands'
+import { MAY_SAY } from './sound'
+import type { Decision } from './statement'
+
+/** What a person could answer to: a promotion, or a change of a policy. */
+export interface Question {
+  promotionId: number | null
+  policyChangeId: number | null
+  status: string
+  ask: number
+  projectId: number
+  runId: number | null
+  environmentId: number
+  environment: string
+  policy: EnvironmentPolicy
+  tag: string
+  digest: string
+  authorId: number | null
+}
+
+interface Row extends Omit<Question, 'policy'> {
+  policy: unknown
+}
+
+export type Subject = { promotionId: number } | { policyChangeId: number }
+
+/** @throws Fault not.found; input.invalid where the environment's policy cannot be read */
+export async function readQuestion(tx: Tx, subject: Subject): Promise<Question> {
+  const isPromotion = 'promotionId' in subject
+  const id = isPromotion ? subject.promotionId : subject.policyChangeId
+  const { rows } = await tx.query<Row>(isPromotion ? OF_PROMOTION : OF_CHANGE, [id])
+  const row = rows[0]
+  if (row === undefined)
+    throw new Fault('not.found', `there is no ${isPromotion ? 'promotion' : 'policy change'} #${id}`)
+  const policy = EnvironmentPolicy.safeParse(row.policy)
+  if (!policy.success)
+    throw new Fault(
+      'input.invalid',
+      `the policy of ${row.environment} cannot be read: nobody can answer until it is mended`,
+    )
+  return { ...row, policy: policy.data }
+}
+
+const OF_PROMOTION = `
+SELECT p.id AS "promotionId", NULL::int AS "policyChangeId", p.status, p.ask, e."projectId", p."runId", e.id AS "environmentId",
+  e.name AS environment, e.policy, l.tag, l.digest, NULL::int AS "authorId"
+FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = $1`
+const OF_CHANGE = `
+SELECT NULL::int AS "promotionId", c.id AS "policyChangeId", c.status, 1 AS ask, e."projectId", NULL::int AS "runId", e.id AS "environmentId",
+  e.name AS environment, e.policy, '' AS tag, '' AS digest, c."authorId"
+FROM "PolicyChange" c JOIN "Environment" e ON e.id = c."environmentId" WHERE c.id = $1`
+
+/** The person's roles where the question is asked. */
+export async function rolesAt(tx: Tx, accountId: number, question: Question): Promise<string[]> {
+  const { rows } = await tx.query<{ roles: string[] }>('SELECT "roles_of"($1, $2, $3) AS roles', [
+    accountId,
+    question.projectId,
+    question.environment,
+  ])
+  return rows[0]?.roles ?? []
+}
+
+/** Why not, and whether it is the person (rather than the moment) that stands against it. */
+export interface No {
+  own: boolean
+  because: string
+}
+const no = (because: string, own = false): No => ({ own, because })
+
+/**
+ * Whether a person may give this answer now. `votes` are the answers that stand.
+ * @returns the role that it would count for, or why not
+ */
+export async function whichRole(
+  tx: Tx,
+  question: Question,
+  decision: Decision,
+  accountId: number,
+  votes: readonly Vote[],
+): Promise<{ role: string } | No> {
+  const waits = question.promotionId !== null ? question.status === 'waiting' : question.status === 'proposed'
+  if (!waits) return no(`it does not wait for an answer: it is ${question.status}`)
+  const { approvals } = question.policy
+  if (approvals.length === 0 && decision !== 'override' && decision !== 'break-glass')
+    return no(`${question.environment} asks nobody for an approval`)
+  const roles = await rolesAt(tx, accountId, question)
+  const role = roleFor(approvals, decision, roles, votes)
+  if (typeof role !== 'string') return role.own ? no(`${role.because}; ${yours(roles)}`, true) : role
+  const mine = votes.find((v) => v.accountId === accountId && v.decision === decision)
+  if (mine !== undefined) return no(`you have answered already, and it counts until ${mine.until.toISOString()}`)
+  const own = await whyNotYours(tx, question, accountId)
+  return own === null ? { role } : no(own, true)
+}
+
+const yours = (roles: readonly string[]) =>
+  roles.length === 0 ? 'you have no role there' : `yours ${roles.length === 1 ? 'is' : 'are'} ${roles.join(', ')}`
+
+function roleFor(
+  rules: readonly Rule[],
+  decision: Decision,
+  roles: readonly string[],
+  votes: readonly Vote[],
+): string | No {
+  if (decision === 'override' || decision === 'break-glass') {
+    const role = ['ops', 'owner'].find((r) => roles.includes(r) && MAY_SAY[decision](r))
+    return role ?? no(`it takes the role ${decision === 'override' ? 'ops or owner' : 'ops'}`, true)
+  }
+  const mine = rules.filter((rule) => roles.includes(rule.role))
+  const asked = [...new Set(rules.map((rule) => rule.role))].join(' and ')
+  if (mine.length === 0) return no(`it asks for the role ${asked}`, true)
+  if (decision === 'reject') return mine[0]?.role ?? asked
+  const lacking = tally(rules, votes).filter((rule) => rule.by.length < rule.count && roles.includes(rule.role))
+  const strictest = lacking.toSorted((a, b) => Number(needsPasskey(b)) - Number(needsPasskey(a)))[0]
+  return strictest?.role ?? no(`enough people with the role ${mine.map((r) => r.role).join(' or ')} have approved it`)
+}
+
+async function whyNotYours(tx: Tx, question: Question, accountId: number): Promise<string | null> {
+  if (question.promotionId !== null) return whyOwnChange(tx, question.promotionId, accountId)
+  return question.authorId === accountId ? 'you proposed this change, and nobody agrees to their own' : null
+}

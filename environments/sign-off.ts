@@ -1,0 +1,463 @@
+// People's answers: prepared as a statement of exactly what is shown, given with it, taken back until they are used.
+import { randomBytes } from 'node:crypto'
+import type { Trust } from '../audit/trust'
+import { Fault } from '../pipelines/fault'
+import type { RecordHandle } from '../prisma/client'
+import { NOW, type Person, record, type Tx, tell, transaction } from '../prisma/record'
+import { type No, type Question, readQuestion, rolesAt, type Subject, whichRole } from './answerable'
+import { answersOf, mustBeSigned, type Standing } from './answers'
+import { APPROVAL } from './approval'
+import { judgeNow } from './judge-now'
+import { ringEnvironment, ringPromotion, takePlace } from './place'
+import { POLICY_CHANGE } from './policy-change'
+import { PROMOTION } from './promotion'
+import { type AnswerRow, soundness } from './sound'
+import {
+  bytesOf,
+  challengeOf,
+  DEFAULT_EXPIRES_MS,
+  type Decision,
+  GLASS_MS,
+  GLASS_REASON,
+  GLASS_REVIEW_MS,
+  readStatement,
+  STATEMENT_MS,
+  type Statement,
+  statementHash,
+  whatDiffers,
+} from './statement'
+import { wordsOf } from './words'
+
+export interface Prepared {
+  hash: string
+  /** The exact bytes, as text. */
+  text: string
+  statement: Statement
+  /** What the passkey signs, base64url. */
+  challenge: string
+  words: string[]
+  expiresAt: Date
+  passkey: { required: boolean; credentials: { id: string; transports: string[] }[] }
+}
+
+/** What `navigator.credentials.get` gives, each base64url. */
+export interface Assertion {
+  credentialId: string
+  clientDataJSON: string
+  authenticatorData: string
+  signature: string
+}
+
+const MOST_REASON = 2000
+
+/**
+ * Puts into bytes what a person would answer to, so that nothing can change between seeing and saying. Kept for five minutes.
+ * @throws Fault not.found; input.invalid without the reason that is needed; not.permitted, conflict where they may not answer
+ */
+export async function prepareStatement(
+  handle: RecordHandle,
+  asked: { subject: Subject; decision: Decision; reason: string },
+  by: Person,
+  trust: Trust,
+): Promise<Prepared> {
+  const reason = reasonFor(asked.decision, asked.reason)
+  return transaction(handle, async (tx) => {
+    const question = await readQuestion(tx, asked.subject)
+    const standing = await answersOf(tx, question, trust)
+    const role = await roleOrThrow(tx, question, asked.decision, by, standing)
+    const required = mustBeSigned(question.policy, { role, decision: asked.decision })
+    const credentials = await credentialsOf(tx, by.accountId)
+    if (required && credentials.length === 0)
+      throw new Fault(
+        'conflict',
+        `${question.environment} asks for a passkey, and you have none that was admitted: add one under Account, Passkeys`,
+      )
+    const statement = await compose(tx, { question, standing, role, reason, decision: asked.decision }, by, trust)
+    const expiresAt = await keep(tx, statement, question, by.accountId)
+    const bytes = bytesOf(statement)
+    const challenge = challengeOf(bytes)
+    return {
+      hash: statementHash(bytes),
+      text: bytes.toString('utf8'),
+      statement,
+      challenge,
+      words: wordsOf(challenge),
+      expiresAt,
+      passkey: { required, credentials },
+    }
+  })
+}
+
+function reasonFor(decision: Decision, given: string): string {
+  const reason = given.trim().slice(0, MOST_REASON)
+  if (decision !== 'approve' && reason === '')
+    throw new Fault('input.invalid', 'reason: it needs one; it stands in the trail for ever')
+  if (decision === 'break-glass' && reason.length < GLASS_REASON)
+    throw new Fault('input.invalid', `reason: breaking the glass takes at least ${GLASS_REASON} characters`)
+  return reason
+}
+
+async function roleOrThrow(
+  tx: Tx,
+  question: Question,
+  decision: Decision,
+  by: Person,
+  standing: Standing,
+): Promise<string> {
+  const answer: { role: string } | No = await whichRole(tx, question, decision, by.accountId, standing.votes)
+  if ('role' in answer) return answer.role
+  throw new Fault(answer.own ? 'not.permitted' : 'conflict', answer.because)
+}
+
+async function credentialsOf(tx: Tx, accountId: number) {
+  const { rows } = await tx.query<{ id: string; transports: string[] }>(
+    `SELECT "credentialId" AS id, transports FROM "Passkey" WHERE "accountId" = $1 AND status = 'admitted' ORDER BY id LIMIT 50`,
+    [accountId],
+  )
+  return rows
+}
+
+async function compose(
+  tx: Tx,
+  what: { question: Question; standing: Standing; role: string; reason: string; decision: Decision },
+  by: Person,
+  trust: Trust,
+): Promise<Statement> {
+  const { question, standing, decision } = what
+  const { rows } = await tx.query<{ forge: string | null; size: string | null; root: Buffer | null }>(
+    `SELECT a."forgeUserId" AS forge, c.size, c.root FROM "Account" a
+     LEFT JOIN LATERAL (SELECT size, root FROM "Checkpoint" ORDER BY size DESC LIMIT 1) c ON true WHERE a.id = $1`,
+    [by.accountId],
+  )
+  const [row] = rows
+  const lasts = decision === 'break-glass' ? GLASS_MS : (question.policy.approval_expires ?? DEFAULT_EXPIRES_MS)
+  const iat = standing.now
+  return {
+    v: 1,
+    ...(standing.bound as { type: 'shiplock.signoff'; bound: never }),
+    origin: trust.origin,
+    decision,
+    reason: what.reason,
+    approver: { account: by.accountId, forge: row?.forge ?? null, role: what.role },
+    checkpoint:
+      row?.size == null || row.root === null ? null : { size: Number(row.size), root: row.root.toString('hex') },
+    nonce: randomBytes(32).toString('base64url'),
+    iat: iat.toISOString(),
+    exp: new Date(iat.getTime() + lasts).toISOString(),
+  }
+}
+
+async function keep(tx: Tx, statement: Statement, question: Question, accountId: number): Promise<Date> {
+  const bytes = bytesOf(statement)
+  await tx.query('DELETE FROM "Statement" WHERE "expiresAt" <= clock_timestamp()')
+  const { rows } = await tx.query<{ expiresAt: Date }>(
+    `INSERT INTO "Statement" (hash, "promotionId", "policyChangeId", "accountId", decision, bytes, challenge, "expiresAt")
+     VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 millisecond') RETURNING "expiresAt"`,
+    [
+      statementHash(bytes),
+      question.promotionId,
+      question.policyChangeId,
+      accountId,
+      statement.decision,
+      bytes,
+      challengeOf(bytes),
+      STATEMENT_MS,
+    ],
+  )
+  return rows[0]?.expiresAt ?? new Date()
+}
+
+interface Given {
+  question: Question
+  statement: Statement
+  bytes: Buffer
+}
+
+/**
+ * A person's answer, with the statement that was prepared for them; where it was the last that was missing, the promotion goes
+ * on by itself. Each statement is answered once.
+ * @returns the answer's id, and what it answered
+ * @throws Fault not.found; not.permitted; conflict where it was answered, is over, or something it binds is another one now
+ */
+export async function answer(
+  handle: RecordHandle,
+  given: { hash: string; assertion?: Assertion | undefined },
+  by: Person,
+  trust: Trust,
+): Promise<{ approval: number; promotion: number | null; policyChange: number | null }> {
+  return transaction(handle, async (tx) => {
+    const { question, statement, bytes } = await takeStatement(tx, given.hash, by)
+    const standing = await answersOf(tx, question, trust)
+    await roleOrThrow(tx, question, statement.decision, by, standing)
+    const other = whatDiffers(statement.bound, standing.bound.bound)
+    if (other !== null) throw new Fault('conflict', `the ${other} is another one now than what you saw: look again`)
+    const row = await asRow(tx, { question, statement, bytes }, given.assertion, by)
+    const { because } = await soundness(tx, row, standing.standard, trust)
+    if (because !== null) throw new Fault('not.permitted', `this answer would not count: ${because}`)
+    await refuseWhereShut(tx, question, statement, trust)
+    const id = await write(tx, { question, statement, bytes }, row, by)
+    await noteUse(tx, row, by)
+    await follow(tx, question, statement, by)
+    return { approval: id, promotion: question.promotionId, policyChange: question.policyChangeId }
+  })
+}
+
+/** Used once: of two that come with the same statement one finds it gone. */
+async function takeStatement(tx: Tx, hash: string, by: Person): Promise<Given> {
+  const { rows } = await tx.query<{ promotionId: number | null; policyChangeId: number | null; bytes: Buffer }>(
+    `DELETE FROM "Statement" WHERE hash = $1 AND "accountId" = $2 AND "expiresAt" > clock_timestamp()
+     RETURNING "promotionId", "policyChangeId", bytes`,
+    [hash, by.accountId],
+  )
+  const row = rows[0]
+  const statement = row === undefined ? null : readStatement(row.bytes)
+  if (row === undefined || statement === null)
+    throw new Fault('conflict', 'this statement was answered already, or its five minutes are over: look again')
+  const subject: Subject =
+    row.promotionId !== null ? { promotionId: row.promotionId } : { policyChangeId: row.policyChangeId ?? 0 }
+  const before = await readQuestion(tx, subject)
+  // With the environment's row: a newer candidate that arrives at this instant comes before this, or after it.
+  await takePlace(tx, before.environmentId)
+  return { question: await readQuestion(tx, subject), statement, bytes: row.bytes }
+}
+
+async function asRow(
+  tx: Tx,
+  { question, statement, bytes }: Given,
+  assertion: Assertion | undefined,
+  by: Person,
+): Promise<AnswerRow> {
+  const roles = await rolesAt(tx, by.accountId, question)
+  const decoded = (text: string | undefined) => (text === undefined ? null : Buffer.from(text, 'base64url'))
+  return {
+    id: 0,
+    accountId: by.accountId,
+    account: by.actorName,
+    person: '',
+    role: statement.approver.role,
+    decision: statement.decision,
+    comment: statement.reason,
+    status: 'given',
+    at: new Date(statement.iat),
+    expiresAt: new Date(statement.exp),
+    statement: bytes,
+    hash: statementHash(bytes),
+    credentialId: assertion?.credentialId ?? null,
+    clientData: decoded(assertion?.clientDataJSON),
+    authenticatorData: decoded(assertion?.authenticatorData),
+    signature: decoded(assertion?.signature),
+    hasRole: roles.includes(statement.approver.role),
+  }
+}
+
+/** A yes is a promise: none is taken for what can never go. */
+async function refuseWhereShut(tx: Tx, question: Question, { decision }: Statement, trust: Trust) {
+  if (question.promotionId === null || decision === 'reject') return
+  const judged = await judgeNow(tx, question.promotionId, trust)
+  if (judged?.state === 'shut')
+    throw new Fault('conflict', `it cannot go to ${question.environment}: ${judged.because}`)
+}
+
+async function write(tx: Tx, { question, statement, bytes }: Given, row: AnswerRow, by: Person): Promise<number> {
+  await voidEarlier(tx, question, statement.decision, by)
+  const glass = statement.decision === 'break-glass'
+  const { rows } = await tx.query<{ id: number }>(
+    `INSERT INTO "Approval" ("promotionId", "policyChangeId", ask, "accountId", "accountName", role, decision, comment, digest, statement, hash,
+       "passkeyId", "clientData", "authenticatorData", signature, "expiresAt", "reviewDueAt")
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT id FROM "Passkey" WHERE "credentialId" = $12), $13, $14, $15, $16,
+       CASE WHEN $17 THEN clock_timestamp() + $18 * interval '1 millisecond' END) RETURNING id`,
+    [
+      question.promotionId,
+      question.policyChangeId,
+      question.ask,
+      by.accountId,
+      by.actorName,
+      row.role,
+      statement.decision,
+      statement.reason,
+      question.digest,
+      bytes,
+      row.hash,
+      row.credentialId,
+      row.clientData,
+      row.authenticatorData,
+      row.signature,
+      statement.exp,
+      glass,
+      GLASS_REVIEW_MS,
+    ],
+  )
+  const id = rows[0]?.id ?? 0
+  const isPromotion = question.promotionId !== null
+  await tell(tx, {
+    kind: 'approval.give',
+    subject: isPromotion ? 'promotion' : 'policyChange',
+    subjectId: question.promotionId ?? question.policyChangeId ?? 0,
+    runId: question.runId,
+    projectId: question.projectId,
+    by,
+    because: statement.reason,
+    data: {
+      approval: id,
+      decision: statement.decision,
+      hash: row.hash,
+      role: row.role,
+      digest: question.digest,
+      tag: question.tag,
+      name: question.environment,
+      credential: row.credentialId,
+    },
+  })
+  return id
+}
+
+/** One that fell, or was given to an earlier moment, makes room for the new one. */
+async function voidEarlier(tx: Tx, question: Question, decision: Decision, by: Person) {
+  const { rows } = await tx.query<{ id: number }>(
+    `SELECT id FROM "Approval" WHERE "accountId" = $1 AND decision = $2 AND ask = $3 AND status = 'given'
+       AND "promotionId" IS NOT DISTINCT FROM $4 AND "policyChangeId" IS NOT DISTINCT FROM $5`,
+    [by.accountId, decision, question.ask, question.promotionId, question.policyChangeId],
+  )
+  for (const { id } of rows)
+    await record(tx, 'approval', APPROVAL, { id, from: 'given', event: 'void', because: 'it was given anew', by })
+}
+
+/** A counter that goes back is a sign of a copied key; it proves nothing, and is told. */
+async function noteUse(tx: Tx, row: AnswerRow, by: Person) {
+  if (row.credentialId === null || row.authenticatorData === null) return
+  const count = row.authenticatorData.readUInt32BE(33)
+  const { rows } = await tx.query<{ id: number; before: string }>(
+    `UPDATE "Passkey" p SET "lastUsedAt" = clock_timestamp(), "signCount" = GREATEST(p."signCount", $2) FROM "Passkey" old
+     WHERE p."credentialId" = $1 AND old.id = p.id RETURNING p.id, old."signCount" AS before`,
+    [row.credentialId, count],
+  )
+  const used = rows[0]
+  if (used !== undefined && count !== 0 && BigInt(count) <= BigInt(used.before))
+    await tell(tx, {
+      kind: 'passkey.alarm',
+      subject: 'passkey',
+      subjectId: used.id,
+      by,
+      because: `its counter went from ${used.before} to ${count}: it may have been copied`,
+    })
+}
+
+/** A no ends it; a yes may have been the last that was missing. */
+async function follow(tx: Tx, question: Question, statement: Statement, by: Person) {
+  const { promotionId: promotion, policyChangeId: change } = question
+  const rejected = statement.decision === 'reject'
+  const because = `rejected by ${by.actorName}: ${statement.reason}`
+  if (promotion !== null && rejected)
+    await record(tx, 'promotion', PROMOTION, {
+      id: promotion,
+      from: 'waiting',
+      event: 'refuse',
+      because,
+      set: { finishedAt: NOW },
+      by,
+    })
+  if (change !== null && rejected)
+    await record(tx, 'policyChange', POLICY_CHANGE, {
+      id: change,
+      from: 'proposed',
+      event: 'refuse',
+      because,
+      set: { finishedAt: NOW },
+      by,
+    })
+  if (rejected) return
+  if (promotion !== null) await ringPromotion(tx, promotion)
+  if (change !== null) {
+    await tx.query('UPDATE "PolicyChange" SET "dueAt" = clock_timestamp() WHERE id = $1', [change])
+    await tx.query(`SELECT pg_notify('shiplock', 'policyChange:' || $1::text || ':proposed')`, [change])
+  }
+}
+
+/**
+ * Takes one's own answer back, until it is used.
+ * @throws Fault not.found; not.permitted for somebody else's; conflict where it was used, or counts no longer
+ */
+export async function withdraw(handle: RecordHandle, approvalId: number, by: Person): Promise<void> {
+  await transaction(handle, async (tx) => {
+    const approval = await readApproval(tx, approvalId)
+    if (approval.accountId !== by.accountId) throw new Fault('not.permitted', 'this answer is not yours')
+    await takePlace(tx, approval.environmentId)
+    const because = `taken back by ${by.actorName}`
+    const row = await record(tx, 'approval', APPROVAL, {
+      id: approvalId,
+      from: 'given',
+      event: 'withdraw',
+      because,
+      by,
+    })
+    if (row === null)
+      throw new Fault('conflict', 'this answer was used, or counts no longer: there is nothing to take back')
+    if (approval.promotionId !== null) await ringPromotion(tx, approval.promotionId)
+  })
+}
+
+interface ApprovalRow {
+  accountId: number
+  promotionId: number | null
+  environmentId: number
+  projectId: number
+  runId: number | null
+  decision: string
+  reviewedAt: Date | null
+  environment: string
+}
+
+async function readApproval(tx: Tx, id: number): Promise<ApprovalRow> {
+  const { rows } = await tx.query<ApprovalRow>(
+    `SELECT s."accountId", s."promotionId", e.id AS "environmentId", e."projectId", e.name AS environment, p."runId", s.decision, s."reviewedAt"
+     FROM "Approval" s LEFT JOIN "Promotion" p ON p.id = s."promotionId" LEFT JOIN "PolicyChange" c ON c.id = s."policyChangeId"
+     JOIN "Environment" e ON e.id = COALESCE(p."environmentId", c."environmentId") WHERE s.id = $1`,
+    [id],
+  )
+  if (rows[0] === undefined) throw new Fault('not.found', `there is no answer #${id}`)
+  return rows[0]
+}
+
+/**
+ * What somebody else finds who looks at a broken glass.
+ * @throws Fault not.found; input.invalid without a word; not.permitted for who broke it; conflict where it is none, or was reviewed
+ */
+export async function reviewGlass(
+  handle: RecordHandle,
+  approvalId: number,
+  because: string,
+  by: Person,
+): Promise<void> {
+  const found = because.trim().slice(0, MOST_REASON)
+  if (found === '') throw new Fault('input.invalid', 'because: say what you found')
+  await transaction(handle, async (tx) => {
+    const approval = await readApproval(tx, approvalId)
+    if (approval.decision !== 'break-glass') throw new Fault('conflict', 'only a broken glass is reviewed')
+    if (approval.accountId === by.accountId)
+      throw new Fault('not.permitted', 'you broke the glass: somebody else reviews it')
+    const { rows } = await tx.query<{ may: boolean }>(`SELECT "roles_of"($1, $2, $3) && '{owner,ops}' AS may`, [
+      by.accountId,
+      approval.projectId,
+      approval.environment,
+    ])
+    if (rows[0]?.may !== true)
+      throw new Fault('not.permitted', `it takes the role owner or ops in ${approval.environment}`)
+    const { rowCount } = await tx.query(
+      `UPDATE "Approval" SET "reviewedAt" = clock_timestamp(), "reviewerId" = $2, "reviewerName" = $3, review = $4
+       WHERE id = $1 AND "reviewedAt" IS NULL`,
+      [approvalId, by.accountId, by.actorName, found],
+    )
+    if (!rowCount) throw new Fault('conflict', 'it was reviewed already')
+    await tell(tx, {
+      kind: 'promotion.review',
+      subject: 'promotion',
+      subjectId: approval.promotionId ?? 0,
+      runId: approval.runId,
+      projectId: approval.projectId,
+      by,
+      because: found,
+      data: { approval: approvalId, name: approval.environment },
+    })
+    await ringEnvironment(tx, approval.environmentId)
+  })
+}
