@@ -10,6 +10,8 @@ import { githubFace } from './github/face'
 import { Limits } from './limits'
 import { mergeRequestHooks } from './merge-request-hooks'
 import { BadOrders, Mischief, type Orders } from './mischief'
+import { type OidcClient, OidcProvider } from './oidc'
+import type { OidcLies } from './oidc-claims'
 import { projectsPage } from './page'
 import { pageOf } from './pages'
 import { DEVELOPER, People } from './people'
@@ -32,6 +34,12 @@ export interface DemoForge {
     admin?: boolean
   }): Promise<{ id: number; token: string }>
   addProject(project: WantedProject): Promise<{ id: number; dir: string }>
+  /** Registers who may ask it to sign people in. */
+  addOidcClient(client: { redirectUris: readonly string[] }): OidcClient
+  /** What a person is called from now on. Their number stays. */
+  renameUser(id: number, to: { username?: string; name?: string; email?: string }): void
+  /** What it says untruly from now on when it signs people in. */
+  lieOfPeople(lies: OidcLies): void
   /** @throws BadOrders */
   misbehave(orders: Orders): void
   /** What was sent, oldest first; the last thousand. */
@@ -100,6 +108,8 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
   await app.register(github.routes, { prefix: '/api/v3' })
   app.all('/api/*', async (_request, reply) => wrong(reply, '404 Not Found', 404))
   orderRoute(app, world)
+  const oidc = new OidcProvider(world)
+  await app.register(async (scope) => oidc.routes(scope))
   await app.register(async (scope) => gitRoutes(scope, world, options.maxPushBytes))
   app.get('/', (_request, reply) => reply.type('text/html').send(projectsPage(world.projects)))
   const host = options.host ?? '127.0.0.1'
@@ -111,6 +121,11 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
     addProject: async (project) => {
       const { id, dir } = await addProject(world, project)
       return { id, dir }
+    },
+    addOidcClient: (client) => oidc.addClient(client),
+    renameUser: (id, to) => oidc.rename(id, to),
+    lieOfPeople: (lies) => {
+      oidc.lies = lies
     },
     misbehave: (orders) => misbehave(world, orders),
     deliveries: world.sender.sent,
