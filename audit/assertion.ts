@@ -96,6 +96,20 @@ function authenticatorProblem({ authenticatorData, rpId }: AssertionAsk): string
 }
 
 function signatureProblem({ clientDataJSON, authenticatorData, signature, spki, alg }: AssertionAsk): string | null {
+  const misfit = keyProblem(spki, alg)
+  if (misfit) return misfit
+  if (alg === ES256 && !isStrictDer(signature)) return 'its signature is not written the one right way'
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  const signed = Buffer.concat([authenticatorData, createHash('sha256').update(clientDataJSON).digest()])
+  return verify(alg === EDDSA ? null : 'sha256', signed, key, signature) ? null : 'its signature does not hold'
+}
+
+/**
+ * Why this is no key that a passkey may have; null: it is one. Never throws.
+ * @param spki SubjectPublicKeyInfo, DER
+ * @param alg COSE number
+ */
+export function keyProblem(spki: Buffer, alg: number): string | null {
   let key: KeyObject
   try {
     key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
@@ -103,17 +117,16 @@ function signatureProblem({ clientDataJSON, authenticatorData, signature, spki, 
   } catch (error) {
     return `its key cannot be read (${(error as Error).message.slice(0, 80)})`
   }
-  const misfit = keyProblem(key, alg)
+  const misfit = misfitOf(key, alg)
   if (misfit) return misfit
   // OpenSSL also reads, and writes again, a point in its hybrid form: the same key in other bytes.
-  if (alg === ES256 && spki[spki.length - P256_POINT_BYTES] !== 0x04) return 'its key is not written the one right way'
-  if (alg === ES256 && !isStrictDer(signature)) return 'its signature is not written the one right way'
-  const signed = Buffer.concat([authenticatorData, createHash('sha256').update(clientDataJSON).digest()])
-  return verify(alg === EDDSA ? null : 'sha256', signed, key, signature) ? null : 'its signature does not hold'
+  return alg === ES256 && spki[spki.length - P256_POINT_BYTES] !== 0x04
+    ? 'its key is not written the one right way'
+    : null
 }
 
 /** An algorithm that does not fit the key is a confusion that somebody may want. */
-function keyProblem(key: KeyObject, alg: number): string | null {
+function misfitOf(key: KeyObject, alg: number): string | null {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   if (alg === ES256)
     return key.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1' ? null : 'ES256 needs a key on P-256'
