@@ -1,8 +1,10 @@
+import type { Trust } from '../../audit/trust'
 import type { RecordHandle } from '../../prisma/client'
 
 // The server and Next load two copies of every module, so what the process has one of hangs on globalThis.
 const KEY = Symbol.for('shiplock.record')
-const held = globalThis as { [KEY]?: RecordHandle }
+const TRUST = Symbol.for('shiplock.trust')
+const held = globalThis as { [KEY]?: RecordHandle; [TRUST]?: Trust }
 
 /** The composition root hands over the open record, once. */
 export const holdRecord = (record: RecordHandle | undefined) => {
@@ -15,4 +17,16 @@ export function theRecord(): RecordHandle {
   if (!record)
     throw new Error('no open record: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
   return record
+}
+
+/** The composition root hands over what sign-offs and passkeys are checked with, once. */
+export const holdTrust = (trust: Trust | undefined) => {
+  held[TRUST] = trust
+}
+
+/** The same, for pages. Throws where the page is rendered outside of Shiplock's own server. */
+export function theTrust(): Trust {
+  const trust = held[TRUST]
+  if (!trust) throw new Error('no trust: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
+  return trust
 }

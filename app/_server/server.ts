@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify'
+import { openTrust } from '../../audit/keys'
 import type { StartingEnvironment } from '../../pipelines/connect'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
+import { readOrigin } from '../../prisma/origin'
 import { version, type WebConfig } from './config'
 import { Doorbell } from './events'
 import { guard, stripInside } from './headers'
 import { mountPages, type Pages } from './pages'
-import { holdRecord } from './record'
+import { holdRecord, holdTrust } from './record'
 import { answerError } from './rest/answer'
 import { mountRest, refuseUnlisted } from './rest/mount'
 import type { Door } from './rest/route'
@@ -89,9 +91,11 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const doorbell = new Doorbell(options.record, (message) => app.log.warn(message))
   let url = ''
   const publicUrl = () => options.publicUrl ?? url
+  const trust = openTrust(options.keys, null, await readOrigin(options.record), publicUrl)
   const door: Door = {
     record: options.record,
     keys: options.keys,
+    trust,
     environments: options.environments,
     doorbell,
     streams,
@@ -99,6 +103,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     publicUrl,
   }
   holdRecord(options.record)
+  holdTrust(trust)
   refuseUnlisted(app)
   guardEverything(app, () => publicUrl().startsWith('https:'))
   app.addHook('preClose', async () => streams.endAll())
@@ -132,4 +137,5 @@ async function close(app: FastifyInstance, doorbell: Doorbell, pages: Pages | un
   await pages?.close()
   await doorbell.close()
   holdRecord(undefined)
+  holdTrust(undefined)
 }
