@@ -1,13 +1,13 @@
 // Shiplock in one command: the embedded database where none is given, migrations, keys, one web process and one worker.
 // Each is a process of its own, since they hold different things (README, "Processes and trust").
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdirSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { migrate } from '../prisma/migrate'
-import { ensurePostgres, stateDir } from '../prisma/postgres'
-import { ensureKeys } from '../prisma/seal'
+import { stateDir } from '../prisma/postgres'
+import { ownTsxCache } from '../scripts/tsx-cache.mjs'
+import { type Name, prepare, programs } from './programs'
 
 // Whoever read our output may be gone before us: without this, telling so would fail too, and so on for ever.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -19,35 +19,40 @@ const state = stateDir()
 const MOST_DEATHS = 5
 const DEATHS_WITHIN_MS = 60_000
 
-mkdirSync(state, { recursive: true, mode: 0o755 })
-await ensureKeys(join(state, 'keys'))
-const embedded = process.env.DATABASE_URL ? null : await ensurePostgres({ dir: join(state, 'postgres') })
-const databaseUrl = process.env.DATABASE_URL || (embedded?.url ?? '')
-const applied = await migrate(databaseUrl)
-if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
+const ground = await prepare(ROOT, state, process.env, dev)
+for (const warning of ground.warnings) console.warn(warning)
 
 const host = process.env.HOST || '127.0.0.1'
 const port = process.env.PORT === '0' ? await freePort(host) : Number(process.env.PORT || 8080)
-const env = {
-  ...process.env,
+/** Passkeys need a name, and a loopback address has none but this. */
+const HERE = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost']
+const settings = {
   ...(dev ? {} : { NODE_ENV: 'production' as const }),
-  DATABASE_URL: databaseUrl,
   SHIPLOCK_STATE: state,
   HOST: host,
   PORT: String(port),
-  PUBLIC_URL: process.env.PUBLIC_URL || `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
+  PUBLIC_URL: process.env.PUBLIC_URL || `http://${HERE.includes(host) ? 'localhost' : host}:${port}`,
 }
 
-const children = new Map<string, ChildProcess>()
+const PROGRAMS = programs(
+  ground,
+  process.env,
+  settings,
+  process.argv.slice(2).filter((a) => a === '--dev' || a === '--no-pages'),
+)
+const children = new Map<Name, ChildProcess>()
 let stopping = false
 
-function start(name: string, script: string, arguments_: string[] = []): Promise<void> {
-  const child = fork(join(ROOT, script), arguments_, {
+function start(name: Name): Promise<void> {
+  const program = PROGRAMS[name]
+  ownTsxCache()
+  const child = fork(join(ROOT, program.script), program.arguments, {
     cwd: ROOT,
-    env,
     execArgv: ['--import', 'tsx'],
-    stdio: 'inherit',
+    ...program.options,
   })
+  child.stdout?.pipe(process.stdout, { end: false })
+  child.stderr?.pipe(process.stderr, { end: false })
   children.set(name, child)
   return new Promise((resolve, reject) => {
     let ready = false
@@ -58,19 +63,19 @@ function start(name: string, script: string, arguments_: string[] = []): Promise
     child.once('exit', (code, signal) => {
       children.delete(name)
       reject(new Error(`${name} ended before it was ready (${signal ?? `exit ${code}`})`))
-      if (ready && !stopping) diedUnasked(name, script, arguments_, code, signal)
+      if (ready && !stopping) diedUnasked(name, code, signal)
     })
   })
 }
 
 /** `npm run dev`: what a process was started from has changed, so it is started again; pages reload by themselves. */
-const WATCHED: Record<string, readonly string[]> = {
+const WATCHED: Record<Name, readonly string[]> = {
   web: ['app/_server', 'pipelines', 'prisma'],
   worker: ['worker', 'environments', 'pipelines', 'prisma'],
 }
 
 function reloadOnChange() {
-  for (const [name, folders] of Object.entries(WATCHED)) {
+  for (const [name, folders] of Object.entries(WATCHED) as [Name, readonly string[]][]) {
     let soon: NodeJS.Timeout | undefined
     for (const folder of folders) {
       watch(join(ROOT, folder), { recursive: true }, (_event, file) => {
@@ -82,10 +87,9 @@ function reloadOnChange() {
   }
 }
 
-const deaths = new Map<string, number[]>()
-function diedUnasked(name: string, script: string, arguments_: string[], code: number | null, signal: string | null) {
-  if (dev && code === 0)
-    return void start(name, script, arguments_).catch((error: Error) => console.error(error.message))
+const deaths = new Map<Name, number[]>()
+function diedUnasked(name: Name, code: number | null, signal: string | null) {
+  if (dev && code === 0) return void start(name).catch((error: Error) => console.error(error.message))
   const recent = [...(deaths.get(name) ?? []), Date.now()].filter((t) => t > Date.now() - DEATHS_WITHIN_MS)
   deaths.set(name, recent)
   if (recent.length >= MOST_DEATHS) {
@@ -95,8 +99,8 @@ function diedUnasked(name: string, script: string, arguments_: string[], code: n
   }
   console.warn(`${name} ended unasked (${signal ?? `exit ${code}`}); starting it again`)
   // It has said itself why it could not start; here it only counts as one more death.
-  start(name, script, arguments_).catch(() => {
-    if (!stopping) setTimeout(() => diedUnasked(name, script, arguments_, code, signal), 1_000)
+  start(name).catch(() => {
+    if (!stopping) setTimeout(() => diedUnasked(name, code, signal), 1_000)
   })
 }
 
@@ -104,7 +108,7 @@ async function stop(exitCode: number) {
   if (stopping) return
   stopping = true
   await Promise.all([...children.values()].map(ended))
-  await embedded?.stop()
+  await ground.embedded?.stop()
   process.exit(exitCode)
 }
 
@@ -139,16 +143,9 @@ process.on('SIGINT', () => void stop(0))
 process.on('disconnect', () => void stop(0))
 
 try {
-  await Promise.all([
-    start(
-      'web',
-      'app/_server/main.ts',
-      process.argv.slice(2).filter((a) => a === '--dev' || a === '--no-pages'),
-    ),
-    start('worker', 'worker/main.ts'),
-  ])
-  console.log(`Shiplock is up: ${env.PUBLIC_URL}`)
-  process.send?.({ ready: env.PUBLIC_URL })
+  await Promise.all([start('web'), start('worker')])
+  console.log(`Shiplock is up: ${settings.PUBLIC_URL}`)
+  process.send?.({ ready: settings.PUBLIC_URL })
   if (dev) reloadOnChange()
 } catch (error) {
   console.error((error as Error).message)

@@ -70,25 +70,50 @@ export function readMigrations(dir = MIGRATIONS): Migration[] {
   })
 }
 
-/** Applies what is missing and returns its names. Safe to call from several processes at once: one does it, the others wait. */
+/**
+ * Applies what is missing and returns its names. Safe to call from several processes at once: one does it, the others wait.
+ * Where nothing is missing a role that may only read is enough.
+ */
 export async function migrate(url: string, dir = MIGRATIONS): Promise<string[]> {
   const files = readMigrations(dir)
   const db = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   db.on('error', () => {}) // a lost connection rejects the query under way; the event would end the process
   try {
     await db.connect()
+    const { rows } = await db.query<{ there: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there`)
+    const there = rows[0]?.there === true
+    if (there && isComplete(files, await applied(db))) return []
+    await refuseStranger(db, there)
     await db.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
     await takeLock(db)
     await db.query(RECORD)
-    const { rows } = await db.query<Applied>(
-      'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
-    )
-    const missing = toApply(files, rows)
+    const missing = toApply(files, await applied(db))
     for (const migration of missing) await apply(db, migration)
     return missing.map((m) => m.name)
   } finally {
     await db.end() // the advisory lock goes with the session
   }
+}
+
+const applied = async (db: pg.Client) =>
+  (
+    await db.query<Applied>(
+      'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
+    )
+  ).rows
+
+/** One that is not finished may be under way in another process: only who holds the lock can tell. */
+const isComplete = (files: readonly Migration[], rows: readonly Applied[]) =>
+  rows.every((r) => r.finished_at !== null) && toApply(files, rows).length === 0
+
+async function refuseStranger(db: pg.Client, there: boolean) {
+  const { rows } = await db.query<{ who: string; may: boolean }>(
+    `SELECT current_user AS who, ${there ? `has_table_privilege('_prisma_migrations', 'INSERT')` : `has_schema_privilege(current_schema(), 'CREATE')`} AS may`,
+  )
+  if (rows[0]?.may === false)
+    throw new Error(
+      `the database is older than this Shiplock, and the role ${rows[0].who} may not bring it up to date: start Shiplock with \`npm start\`, or once with the address of the role that owns the database in DATABASE_URL`,
+    )
 }
 
 async function takeLock(db: pg.Client) {

@@ -1,8 +1,8 @@
 // Finds the PostgreSQL programs that came with the npm packages, and makes them runnable by the user who will run them.
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { closedParent, lookUpUser, makeUser, type SystemUser } from './system-user'
 
 /** Where root puts a copy of the programs when the clone lies in a folder that only root may enter. */
 const CACHE = '/var/cache/shiplock'
@@ -15,53 +15,22 @@ export interface Binaries {
 }
 
 /** The user that the server runs as; null: the one who runs this process. PostgreSQL refuses to run as root. */
-export type ServerUser = { uid: number; gid: number } | null
+export type ServerUser = SystemUser | null
+
+const SERVER_USER = 'postgres'
 
 /** The user `postgres`, made when missing, when this process is root. */
 export function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return null
-  const known = lookUpUser()
+  const known = lookUpUser(SERVER_USER)
   if (known) return known
-  execFileSync('groupadd', ['--system', '--force', 'postgres'], { stdio: 'ignore' })
-  execFileSync(
-    'useradd',
-    ['--system', '--gid', 'postgres', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'],
-    {
-      stdio: 'ignore',
-    },
-  )
-  const made = lookUpUser()
+  makeUser(SERVER_USER)
+  const made = lookUpUser(SERVER_USER)
   if (!made)
     throw new Error(
       'PostgreSQL does not run as root, and the user "postgres" could not be made: run `useradd --system postgres`',
     )
   return made
-}
-
-function lookUpUser(): ServerUser {
-  const line = fs
-    .readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((l) => l.startsWith('postgres:'))
-  const [, , uid, gid] = line?.split(':') ?? []
-  return uid && gid ? { uid: Number(uid), gid: Number(gid) } : null
-}
-
-/**
- * The topmost folder on the way to `target` that `user` may not enter, or null where the way is open. A folder that does
- * not exist yet is open.
- */
-export function closedParent(target: string, user: ServerUser): string | null {
-  if (!user) return null
-  const parts = path.resolve(target).split(path.sep)
-  for (let i = 1; i <= parts.length; i++) {
-    const dir = parts.slice(0, i).join(path.sep) || path.sep
-    const stat = fs.statSync(dir, { throwIfNoEntry: false })
-    if (!stat) return null
-    const bit = stat.uid === user.uid ? 0o100 : stat.gid === user.gid ? 0o010 : 0o001
-    if (stat.isDirectory() && !(stat.mode & bit)) return dir
-  }
-  return null
 }
 
 /** Throws a plain sentence where this system has no PostgreSQL package. */

@@ -8,11 +8,16 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { lockFile, withFileLock } from './file-lock.mjs'
-import { type Binaries, closedParent, findBinaries, type ServerUser, serverUser } from './postgres-binaries'
+import { type Access, accessFor, openSocket, writeAccess } from './postgres-access'
+import { type Binaries, findBinaries, type ServerUser, serverUser } from './postgres-binaries'
+import { closedParent } from './system-user'
 
 const DATABASE = 'shiplock'
+/** The role that owns all: Shiplock's own start and its migrations. Web and worker have roles of their own (roles.ts). */
+const OWNER = 'postgres'
 /** Only part of the socket's name: nothing listens on a port. */
 const PORT = 5432
+const SOCKET = `.s.PGSQL.${PORT}`
 /** sun_path holds 108 bytes with its closing zero. */
 const MAX_SOCKET_PATH = 107
 const START_TIMEOUT_MS = 60_000
@@ -33,6 +38,7 @@ interface Place {
   log: string
   socketDir: string
   user: ServerUser
+  access: Access
 }
 
 export interface Postgres {
@@ -59,32 +65,37 @@ export function stateDir(env: Record<string, string | undefined> = process.env):
 export async function ensurePostgres(options: { dir: string; settings?: Record<string, string> }): Promise<Postgres> {
   const user = serverUser()
   const dir = path.resolve(options.dir)
-  makeDir(dir, user)
+  const access = accessFor(OWNER, user)
+  makeDir(dir, user, access)
   const place: Place = {
     dir,
     data: path.join(dir, 'data'),
     log: path.join(dir, 'server.log'),
-    socketDir: socketDir(dir, user),
+    socketDir: socketDir(dir, user, access),
     user,
+    access,
   }
   const binaries = findBinaries(user)
   const settings = { ...SETTINGS, ...options.settings }
   const started = await withFileLock(lockFile(dir, 'ensure'), async () => {
     if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) await initialise(place, binaries, settings)
     refuseOtherVersion(place, binaries)
+    const changed = writeAccess(place.data, access)
     const fresh = await start(place, binaries, settings)
+    if (changed && !fresh) await withClient(urlOf(place, 'postgres'), (db) => db.query('SELECT pg_reload_conf()'))
+    openSocket(path.join(place.socketDir, SOCKET), access)
     await createDatabase(place)
     return fresh
   })
   return { url: urlOf(place, DATABASE), started, stop: () => stop(place, binaries) }
 }
 
-function makeDir(dir: string, user: ServerUser) {
+function makeDir(dir: string, user: ServerUser, { folder }: Access) {
   refuseClosed(dir, user)
   fs.mkdirSync(dir, { recursive: true, mode: 0o755 })
   refuseClosed(dir, user) // again: a strict umask closes the folders just made
-  // Trust is the only authentication: whoever can reach the socket is let in. This mode is what keeps others out.
-  fs.chmodSync(dir, 0o700)
+  // To be passed through on the way to the socket, where the server asks who comes; what lies here has modes of its own.
+  fs.chmodSync(dir, folder)
   if (user) fs.chownSync(dir, user.uid, user.gid)
 }
 
@@ -97,8 +108,8 @@ function refuseClosed(dir: string, user: ServerUser) {
 }
 
 /** The socket lies beside the data, or in a short folder where that path would be longer than a socket's may be. */
-function socketDir(dir: string, user: ServerUser): string {
-  const socket = path.join(dir, `.s.PGSQL.${PORT}`)
+function socketDir(dir: string, user: ServerUser, { folder }: Access): string {
+  const socket = path.join(dir, SOCKET)
   if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return dir
   const name = `shiplock-${process.getuid?.() ?? 0}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
   const runtime = path.join(user ? '/run' : process.env.XDG_RUNTIME_DIR || os.tmpdir(), name)
@@ -109,7 +120,7 @@ function socketDir(dir: string, user: ServerUser): string {
   const owner = user?.uid ?? process.getuid?.()
   if (!stat.isDirectory() || (owner !== undefined && stat.uid !== owner))
     throw new Error(`${runtime} belongs to somebody else: remove it`)
-  fs.chmodSync(runtime, 0o700)
+  fs.chmodSync(runtime, folder)
   return runtime
 }
 
@@ -117,7 +128,7 @@ async function initialise(place: Place, { initdb }: Binaries, { fsync }: Record<
   // Under another name first: a cluster that was half made when the power went is never taken for a whole one.
   const part = path.join(place.dir, 'data.part')
   fs.rmSync(part, { recursive: true, force: true })
-  const args = ['-D', part, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-instructions']
+  const args = ['-D', part, '-U', OWNER, '-A', 'reject', '-E', 'UTF8', '--locale=C', '--no-instructions']
   await run(place, initdb, fsync === 'off' ? [...args, '--no-sync'] : args, 'make its database')
   fs.appendFileSync(
     path.join(part, 'postgresql.conf'),
@@ -184,12 +195,13 @@ function serverPid({ data }: Place): number | null {
   }
 }
 
-function writeSettings({ data, socketDir }: Place, settings: Record<string, string>) {
+function writeSettings({ data, socketDir, access }: Place, settings: Record<string, string>) {
   const all = {
     ...settings,
     listen_addresses: '',
     unix_socket_directories: `"${socketDir}"`,
-    unix_socket_permissions: '0700',
+    unix_socket_permissions: access.socket,
+    password_encryption: 'scram-sha-256',
     port: String(PORT),
   }
   const quote = (value: string) => `'${value.replaceAll("'", "''")}'`
@@ -243,7 +255,7 @@ async function withClient(connectionString: string, work: (db: pg.Client) => Pro
 
 /** "localhost" is there for parsers that insist on a host; the parameter wins over it. */
 const urlOf = ({ socketDir }: Place, database: string) =>
-  `postgresql://postgres@localhost/${database}?host=${encodeURIComponent(socketDir)}&port=${PORT}`
+  `postgresql://${OWNER}@localhost/${database}?host=${encodeURIComponent(socketDir)}&port=${PORT}`
 
 async function waitFor(done: () => Promise<boolean>, timeoutMs: number, otherwise: string, place: Place) {
   const deadline = Date.now() + timeoutMs

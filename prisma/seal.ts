@@ -1,7 +1,19 @@
 // Secrets at rest: sealed with HPKE (RFC 9180) to the worker's public key. The web process can seal and never open.
 
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { ensureTrailKey } from '../audit/keys'
@@ -32,12 +44,36 @@ export async function ensureKeys(dir: string) {
   write(making, FILES.intake, randomBytes(32))
   writeFileSync(join(making, FILES.instance), `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
   ensureTrailKey(making)
+  closeKeys(making, null)
   try {
     renameSync(making, dir)
   } catch (error) {
     rmSync(making, { recursive: true })
     // Another process was quicker, and its keys are in force.
     if (!existsSync(join(dir, FILES.instance))) throw error
+  }
+}
+
+/** What says nothing that is secret; the trail's public keys are in the last one. */
+const FOR_ALL: readonly string[] = [FILES.workerPublic, FILES.instance, 'trail-keys.json']
+
+/**
+ * Sets the modes of what lies there, also in a folder that an earlier version made: public keys are for all, the intake key is
+ * for the web process as well, and everything else is for the owner alone. The folder can be entered and not be listed.
+ * @param web user and group of the web process, where it has its own; else an intake key's group stays as somebody set it
+ */
+export function closeKeys(dir: string, web: { uid: number; gid: number } | null) {
+  chmodSync(dir, 0o711)
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = join(dir, entry.name)
+    if (FOR_ALL.includes(entry.name)) chmodSync(file, 0o644)
+    else if (entry.name !== FILES.intake) chmodSync(file, 0o600)
+    else if (web === null) chmodSync(file, statSync(file).mode & 0o640)
+    else {
+      chownSync(file, statSync(file).uid, web.gid)
+      chmodSync(file, 0o640)
+    }
   }
 }
 
