@@ -2,7 +2,7 @@ import { ArrowRight, FolderGit2, Ship } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
-import type { Viewer } from './_server/permit'
+import { type Viewer, visibleProjects } from './_server/permit'
 import { theRecord } from './_server/record'
 import { button } from './_ui/button'
 import { Denied } from './_ui/denied'
@@ -46,10 +46,11 @@ export default async function Board() {
   const asking = await viewer('environments.read', '/')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const record = theRecord()
+  const visible = visibleProjects(asking.viewer)
   const [t, environments, projects] = await Promise.all([
     getTranslations(),
-    readBoard(record),
-    listProjects(record, { limit: 100 }),
+    readBoard(record, visible),
+    listProjects(record, visible, { limit: 100 }),
   ])
   const rows = rowsOf(environments, projects.items)
   return (
@@ -117,7 +118,7 @@ async function ProjectRow({ row, viewer: who }: { row: Row; viewer: Viewer }) {
       ) : (
         <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,320px),1fr))] gap-3">
           {environments.map((environment) => (
-            <Lock key={environment.id} environment={environment} actions={lockActions(t, who, '/')} />
+            <Lock key={environment.id} environment={environment} actions={lockActions(t, who, environment, '/')} />
           ))}
         </div>
       )}

@@ -2,6 +2,7 @@ import { Inbox } from 'lucide-react'
 import type { Metadata } from 'next'
 import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../pipelines/fault'
+import { visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { Denied } from '../_ui/denied'
 import { Live } from '../_ui/live'
@@ -9,6 +10,7 @@ import { Empty, PageHead } from '../_ui/page'
 import { Pager } from '../_ui/pager'
 import { Tabs } from '../_ui/tabs'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { DeliveryRow } from './delivery-row'
 import { type DeliveryFilter, listDeliveries } from './read'
 
@@ -33,7 +35,7 @@ export default async function Deliveries({
     project: idOf(one(query.project)),
   }
   const kept = { project: filter.project?.toString() }
-  const [t, page] = await Promise.all([getTranslations(), read(after, filter)])
+  const [t, page] = await Promise.all([getTranslations(), read(visibleProjects(asking.viewer), after, filter)])
   return (
     <>
       <PageHead title={t('inbox.title')} subtitle={t('inbox.subtitle')} aside={<Live />} />
@@ -71,11 +73,11 @@ export default async function Deliveries({
   )
 }
 
-async function read(after: string | undefined, filter: DeliveryFilter) {
+async function read(visible: Visible, after: string | undefined, filter: DeliveryFilter) {
   try {
-    return await listDeliveries(theRecord(), { ...filter, after })
+    return await listDeliveries(theRecord(), visible, { ...filter, after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listDeliveries(theRecord(), filter)
+    if (isFault(error) && error.code === 'input.invalid') return listDeliveries(theRecord(), visible, filter)
     throw error
   }
 }

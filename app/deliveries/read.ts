@@ -4,6 +4,7 @@ import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import type { PageOf } from '../shapes'
+import { type Visible, within } from '../visible'
 import type { DeliveryItem, DeliveryWhole } from './shapes'
 
 const COLUMNS = {
@@ -40,11 +41,15 @@ export interface DeliveryFilter extends PageAsk {
 }
 
 /** The inbox: webhook requests, newest first, with what was made of each. */
-export async function listDeliveries(record: RecordHandle, ask: DeliveryFilter = {}): Promise<PageOf<DeliveryItem>> {
+export async function listDeliveries(
+  record: RecordHandle,
+  visible: Visible,
+  ask: DeliveryFilter = {},
+): Promise<PageOf<DeliveryItem>> {
   const page = onePage(ask)
   const where = {
     ...page.before,
-    ...(ask.project === undefined ? {} : { projectId: ask.project }),
+    ...within(visible, ask.project),
     ...(ask.decision === undefined ? {} : { decision: ask.decision }),
   }
   const rows = await record.db.delivery.findMany({ where, select: COLUMNS, orderBy: page.orderBy, take: page.take })

@@ -7,6 +7,7 @@ import { whoIsAlive } from '../_server/alive'
 import { isId } from '../paging'
 import { type Facts, whyPromotionWaits } from '../runs/waiting'
 import { type DebtShape, type EnvironmentShape, PromotionShape } from '../shapes'
+import { asIds, type Visible } from '../visible'
 import { policyOf } from './policy'
 
 /** The columns of a promotion that leave the record. */
@@ -123,18 +124,24 @@ LEFT JOIN LATERAL (
   ) f WHERE f.id >= COALESCE(running.id, 0)
 ) failed ON true
 WHERE e."removedAt" IS NULL AND ($1::text IS NULL OR e.name = $1) AND ($2::int IS NULL OR e."projectId" = $2)
-  AND ($3::int IS NULL OR e.id = $3)
+  AND ($3::int IS NULL OR e.id = $3) AND ($4::int[] IS NULL OR e."projectId" = ANY($4))
 ORDER BY e.position, p.path, e.id LIMIT ${MAX_ENVIRONMENTS}`
 
 interface Which {
   name?: string
   project?: number
   id?: number
+  visible?: Visible
 }
 
 async function readPlaces(record: RecordHandle, which: Which): Promise<EnvironmentShape[]> {
   const [{ rows: places }, facts] = await Promise.all([
-    record.pool.query<Place>(BOARD, [which.name ?? null, which.project ?? null, which.id ?? null]),
+    record.pool.query<Place>(BOARD, [
+      which.name ?? null,
+      which.project ?? null,
+      which.id ?? null,
+      asIds(which.visible ?? 'all'),
+    ]),
     whoIsAlive(record),
   ])
   const ids = places.flatMap((p) => [p.running, ...p.open, p.lastFailed]).filter((id) => id !== null)
@@ -215,12 +222,17 @@ async function readDebts(record: RecordHandle, projects: number[]): Promise<Map<
   return debts
 }
 
-/** What runs where: the environments of all projects, in their order. Four queries, however many there are (500 at most). */
-export const readBoard = (record: RecordHandle): Promise<EnvironmentShape[]> => readPlaces(record, {})
+/** What runs where: the environments of all these projects, in their order. Four queries, however many there are (500 at most). */
+export const readBoard = (record: RecordHandle, visible: Visible): Promise<EnvironmentShape[]> =>
+  readPlaces(record, { visible })
 
 /** The environments of this name, of one project or of all. Empty where there is none. */
-export const readEnvironment = (record: RecordHandle, name: string, project?: number): Promise<EnvironmentShape[]> =>
-  readPlaces(record, { name, ...(project === undefined ? {} : { project }) })
+export const readEnvironment = (
+  record: RecordHandle,
+  visible: Visible,
+  name: string,
+  project?: number,
+): Promise<EnvironmentShape[]> => readPlaces(record, { visible, name, ...(project === undefined ? {} : { project }) })
 
 /** One environment by its id. Throws not.found, also where it was removed. */
 export async function readPlace(record: RecordHandle, id: number): Promise<EnvironmentShape> {

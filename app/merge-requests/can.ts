@@ -7,6 +7,7 @@ import type { Waiting } from '../shapes'
 import type { May } from './shapes'
 
 export interface Facts {
+  projectId: number
   status: string
   target: string
   head: string
@@ -53,7 +54,7 @@ const UNDER_WAY = 'it is under way on the forge'
 export function mayApprove(facts: Facts, who: Asker): May {
   const blocked = obstacle(facts)
   if (blocked !== null) return no(blocked)
-  if (!may(who.viewer, 'merge-requests.approve')) return no('an owner approves it')
+  if (!may(who.viewer, 'merge-requests.approve', facts)) return no('an owner approves it')
   if (isOwn(facts, who)) return no('it is your own change: another owner approves it')
   const isMine = (a: { accountId: number | null }) => a.accountId === who.viewer.accountId
   if (facts.approvals.some(isMine)) return no(`you have approved ${shortCommit(facts.head)} already`)
@@ -65,7 +66,7 @@ export function mayApprove(facts: Facts, who: Asker): May {
 export function mayMerge(facts: Facts, who: Asker): May {
   const blocked = obstacle(facts) ?? inConflict(facts) ?? facts.notMergeable
   if (blocked !== null) return no(blocked)
-  if (!may(who.viewer, 'merge-requests.merge')) return no('an owner merges it')
+  if (!may(who.viewer, 'merge-requests.merge', facts)) return no('an owner merges it')
   if (isOwn(facts, who) && !facts.approvals.some((a) => isOfAnother(a, facts, who)))
     return no('it is your own change: another owner approves it first')
   const going = facts.underWay.find((a) => a.kind === 'merge')
@@ -116,9 +117,9 @@ function whyItsRunWaits({ run, createdAt }: Facts, because: string, author: stri
 }
 
 /** May this viewer say go for the checks of a fork? Null: nothing waits for that. */
-export function mayAllow(facts: Pick<Facts, 'run'>, who: Pick<Asker, 'viewer'>): May | null {
+export function mayAllow(facts: Pick<Facts, 'run' | 'projectId'>, who: Pick<Asker, 'viewer'>): May | null {
   if (facts.run?.status !== 'held') return null
-  return may(who.viewer, 'runs.allow')
+  return may(who.viewer, 'runs.allow', facts)
     ? yes('static checks run on what the fork sent; nothing is built from it')
     : no('an owner says go')
 }

@@ -2,6 +2,7 @@ import { GitPullRequest } from 'lucide-react'
 import type { Metadata } from 'next'
 import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../pipelines/fault'
+import { visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { Denied } from '../_ui/denied'
 import { Live } from '../_ui/live'
@@ -9,6 +10,7 @@ import { Empty, PageHead } from '../_ui/page'
 import { Pager } from '../_ui/pager'
 import { Tabs } from '../_ui/tabs'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { MergeRequestRow } from './merge-request-row'
 import { listMergeRequests, type MergeRequestFilter } from './read'
 
@@ -35,7 +37,7 @@ export default async function MergeRequests({
   const project = idOf(one(query.project))
   const filter = { project, status: tab === ALL ? undefined : tab }
   const kept = { project: project?.toString() }
-  const [t, page] = await Promise.all([getTranslations(), read(after, filter)])
+  const [t, page] = await Promise.all([getTranslations(), read(visibleProjects(asking.viewer), after, filter)])
   return (
     <>
       <PageHead title={t('mergeRequests.title')} subtitle={t('mergeRequests.subtitle')} aside={<Live />} />
@@ -73,11 +75,11 @@ export default async function MergeRequests({
   )
 }
 
-async function read(after: string | undefined, filter: MergeRequestFilter) {
+async function read(visible: Visible, after: string | undefined, filter: MergeRequestFilter) {
   try {
-    return await listMergeRequests(theRecord(), { ...filter, after })
+    return await listMergeRequests(theRecord(), visible, { ...filter, after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listMergeRequests(theRecord(), filter)
+    if (isFault(error) && error.code === 'input.invalid') return listMergeRequests(theRecord(), visible, filter)
     throw error
   }
 }

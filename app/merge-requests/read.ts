@@ -10,6 +10,7 @@ import { asPage, isId, onePage, type PageAsk } from '../paging'
 import type { RunWhole } from '../runs/shapes'
 import { readWholeRun } from '../runs/whole'
 import type { PageOf, VerdictShape } from '../shapes'
+import { type Visible, within } from '../visible'
 import { forgeApprovals, hereApprovals } from './approvals'
 import { type Facts, mayAllow, mayApprove, mayMerge, whyItWaits } from './can'
 import { type MergeActionShape, MergeRequestDetail, type MergeRequestShape } from './shapes'
@@ -108,12 +109,13 @@ export interface MergeRequestFilter extends PageAsk {
 /** Merge requests, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
 export async function listMergeRequests(
   record: RecordHandle,
+  visible: Visible,
   ask: MergeRequestFilter = {},
 ): Promise<PageOf<MergeRequestShape>> {
   const page = onePage(ask)
   const where = {
     ...page.before,
-    ...(ask.project === undefined ? {} : { projectId: ask.project }),
+    ...within(visible, ask.project),
     ...(ask.status === undefined ? {} : { status: ask.status }),
   }
   const rows = await record.db.mergeRequest.findMany({ where, select: COLUMNS, orderBy: page.orderBy, take: page.take })
@@ -163,6 +165,7 @@ const UNDER_WAY = new Set(['queued', 'doing'])
 
 function factsOf(row: DetailRow, run: RunWhole | null, notMergeable: string | null): Facts {
   return {
+    projectId: row.project.id,
     status: row.status,
     target: row.target,
     head: row.head,

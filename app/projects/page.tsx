@@ -3,7 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../pipelines/fault'
-import { may } from '../_server/permit'
+import { may, visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { button } from '../_ui/button'
 import { Denied } from '../_ui/denied'
@@ -14,6 +14,7 @@ import { Pager } from '../_ui/pager'
 import { StatusBadge } from '../_ui/status'
 import type { ProjectShape } from '../shapes'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { listProjects } from './read'
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -28,7 +29,7 @@ export default async function Projects({
   const asking = await viewer('projects.read', '/projects')
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const after = one((await searchParams).after)
-  const [t, page] = await Promise.all([getTranslations('projects'), read(after)])
+  const [t, page] = await Promise.all([getTranslations('projects'), read(visibleProjects(asking.viewer), after)])
   const connect = may(asking.viewer, 'projects.connect') ? (
     <Link href="/projects/new" className={button({ kind: 'primary' })}>
       <Plus aria-hidden="true" className="size-4" />
@@ -76,11 +77,11 @@ export default async function Projects({
   )
 }
 
-async function read(after: string | undefined) {
+async function read(visible: Visible, after: string | undefined) {
   try {
-    return await listProjects(theRecord(), { after })
+    return await listProjects(theRecord(), visible, { after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listProjects(theRecord())
+    if (isFault(error) && error.code === 'input.invalid') return listProjects(theRecord(), visible)
     throw error
   }
 }

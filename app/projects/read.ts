@@ -6,6 +6,7 @@ import type { RecordHandle } from '../../prisma/client'
 import type { Prisma } from '../../prisma/generated/client'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { type PageOf, ProjectShape } from '../shapes'
+import type { Visible } from '../visible'
 import { flowTable } from './flow-table'
 import { ProjectDetail } from './shapes'
 
@@ -41,10 +42,14 @@ function asProject(row: Prisma.ProjectGetPayload<{ select: typeof COLUMNS }>): P
 }
 
 /** Connected repositories, newest first. */
-export async function listProjects(record: RecordHandle, ask: PageAsk = {}): Promise<PageOf<ProjectShape>> {
+export async function listProjects(
+  record: RecordHandle,
+  visible: Visible,
+  ask: PageAsk = {},
+): Promise<PageOf<ProjectShape>> {
   const page = onePage(ask)
   const rows = await record.db.project.findMany({
-    where: page.before,
+    where: visible === 'all' ? page.before : { AND: [page.before, { id: { in: [...visible] } }] },
     select: COLUMNS,
     orderBy: page.orderBy,
     take: page.take,

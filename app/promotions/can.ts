@@ -21,6 +21,7 @@ const unless = (because: string | null): Can => (because === null ? YES : no(bec
 export interface Standing {
   status: string
   kind: string
+  projectId: number
   environment: string
   start: string
   startedByHand: string | null
@@ -37,36 +38,40 @@ const arrow = (status: string, event: string, because: string): Can =>
 
 /** Each action on a promotion: may it be done now, by this viewer? Pure. */
 export function canDo(viewer: Viewer, it: Standing) {
+  const where = { projectId: it.projectId, environment: it.environment }
   const waits = unless(it.status === 'waiting' ? null : `it is ${it.status}, and no longer waits`)
   return {
     approve: first(
-      permitted(viewer, 'promotions.approve'),
+      permitted(viewer, 'promotions.approve', where),
       waits,
       unless(it.needsApproval ? null : `${it.environment} asks for no sign-off`),
       unless(it.whyNotSign),
     ),
     start: first(
-      permitted(viewer, 'promotions.request'),
+      permitted(viewer, 'promotions.request', where),
       waits,
       unless(it.start === 'by-hand' && it.kind === 'onward' ? null : 'it is not started by hand'),
       unless(it.startedByHand === null ? null : `${it.startedByHand} has started it`),
     ),
     cancel: first(
-      permitted(viewer, 'promotions.cancel'),
+      permitted(viewer, 'promotions.cancel', where),
       arrow(it.status, 'cancel', `it is ${it.status}: there is nothing to cancel`),
     ),
     retry: first(
-      permitted(viewer, 'promotions.retry'),
+      permitted(viewer, 'promotions.retry', where),
       arrow(it.status, 'retry', `it is ${it.status}: only what failed or errored is tried again`),
     ),
     rollback: first(
-      permitted(viewer, 'promotions.rollback'),
+      permitted(viewer, 'promotions.rollback', where),
       unless(
         it.status === 'verified' ? null : `it was not verified in ${it.environment}: there is nothing to go back to`,
       ),
       unless(it.isRunning ? `it is what ${it.environment} runs now` : null),
       unless(it.refused ? 'the release is refused' : null),
     ),
-    refuse: first(permitted(viewer, 'releases.refuse'), unless(it.refused ? 'the release is refused already' : null)),
+    refuse: first(
+      permitted(viewer, 'releases.refuse', where),
+      unless(it.refused ? 'the release is refused already' : null),
+    ),
   }
 }

@@ -4,6 +4,7 @@ import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
 import { PROMOTION } from '../../environments/promotion'
 import { isFault } from '../../pipelines/fault'
+import { visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { button } from '../_ui/button'
 import { Choice } from '../_ui/choice'
@@ -17,6 +18,7 @@ import { PromotionRow } from '../_ui/promotion-row'
 import { Refusal } from '../_ui/refusal'
 import { statusName } from '../_ui/status'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { listPromotions, type PromotionFilter, type PromotionFilters, promotionFilters } from './read'
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -37,7 +39,12 @@ export default async function Promotions({ searchParams }: { searchParams: Query
   }
   const after = one(query.after)
   const record = theRecord()
-  const [t, page, offered] = await Promise.all([getTranslations(), read(after, filter), promotionFilters(record)])
+  const visible = visibleProjects(asking.viewer)
+  const [t, page, offered] = await Promise.all([
+    getTranslations(),
+    read(visible, after, filter),
+    promotionFilters(record, visible),
+  ])
   const filtered = Object.values(filter).some((v) => v !== undefined)
   return (
     <>
@@ -75,11 +82,11 @@ export default async function Promotions({ searchParams }: { searchParams: Query
 const idOf = (text: string | undefined) => (text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined)
 
 /** An address that somebody typed may hold a cursor that is none: then the newest are shown. */
-async function read(after: string | undefined, filter: PromotionFilter) {
+async function read(visible: Visible, after: string | undefined, filter: PromotionFilter) {
   try {
-    return await listPromotions(theRecord(), { ...filter, after })
+    return await listPromotions(theRecord(), visible, { ...filter, after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listPromotions(theRecord(), filter)
+    if (isFault(error) && error.code === 'input.invalid') return listPromotions(theRecord(), visible, filter)
     throw error
   }
 }

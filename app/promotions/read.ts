@@ -15,6 +15,7 @@ import { asPage, isId, onePage, type PageAsk } from '../paging'
 import type { PageOf, VerdictShape } from '../shapes'
 import { asStage, STAGE_COLUMNS } from '../stages'
 import { readTrail } from '../trail'
+import { asIds, type Visible, within } from '../visible'
 import { canDo } from './can'
 import { differences } from './differences'
 import { type PromotionDetail, type PromotionItem, TestsShape } from './shapes'
@@ -52,16 +53,21 @@ export interface PromotionFilter extends PageAsk {
 const MAX_PLACES = 1_000
 
 /** Promotions, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
-export async function listPromotions(record: RecordHandle, ask: PromotionFilter = {}): Promise<PageOf<PromotionItem>> {
+export async function listPromotions(
+  record: RecordHandle,
+  visible: Visible,
+  ask: PromotionFilter = {},
+): Promise<PageOf<PromotionItem>> {
   const page = onePage(ask)
   const where: Prisma.PromotionWhereInput = { ...page.before }
-  if (ask.environmentId !== undefined) where.environmentId = ask.environmentId
-  else if (ask.environment !== undefined || ask.project !== undefined) {
+  if (ask.environmentId !== undefined && visible === 'all') where.environmentId = ask.environmentId
+  else if (ask.environment !== undefined || ask.project !== undefined || visible !== 'all') {
     // Their ids first: then the index of an environment's promotions serves the list, however long it is.
     const places = await record.db.environment.findMany({
       where: {
         ...(ask.environment === undefined ? {} : { name: ask.environment }),
-        ...(ask.project === undefined ? {} : { projectId: ask.project }),
+        ...(ask.environmentId === undefined ? {} : { id: ask.environmentId }),
+        ...within(visible, ask.project),
       },
       select: { id: true },
       orderBy: { id: 'asc' },
@@ -155,6 +161,7 @@ export async function readPromotion(record: RecordHandle, id: number, viewer: Vi
     can: canDo(viewer, {
       status: row.status,
       kind: row.kind,
+      projectId: row.environment.project.id,
       environment: row.environment.name,
       start: policy.start,
       startedByHand: row.startedByHand,
@@ -255,9 +262,11 @@ export interface PromotionFilters {
 }
 
 /** What the list's filters offer: the names of environments, in their order. */
-export async function promotionFilters(record: RecordHandle): Promise<PromotionFilters> {
+export async function promotionFilters(record: RecordHandle, visible: Visible): Promise<PromotionFilters> {
   const { rows } = await record.pool.query<{ name: string }>(
-    'SELECT name FROM "Environment" GROUP BY name ORDER BY min(position), name LIMIT 100',
+    `SELECT name FROM "Environment" WHERE $1::int[] IS NULL OR "projectId" = ANY($1)
+     GROUP BY name ORDER BY min(position), name LIMIT 100`,
+    [asIds(visible)],
   )
   return { environments: rows.map((r) => r.name) }
 }

@@ -3,6 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../pipelines/fault'
+import { visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { cn } from '../_ui/classes'
 import { Denied } from '../_ui/denied'
@@ -14,6 +15,7 @@ import { Branch, Digest } from '../_ui/refs'
 import { StatusIcon, statusName, toneOf } from '../_ui/status'
 import { Time } from '../_ui/time'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { listReleases, type ReleaseFilter } from './read'
 import type { ReleaseItem, ReleasePlace } from './shapes'
 
@@ -33,7 +35,10 @@ export default async function Releases({ searchParams }: { searchParams: Query }
     project: project !== undefined && /^\d{1,9}$/.test(project) ? Number(project) : undefined,
   }
   const after = one(query.after)
-  const [t, page] = await Promise.all([getTranslations('releases'), read(after, filter)])
+  const [t, page] = await Promise.all([
+    getTranslations('releases'),
+    read(visibleProjects(asking.viewer), after, filter),
+  ])
   return (
     <>
       <PageHead title={t('title')} subtitle={t('subtitle')} aside={<Live />} />
@@ -57,11 +62,11 @@ export default async function Releases({ searchParams }: { searchParams: Query }
 }
 
 /** An address that somebody typed may hold a cursor that is none: then the newest are shown. */
-async function read(after: string | undefined, filter: ReleaseFilter) {
+async function read(visible: Visible, after: string | undefined, filter: ReleaseFilter) {
   try {
-    return await listReleases(theRecord(), { ...filter, after })
+    return await listReleases(theRecord(), visible, { ...filter, after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listReleases(theRecord(), filter)
+    if (isFault(error) && error.code === 'input.invalid') return listReleases(theRecord(), visible, filter)
     throw error
   }
 }

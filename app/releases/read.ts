@@ -13,6 +13,7 @@ import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { first, no, permitted, YES } from '../promotions/can'
 import type { PageOf, PromotionShape } from '../shapes'
 import { readTrail } from '../trail'
+import { type Visible, within } from '../visible'
 import { type PlaceOf, placesOf, readEnvironments, readStandings } from './places'
 import { ReleaseDetail, type ReleaseItem } from './shapes'
 
@@ -61,10 +62,13 @@ export interface ReleaseFilter extends PageAsk {
 }
 
 /** Releases, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
-export async function listReleases(record: RecordHandle, ask: ReleaseFilter = {}): Promise<PageOf<ReleaseItem>> {
+export async function listReleases(
+  record: RecordHandle,
+  visible: Visible,
+  ask: ReleaseFilter = {},
+): Promise<PageOf<ReleaseItem>> {
   const page = onePage(ask)
-  const where: Prisma.ReleaseWhereInput = { ...page.before }
-  if (ask.project !== undefined) where.projectId = ask.project
+  const where: Prisma.ReleaseWhereInput = { ...page.before, ...within(visible, ask.project) }
   if (ask.service !== undefined) where.service = ask.service
   const rows = await record.db.release.findMany({ where, select: ITEM, orderBy: page.orderBy, take: page.take })
   const [environments, standings] = await Promise.all([
@@ -160,8 +164,11 @@ export async function readRelease(record: RecordHandle, id: number, viewer: View
     backMerges: row.backMerges.map(({ createdAt, ...b }) => ({ ...b, since: createdAt.toISOString() })),
     trail,
     can: {
-      refuse: first(permitted(viewer, 'releases.refuse'), row.refusedAt === null ? YES : no('it is refused already')),
-      lift: first(permitted(viewer, 'releases.refuse'), row.refusedAt === null ? no('it is not refused') : YES),
+      refuse: first(
+        permitted(viewer, 'releases.refuse', row),
+        row.refusedAt === null ? YES : no('it is refused already'),
+      ),
+      lift: first(permitted(viewer, 'releases.refuse', row), row.refusedAt === null ? no('it is not refused') : YES),
       promote: await Promise.all(places.map((place) => canPromote(record, row, place, promotions, viewer))),
     },
   }
@@ -182,7 +189,7 @@ async function canPromote(
     (p) => p.environmentId === place.environmentId && OPEN.some((status) => status === p.status),
   )
   const may = first(
-    permitted(viewer, 'promotions.request'),
+    permitted(viewer, 'promotions.request', { projectId: row.projectId, environment: place.environment }),
     row.refusedAt === null ? YES : no(`refused by ${row.refusedBy}: ${row.refusedBecause}`),
     place.running ? no(`it is what ${place.environment} runs now`) : YES,
     open === undefined ? YES : no(`it is on its way there: promotion #${open.id} is ${open.status}`),

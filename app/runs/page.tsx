@@ -4,6 +4,7 @@ import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../pipelines/fault'
 import { RUN } from '../../pipelines/run'
+import { visibleProjects } from '../_server/permit'
 import { theRecord } from '../_server/record'
 import { button } from '../_ui/button'
 import { Choice } from '../_ui/choice'
@@ -14,6 +15,7 @@ import { Pager } from '../_ui/pager'
 import { RunRow } from '../_ui/run-row'
 import { statusName } from '../_ui/status'
 import { one, viewer } from '../viewer'
+import type { Visible } from '../visible'
 import { listRuns, type RunFilter, type RunFilters, runFilters } from './read'
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -34,7 +36,12 @@ export default async function Runs({ searchParams }: { searchParams: Query }) {
   }
   const after = one(query.after)
   const record = theRecord()
-  const [t, page, offered] = await Promise.all([getTranslations(), read(after, filter), runFilters(record)])
+  const visible = visibleProjects(asking.viewer)
+  const [t, page, offered] = await Promise.all([
+    getTranslations(),
+    read(visible, after, filter),
+    runFilters(record, visible),
+  ])
   const filtered = Object.values(filter).some((v) => v !== undefined)
   return (
     <>
@@ -66,11 +73,11 @@ export default async function Runs({ searchParams }: { searchParams: Query }) {
 const idOf = (text: string | undefined) => (text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined)
 
 /** An address that somebody typed may hold a cursor that is none: then the newest are shown. */
-async function read(after: string | undefined, filter: RunFilter) {
+async function read(visible: Visible, after: string | undefined, filter: RunFilter) {
   try {
-    return await listRuns(theRecord(), { ...filter, after })
+    return await listRuns(theRecord(), visible, { ...filter, after })
   } catch (error) {
-    if (isFault(error) && error.code === 'input.invalid') return listRuns(theRecord(), filter)
+    if (isFault(error) && error.code === 'input.invalid') return listRuns(theRecord(), visible, filter)
     throw error
   }
 }

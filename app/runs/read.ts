@@ -9,6 +9,7 @@ import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { type PageOf, RunDetail, type RunSummary } from '../shapes'
 import { asStage, lasted, STAGE_COLUMNS, STAGE_TIMES, type Times } from '../stages'
 import { readTrail } from '../trail'
+import { type Visible, within } from '../visible'
 import { whyRunWaits } from './waiting'
 
 const SUMMARY = {
@@ -80,13 +81,16 @@ export interface RunFilter extends PageAsk {
 }
 
 /** Runs, newest first; every filter must hold. Throws input.invalid for a cursor that is none. */
-export async function listRuns(record: RecordHandle, ask: RunFilter = {}): Promise<PageOf<RunSummary>> {
+export async function listRuns(
+  record: RecordHandle,
+  visible: Visible,
+  ask: RunFilter = {},
+): Promise<PageOf<RunSummary>> {
   const page = onePage(ask)
-  const where: Prisma.RunWhereInput = { ...page.before }
+  const where: Prisma.RunWhereInput = { ...page.before, ...within(visible, ask.project) }
   if (ask.service !== undefined) where.service = ask.service
   if (ask.branch !== undefined) where.branch = ask.branch
   if (ask.status !== undefined) where.status = ask.status
-  if (ask.project !== undefined) where.projectId = ask.project
   const rows = await record.db.run.findMany({
     where,
     select: { ...SUMMARY, stages: { where: OWN, select: STAGE_TIMES, orderBy: { position: 'asc' } } },
@@ -141,11 +145,12 @@ export interface RunFilters {
 }
 
 /** What the list's filters offer: services and branches of the newest 1,000 runs. */
-export async function runFilters(record: RecordHandle): Promise<RunFilters> {
+export async function runFilters(record: RecordHandle, visible: Visible): Promise<RunFilters> {
   const { rows } = await record.pool.query<RunFilters>(
-    `WITH recent AS (SELECT service, branch FROM "Run" ORDER BY id DESC LIMIT 1000)
+    `WITH recent AS (SELECT service, branch FROM "Run" ${visible === 'all' ? '' : 'WHERE "projectId" = ANY($1)'} ORDER BY id DESC LIMIT 1000)
      SELECT ARRAY(SELECT DISTINCT service FROM recent ORDER BY 1 LIMIT 100) AS services,
             ARRAY(SELECT DISTINCT branch FROM recent ORDER BY 1 LIMIT 100) AS branches`,
+    visible === 'all' ? [] : [visible],
   )
   return rows[0] ?? { services: [], branches: [] }
 }

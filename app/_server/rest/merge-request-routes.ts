@@ -4,7 +4,7 @@ import { requestMergeAction } from '../../../pipelines/merge-actions'
 import { MERGE_REQUEST, type MergeActionKind } from '../../../pipelines/merge-request'
 import { listMergeRequests, readMergeRequest } from '../../merge-requests/read'
 import { actorOf } from '../accounts'
-import type { Viewer } from '../permit'
+import { type Viewer, visibleProjects } from '../permit'
 import { type Door, route } from './route'
 import * as shape from './shapes'
 import { at, ofMergeRequest } from './where'
@@ -42,7 +42,7 @@ export const MERGE_REQUESTS = [
     status: 200,
     reply: 'MergeRequestPage',
     faults: [],
-    do: ({ door, query }) => listMergeRequests(door.record, query),
+    do: ({ door, query, viewer }) => listMergeRequests(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'GET',

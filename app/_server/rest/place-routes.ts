@@ -7,6 +7,7 @@ import { Fault } from '../../../pipelines/fault'
 import { readBoard, readEnvironment, readPlace } from '../../environments/read'
 import { readPromotion } from '../../promotions/read'
 import { actorOf, personOf } from '../accounts'
+import { visibleProjects } from '../permit'
 import { Because } from './reason'
 import { route } from './route'
 import * as shape from './shapes'
@@ -24,7 +25,7 @@ export const PLACES = [
     status: 200,
     reply: 'EnvironmentList',
     faults: [],
-    do: async ({ door }) => ({ items: await readBoard(door.record) }),
+    do: async ({ door, viewer }) => ({ items: await readBoard(door.record, visibleProjects(viewer)) }),
   }),
   route({
     method: 'GET',
@@ -37,8 +38,8 @@ export const PLACES = [
     status: 200,
     reply: 'EnvironmentList',
     faults: ['not.found'],
-    do: async ({ door, params, query }) => {
-      const items = await readEnvironment(door.record, params.name, query.project)
+    do: async ({ door, params, query, viewer }) => {
+      const items = await readEnvironment(door.record, visibleProjects(viewer), params.name, query.project)
       if (items.length === 0)
         throw new Fault(
           'not.found',

@@ -5,6 +5,7 @@ import { PROMOTION, type PromotionStatus } from '../../../environments/promotion
 import { requestPromotion, startPromotion } from '../../../environments/request'
 import { listPromotions, readPromotion } from '../../promotions/read'
 import { actorOf, personOf } from '../accounts'
+import { visibleProjects } from '../permit'
 import { route } from './route'
 import * as shape from './shapes'
 import { at, ofEnvironment, ofPromotion } from './where'
@@ -41,7 +42,7 @@ export const PROMOTIONS = [
     status: 200,
     reply: 'PromotionPage',
     faults: [],
-    do: ({ door, query }) => listPromotions(door.record, query),
+    do: ({ door, query, viewer }) => listPromotions(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'GET',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { liftRefusal, refuseRelease } from '../../../environments/refuse'
 import { listReleases, readRelease } from '../../releases/read'
 import { actorOf } from '../accounts'
+import { visibleProjects } from '../permit'
 import { Because } from './reason'
 import { route } from './route'
 import * as shape from './shapes'
@@ -23,7 +24,7 @@ export const RELEASES = [
     status: 200,
     reply: 'ReleasePage',
     faults: [],
-    do: ({ door, query }) => listReleases(door.record, query),
+    do: ({ door, query, viewer }) => listReleases(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'GET',

@@ -7,6 +7,7 @@ import { listDeliveries, readDelivery } from '../../deliveries/read'
 import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
 import { readHealth } from '../health'
+import { visibleProjects } from '../permit'
 import { ACCOUNT } from './account-routes'
 import { APPROVALS } from './approval-routes'
 import { EXPORTS } from './export-routes'
@@ -40,7 +41,7 @@ const DELIVERIES = [
     status: 200,
     reply: 'DeliveryPage',
     faults: [],
-    do: ({ door, query }) => listDeliveries(door.record, query),
+    do: ({ door, query, viewer }) => listDeliveries(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'GET',
@@ -80,7 +81,7 @@ const PROJECTS = [
     status: 200,
     reply: 'ProjectPage',
     faults: [],
-    do: ({ door, query }) => listProjects(door.record, query),
+    do: ({ door, query, viewer }) => listProjects(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'POST',

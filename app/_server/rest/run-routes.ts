@@ -3,6 +3,7 @@ import { cancelRun, retryStage } from '../../../pipelines/cancel'
 import { listRuns } from '../../runs/read'
 import { readWholeRun } from '../../runs/whole'
 import { actorOf } from '../accounts'
+import { visibleProjects } from '../permit'
 import { answerLog } from './follow'
 import { route } from './route'
 import * as shape from './shapes'
@@ -19,7 +20,7 @@ export const RUNS = [
     status: 200,
     reply: 'RunPage',
     faults: [],
-    do: ({ door, query }) => listRuns(door.record, query),
+    do: ({ door, query, viewer }) => listRuns(door.record, visibleProjects(viewer), query),
   }),
   route({
     method: 'GET',

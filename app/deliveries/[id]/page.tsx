@@ -7,6 +7,7 @@ import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
 import { may } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
+import { ofDelivery } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { size } from '../../_ui/duration'
 import { Frame } from '../../_ui/frame'
@@ -14,6 +15,7 @@ import { Note, PageHead, Section } from '../../_ui/page'
 import { StatusBadge } from '../../_ui/status'
 import { Moment, Time } from '../../_ui/time'
 import { viewer } from '../../viewer'
+import { rolesHeld } from '../../why-not'
 import { readDelivery } from '../read'
 import type { DeliveryWhole } from '../shapes'
 import { Replay } from './replay'
@@ -33,18 +35,18 @@ const theDelivery = cache(async (id: string): Promise<DeliveryWhole> => {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('deliveries.read', `/deliveries/${id}`)).ok) return {}
+  if (!(await viewer('deliveries.read', `/deliveries/${id}`, [ofDelivery, id])).ok) return {}
   const delivery = await theDelivery(id)
   return { title: `${delivery.event} #${delivery.id} · ${delivery.project.path}` }
 }
 
 export default async function Delivery({ params }: Props) {
   const { id } = await params
-  const asking = await viewer('deliveries.read', `/deliveries/${id}`)
+  const asking = await viewer('deliveries.read', `/deliveries/${id}`, [ofDelivery, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, delivery] = await Promise.all([getTranslations(), theDelivery(id)])
-  const denied = !may(asking.viewer, 'deliveries.replay')
-    ? t('inbox.replayDenied', { role: t(`account.role.${asking.viewer.role}`) })
+  const denied = !may(asking.viewer, 'deliveries.replay', asking.where)
+    ? t('inbox.replayDenied', { role: rolesHeld(t, asking.viewer, asking.where) })
     : delivery.kept
       ? null
       : t('inbox.notKept')

@@ -2,7 +2,9 @@ import { Hand, Trash2, Undo2 } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
+import { visibleProjects } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
+import { ofEnvironment } from '../../_server/rest/where'
 import { AskFirst } from '../../_ui/act'
 import { button } from '../../_ui/button'
 import { Denied } from '../../_ui/denied'
@@ -26,7 +28,7 @@ interface Props {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('environments.read', `/environments/${id}`)).ok) return {}
+  if (!(await viewer('environments.read', `/environments/${id}`, [ofEnvironment, id])).ok) return {}
   const [t, place] = await Promise.all([getTranslations(), thePlace(id)])
   return {
     title: t('place.title', { environment: environmentName(t, place.name), project: place.project.path }),
@@ -36,13 +38,16 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 /** One environment: what runs there, what keeps it closed, what can be done, and what came before. */
 export default async function Environment({ params, searchParams }: Props) {
   const { id } = await params
-  const asking = await viewer('environments.read', `/environments/${id}`)
+  const asking = await viewer('environments.read', `/environments/${id}`, [ofEnvironment, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, place, query] = await Promise.all([getTranslations(), thePlace(id), searchParams])
-  const history = await listPromotions(theRecord(), { environmentId: place.id, limit: 15 })
+  const history = await listPromotions(theRecord(), visibleProjects(asking.viewer), {
+    environmentId: place.id,
+    limit: 15,
+  })
   const back = `/environments/${place.id}` as const
   const words = { environment: environmentInText(t, place.name) }
-  const noRollback = whyNot(t, asking.viewer, 'promotions.rollback')
+  const noRollback = whyNot(t, asking.viewer, 'promotions.rollback', undefined, asking.where)
   return (
     <>
       <PageHead
@@ -53,7 +58,7 @@ export default async function Environment({ params, searchParams }: Props) {
       />
       <div className="space-y-7">
         <Refusal problem={one(query.problem)} />
-        <Lock environment={place} actions={{ ...lockActions(t, asking.viewer, back), rollback: undefined }} />
+        <Lock environment={place} actions={{ ...lockActions(t, asking.viewer, place, back), rollback: undefined }} />
         <Section title={t('promotion.timeline')}>
           <div className="card flex flex-wrap items-start gap-x-6 gap-y-3 px-4 py-4">
             <div className="flex flex-wrap items-center gap-3">
@@ -80,7 +85,7 @@ export default async function Environment({ params, searchParams }: Props) {
                 back={back}
                 text={t('place.hold')}
                 icon={<Hand aria-hidden="true" className="size-4 shrink-0" />}
-                denied={whyNot(t, asking.viewer, 'environments.hold')}
+                denied={whyNot(t, asking.viewer, 'environments.hold', undefined, asking.where)}
                 question={{
                   title: t('place.holdTitle', words),
                   text: t('place.holdText'),
@@ -96,7 +101,7 @@ export default async function Environment({ params, searchParams }: Props) {
               text={t('place.remove')}
               kind="danger"
               icon={<Trash2 aria-hidden="true" className="size-4 shrink-0" />}
-              denied={whyNot(t, asking.viewer, 'environments.remove')}
+              denied={whyNot(t, asking.viewer, 'environments.remove', undefined, asking.where)}
               question={{
                 title: t('place.removeTitle', words),
                 text: t('place.removeText'),

@@ -6,6 +6,7 @@ import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
 import { may } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
+import { ofMergeRequest } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { environmentName } from '../../_ui/names'
@@ -13,6 +14,7 @@ import { Note, PageHead, Section } from '../../_ui/page'
 import { WhyWaiting } from '../../_ui/waiting'
 import { AllowFork } from '../../runs/allow-fork'
 import { type Asking, viewer } from '../../viewer'
+import { rolesHeld } from '../../why-not'
 import { readMergeRequest } from '../read'
 import type { MergeRequestDetail } from '../shapes'
 import { Decide } from './actions'
@@ -34,7 +36,7 @@ const theMergeRequest = cache(async (id: string, who: Asking['viewer']): Promise
   }
 })
 
-const ask = (id: string) => viewer('merge-requests.read', `/merge-requests/${id}`)
+const ask = (id: string) => viewer('merge-requests.read', `/merge-requests/${id}`, [ofMergeRequest, id])
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
@@ -107,12 +109,12 @@ type T = Awaited<ReturnType<typeof getTranslations<never>>>
 /** A role that may not is told so in the reader's own language; every other reason stands as it was judged. */
 function inWords(
   t: T,
-  { viewer: who }: Asking,
+  { viewer: who, where }: Asking,
   can: { may: boolean; because: string },
   action: 'merge-requests.approve' | 'merge-requests.merge',
 ) {
-  if (can.may || may(who, action)) return can
-  return { may: false, because: t('mergeRequest.notPermitted', { role: t(`account.role.${who.role}`) }) }
+  if (can.may || may(who, action, where)) return can
+  return { may: false, because: t('mergeRequest.notPermitted', { role: rolesHeld(t, who, where) }) }
 }
 
 const followsInWords = (t: T, m: MergeRequestDetail) =>

@@ -10,6 +10,7 @@ import { next } from '../../../pipelines/machine'
 import { PROJECT } from '../../../pipelines/project'
 import { may } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
+import { ofProject } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { Note, PageHead, Section } from '../../_ui/page'
@@ -17,6 +18,7 @@ import { Outward } from '../../_ui/refs'
 import { StatusBadge } from '../../_ui/status'
 import { Time } from '../../_ui/time'
 import { viewer } from '../../viewer'
+import { rolesHeld } from '../../why-not'
 import { readProject } from '../read'
 import type { ProjectDetail } from '../shapes'
 import { Checks } from './checks'
@@ -50,13 +52,13 @@ const STANDARD_NAMES = {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('projects.read', `/projects/${id}`)).ok) return {}
+  if (!(await viewer('projects.read', `/projects/${id}`, [ofProject, id])).ok) return {}
   return { title: (await theProject(id)).path }
 }
 
 export default async function Project({ params }: Props) {
   const { id } = await params
-  const asking = await viewer('projects.read', `/projects/${id}`)
+  const asking = await viewer('projects.read', `/projects/${id}`, [ofProject, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, project] = await Promise.all([getTranslations(), theProject(id)])
   const denied = !may(asking.viewer, 'projects.connect')
@@ -120,9 +122,9 @@ export default async function Project({ params }: Props) {
                 flow={project.flow}
                 standard={STANDARD_NAMES}
                 denied={
-                  may(asking.viewer, 'projects.flow')
+                  may(asking.viewer, 'projects.flow', asking.where)
                     ? null
-                    : t('flow.denied', { role: t(`account.role.${asking.viewer.role}`) })
+                    : t('flow.denied', { role: rolesHeld(t, asking.viewer, asking.where) })
                 }
               />
             </div>

@@ -4,6 +4,7 @@ import { getTranslations } from 'next-intl/server'
 import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
 import { theRecord } from '../../_server/record'
+import { ofPromotion } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Gates } from '../../_ui/gates'
 import { Live } from '../../_ui/live'
@@ -42,14 +43,14 @@ const thePromotion = cache(async (id: string): Promise<PromotionDetail> => {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('promotions.read', `/promotions/${id}`)).ok) return {}
+  if (!(await viewer('promotions.read', `/promotions/${id}`, [ofPromotion, id])).ok) return {}
   const [t, promotion] = await Promise.all([getTranslations(), thePromotion(id)])
   return { title: `${promotionTitle(t, promotion)} · #${promotion.id}` }
 }
 
 export default async function Promotion({ params, searchParams }: Props) {
   const { id } = await params
-  const asking = await viewer('promotions.read', `/promotions/${id}`)
+  const asking = await viewer('promotions.read', `/promotions/${id}`, [ofPromotion, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, promotion, query] = await Promise.all([getTranslations(), thePromotion(id), searchParams])
   const { verdicts, rules, approvals, status } = promotion

@@ -5,6 +5,7 @@ import { getTranslations } from 'next-intl/server'
 import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
 import { theRecord } from '../../_server/record'
+import { ofRelease } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { Note, PageHead, Section } from '../../_ui/page'
@@ -38,14 +39,14 @@ const theRelease = cache(async (id: string): Promise<ReleaseDetail> => {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('releases.read', `/releases/${id}`)).ok) return {}
+  if (!(await viewer('releases.read', `/releases/${id}`, [ofRelease, id])).ok) return {}
   const release = await theRelease(id)
   return { title: `${release.service} ${release.tag}` }
 }
 
 export default async function Release({ params, searchParams }: Props) {
   const { id } = await params
-  const asking = await viewer('releases.read', `/releases/${id}`)
+  const asking = await viewer('releases.read', `/releases/${id}`, [ofRelease, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, release, query] = await Promise.all([getTranslations(), theRelease(id), searchParams])
   const { refused } = release

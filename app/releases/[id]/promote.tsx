@@ -30,7 +30,10 @@ export async function Promote({ release, viewer }: { release: ReleaseDetail; vie
                   fields={{ release: release.id, environment: place.environmentId }}
                   text={t('release.promoteTo', words)}
                   icon={<Ship aria-hidden="true" className="size-4 shrink-0" />}
-                  denied={whyNot(t, viewer, 'promotions.request', place)}
+                  denied={whyNot(t, viewer, 'promotions.request', place, {
+                    projectId: release.project.id,
+                    environment: place.environment,
+                  })}
                   question={{
                     title: t('release.promoteTitle', words),
                     text: t('release.promoteText'),

@@ -20,7 +20,9 @@ export async function Refuse({ release, viewer }: Props) {
       text={t('refuse', { tag })}
       kind="danger"
       icon={<Ban aria-hidden="true" className="size-4 shrink-0" />}
-      denied={whyNot(await getTranslations(), viewer, 'releases.refuse', release.can.refuse)}
+      denied={whyNot(await getTranslations(), viewer, 'releases.refuse', release.can.refuse, {
+        projectId: release.project.id,
+      })}
       question={{
         title: t('refuseTitle', { tag }),
         text: t('refuseText'),
@@ -39,7 +41,7 @@ export async function Lift({ release, viewer }: Props) {
       back={`/releases/${release.id}`}
       text={t('release.lift', { tag: release.tag })}
       icon={<RotateCcw aria-hidden="true" className="size-4 shrink-0" />}
-      denied={whyNot(t, viewer, 'releases.refuse', release.can.lift)}
+      denied={whyNot(t, viewer, 'releases.refuse', release.can.lift, { projectId: release.project.id })}
     />
   )
 }

@@ -6,8 +6,9 @@ import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
 import { next } from '../../../pipelines/machine'
 import { RUN, STAGE } from '../../../pipelines/run'
-import { type Action, may, type Viewer } from '../../_server/permit'
+import { type Action, may } from '../../_server/permit'
 import { theRecord } from '../../_server/record'
+import { ofRun } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { stageName } from '../../_ui/names'
@@ -18,7 +19,8 @@ import { StageList } from '../../_ui/stage-list'
 import { Trace } from '../../_ui/trace'
 import { Trail } from '../../_ui/trail'
 import { WhyWaiting } from '../../_ui/waiting'
-import { one, viewer } from '../../viewer'
+import { type Asking, one, viewer } from '../../viewer'
+import { rolesHeld } from '../../why-not'
 import { runArtifacts } from '../artifacts'
 import type { RunStage, RunWhole } from '../shapes'
 import { readStageTests } from '../stage-tests'
@@ -46,7 +48,7 @@ const theRun = cache(async (id: string): Promise<RunWhole> => {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('runs.read', `/runs/${id}`)).ok) return {}
+  if (!(await viewer('runs.read', `/runs/${id}`, [ofRun, id])).ok) return {}
   const run = await theRun(id)
   return { title: `${run.title || run.branch} · ${run.service} #${run.id}` }
 }
@@ -66,11 +68,11 @@ function stageToShow(stages: readonly RunStage[], asked: string | undefined): Ru
 
 export default async function Run({ params, searchParams }: Props) {
   const { id } = await params
-  const asking = await viewer('runs.read', `/runs/${id}`)
+  const asking = await viewer('runs.read', `/runs/${id}`, [ofRun, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, run, query] = await Promise.all([getTranslations(), theRun(id), searchParams])
   const chosen = stageToShow(run.stages, one(query.stage))
-  const denied = (action: Action) => whyDenied(t, asking.viewer, action)
+  const denied = (action: Action) => whyDenied(t, asking, action)
   return (
     <>
       <PageHead
@@ -92,9 +94,9 @@ export default async function Run({ params, searchParams }: Props) {
         <Origin
           run={run}
           denied={
-            may(asking.viewer, 'runs.allow')
+            may(asking.viewer, 'runs.allow', asking.where)
               ? null
-              : t('fork.denied', { role: t(`account.role.${asking.viewer.role}`) })
+              : t('fork.denied', { role: rolesHeld(t, asking.viewer, asking.where) })
           }
         />
         <Notes run={run} />
@@ -201,8 +203,12 @@ async function Files({ run, stage }: OfStage) {
 }
 
 /** Said beside the button that it disables; null where it may be pressed. */
-function whyDenied(t: Awaited<ReturnType<typeof getTranslations<never>>>, who: Viewer, action: Action): string | null {
-  return may(who, action) ? null : t('run.notPermitted', { role: t(`account.role.${who.role}`) })
+function whyDenied(
+  t: Awaited<ReturnType<typeof getTranslations<never>>>,
+  { viewer: who, where }: Asking,
+  action: Action,
+): string | null {
+  return may(who, action, where) ? null : t('run.notPermitted', { role: rolesHeld(t, who, where) })
 }
 
 const NOTE_TONE = { failed: 'fail', errored: 'err', refused: 'refuse' } as const

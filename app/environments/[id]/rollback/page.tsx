@@ -3,6 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
 import { theRecord } from '../../../_server/record'
+import { ofEnvironment } from '../../../_server/rest/where'
 import { ActForm, Reason } from '../../../_ui/act'
 import { Denied } from '../../../_ui/denied'
 import { environmentInText } from '../../../_ui/names'
@@ -21,7 +22,7 @@ interface Props {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { id } = await params
-  if (!(await viewer('promotions.rollback', `/environments/${id}/rollback`)).ok) return {}
+  if (!(await viewer('promotions.rollback', `/environments/${id}/rollback`, [ofEnvironment, id])).ok) return {}
   const [t, place] = await Promise.all([getTranslations(), thePlace(id)])
   return {
     title: `${t('place.rollbackTitle', { environment: environmentInText(t, place.name) })} · ${place.project.path}`,
@@ -31,7 +32,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 /** Going back, and saying so: to which release, and why. A plain form, so that it works when little else does. */
 export default async function Rollback({ params, searchParams }: Props) {
   const { id } = await params
-  const asking = await viewer('promotions.rollback', `/environments/${id}/rollback`)
+  const asking = await viewer('promotions.rollback', `/environments/${id}/rollback`, [ofEnvironment, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, place, query] = await Promise.all([getTranslations(), thePlace(id), searchParams])
   const running = place.running?.release ?? null
