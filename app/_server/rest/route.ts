@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { Trust, Trust } from '../../../audit/trust'
+import type { Trust } from '../../../audit/trust'
 import type { StartingEnvironment } from '../../../pipelines/connect'
 import type { FaultCode } from '../../../pipelines/fault'
 import type { RecordHandle } from '../../../prisma/client'
@@ -20,8 +20,6 @@ export interface Door {
   trust: Trust
   /** What a newly connected project starts with. */
   environments: readonly StartingEnvironment[]
-  /** What sign-offs are checked with. */
-  trust: Trust
   doorbell: Doorbell
   streams: Streams
   version: string
