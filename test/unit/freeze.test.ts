@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseEnvironment, problemInWords } from '../../environments/environment'
-import { Freeze, frozenAt } from '../../environments/freeze'
+import { Freeze, frozenAt, nextFreeze } from '../../environments/freeze'
 
 const weekend = (zone?: string): Freeze =>
   Freeze.parse({ from: 'Fri 18:00', to: 'Mon 08:00', reason: 'weekend', ...(zone === undefined ? {} : { zone }) })
@@ -239,4 +239,75 @@ describe('a freeze in the file of an environment', () => {
   it('has both ends and its zone told at once', () => {
     expect(problems('{ from: a, to: b, zone: c, reason: r }')).toHaveLength(3)
   })
+})
+
+describe('the freeze that comes next', () => {
+  const next = (moment: string, ...freezes: Freeze[]) => {
+    const span = nextFreeze(freezes, new Date(moment))
+    return span === null
+      ? 'none'
+      : `${span.since.toISOString().slice(0, 16)} → ${span.until.toISOString().slice(0, 16)}`
+  }
+
+  it('is announced for a week, and no longer once it holds', () => {
+    const christmas = freeze('2026-12-24 18:00', '2027-01-04 08:00')
+    expect(next('2026-12-17T17:59:00Z', christmas)).toBe('none')
+    expect(next('2026-12-17T18:00:00Z', christmas)).toBe('2026-12-24T18:00 → 2027-01-04T08:00')
+    expect(next('2026-12-24T17:59:59Z', christmas)).toBe('2026-12-24T18:00 → 2027-01-04T08:00')
+    expect(next('2026-12-24T18:00:00Z', christmas)).toBe('none')
+    expect(next('2027-01-05T00:00:00Z', christmas)).toBe('none')
+  })
+
+  it('of a weekly one is this week, or the week after while it holds', () => {
+    expect(next('2026-11-18T00:00:00Z', weekend())).toBe('2026-11-20T18:00 → 2026-11-23T08:00')
+    expect(next('2026-11-20T18:00:00Z', weekend())).toBe('2026-11-27T18:00 → 2026-11-30T08:00')
+    expect(next('2026-11-21T00:00:00Z', weekend())).toBe('2026-11-27T18:00 → 2026-11-30T08:00')
+    expect(next('2026-11-18T00:00:00Z', weekend('Asia/Shanghai'))).toBe('2026-11-20T10:00 → 2026-11-23T00:00')
+  })
+
+  it('is the earliest of several, with the reason and the end of all that follow without a break', () => {
+    const monday = freeze('Mon 08:00', 'Mon 12:00', undefined, 'stocktaking')
+    expect(next('2026-11-18T00:00:00Z', monday, weekend())).toBe('2026-11-20T18:00 → 2026-11-23T12:00')
+    expect(nextFreeze([monday, weekend()], new Date('2026-11-18T00:00:00Z'))?.reason).toBe('weekend')
+    // What prolongs the one that holds is no other one.
+    expect(next('2026-11-22T00:00:00Z', monday, weekend())).toBe('2026-11-27T18:00 → 2026-11-30T12:00')
+  })
+
+  it('begins by the clock on the wall, also where that is changed in between', () => {
+    // Clocks in Berlin go forward on 28 March 2027 and back on 31 October 2027, both at night.
+    const berlin = freeze('Sun 02:30', 'Sun 06:00', 'Europe/Berlin')
+    expect(next('2027-03-27T12:00:00Z', berlin)).toBe('2027-03-28T01:00 → 2027-03-28T04:00')
+    // 02:30 comes twice: it begins at the first.
+    expect(next('2027-10-30T12:00:00Z', berlin)).toBe('2027-10-31T00:30 → 2027-10-31T05:00')
+    expect(next('2027-10-31T05:00:00Z', berlin)).toBe('2027-11-07T01:30 → 2027-11-07T05:00')
+    const friday = weekend('Europe/Berlin')
+    expect(next('2027-03-24T00:00:00Z', friday)).toBe('2027-03-26T17:00 → 2027-03-29T06:00')
+  })
+
+  it('is none where nothing freezes', () => {
+    expect(next('2026-11-18T00:00:00Z')).toBe('none')
+  })
+
+  it.each(['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'])(
+    'is what comes first by frozenAt, all through a year: %s',
+    (zone) => {
+      const freezes = [weekend(zone), freeze('Wed 23:30', 'Thu 02:15', zone)]
+      const isFrozen = (at: number) => frozenAt(freezes, new Date(at)) !== null
+      for (let at = Date.UTC(2027, 0, 1); at < Date.UTC(2028, 0, 1); at += 67 * 3_600_000) {
+        const span = nextFreeze(freezes, new Date(at))
+        if (span === null) throw new Error(`${new Date(at).toISOString()}: a weekly freeze comes every week`)
+        const from = frozenAt(freezes, new Date(at))?.until.getTime() ?? at
+        const [begins, ends] = [span.since.getTime(), span.until.getTime()]
+        for (let open = from; open < begins; open += 3_600_000)
+          if (isFrozen(open))
+            throw new Error(`${new Date(open).toISOString()} is frozen before ${span.since.toISOString()}`)
+        expect([isFrozen(begins - 1), isFrozen(begins), isFrozen(ends - 1), isFrozen(ends)]).toEqual([
+          false,
+          true,
+          true,
+          false,
+        ])
+      }
+    },
+  )
 })
