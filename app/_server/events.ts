@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { RecordHandle } from '../../prisma/client'
 import { CHANNEL } from '../../prisma/record'
+import { sees, type Viewer } from './permit'
 
 /** What was rung: `<subject>:<id>:<status>`, or `log:<stage's id>`. */
 export interface Ring {
@@ -11,10 +12,39 @@ export interface Ring {
 /** What a dashboard hears: something changed, go and read it. `run` is the run it belongs to, where there is one. */
 export interface Change extends Ring {
   run: number | null
+  /** Null: it is of no project, or of none any more. */
+  project: number | null
 }
 
 /** Rings may have been missed: whoever shows anything should read it again. */
-const EVERYTHING: Change = { subject: 'all', id: 0, run: null }
+const EVERYTHING: Change = { subject: 'all', id: 0, run: null, project: null }
+/** Concerns everybody, and says nothing of any project. */
+const OF_ALL = new Set(['all', 'installation'])
+
+/** May this viewer hear of it? */
+export const hears = (viewer: Viewer, change: Change): boolean =>
+  OF_ALL.has(change.subject) || sees(viewer, change.project)
+
+/** By subject: columns id, project and run, and where to find them by id. What is not here is of no project. */
+const BELONGS: Record<string, string> = {
+  project: 'id, id AS project, NULL::int AS run FROM "Project" WHERE id',
+  environment: 'id, "projectId" AS project, NULL::int AS run FROM "Environment" WHERE id',
+  run: 'id, "projectId" AS project, id AS run FROM "Run" WHERE id',
+  onward: 'id, "projectId" AS project, id AS run FROM "Run" WHERE id',
+  stage: 's.id, r."projectId" AS project, r.id AS run FROM "Stage" s JOIN "Run" r ON r.id = s."runId" WHERE s.id',
+  release: 'id, "projectId" AS project, NULL::int AS run FROM "Release" WHERE id',
+  promotion:
+    'p.id, e."projectId" AS project, p."runId" AS run FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id',
+  approval: `a.id, e."projectId" AS project, p."runId" AS run FROM "Approval" a LEFT JOIN "Promotion" p ON p.id = a."promotionId"
+    LEFT JOIN "PolicyChange" c ON c.id = a."policyChangeId"
+    JOIN "Environment" e ON e.id = COALESCE(p."environmentId", c."environmentId") WHERE a.id`,
+  policyChange:
+    'c.id, e."projectId" AS project, NULL::int AS run FROM "PolicyChange" c JOIN "Environment" e ON e.id = c."environmentId" WHERE c.id',
+  mergeRequest: 'id, "projectId" AS project, NULL::int AS run FROM "MergeRequest" WHERE id',
+  mergeAction: 'id, "projectId" AS project, NULL::int AS run FROM "MergeAction" WHERE id',
+  tag: 'id, "projectId" AS project, NULL::int AS run FROM "Tag" WHERE id',
+  backMerge: 'id, "projectId" AS project, NULL::int AS run FROM "BackMerge" WHERE id',
+}
 
 export const COALESCE_MS = 200
 /** Different things in one flush; beyond it one "all" is cheaper for everybody than the list. */
@@ -112,29 +142,35 @@ export class Doorbell {
     const rings = [...this.#pending.values()]
     this.#pending = new Map()
     this.#timer = undefined
-    const changes = rings.length > MAX_PENDING ? [EVERYTHING] : await this.#withRuns(rings)
+    const changes = rings.length > MAX_PENDING ? [EVERYTHING] : await this.#located(rings)
     for (const hear of this.#changes) hear(changes)
   }
 
-  /** Pages know runs, not the ids of their stages. One query for a whole flush, whatever the number of clients. */
-  async #withRuns(rings: readonly Ring[]): Promise<Change[]> {
-    const of = (subject: string) => rings.filter((r) => r.subject === subject).map((r) => r.id)
-    const [stages, promotions] = [of('stage'), of('promotion')]
-    const runs = new Map<string, number>()
-    if (stages.length + promotions.length > 0) {
+  /** Pages know runs, and people projects. One query for a whole flush, whatever the number of clients. */
+  async #located(rings: readonly Ring[]): Promise<Change[]> {
+    const parts: string[] = []
+    const ids: number[][] = []
+    for (const [subject, sql] of Object.entries(BELONGS)) {
+      const of = rings.filter((r) => r.subject === subject).map((r) => r.id)
+      if (of.length > 0) parts.push(`SELECT '${subject}' AS subject, ${sql} = ANY($${ids.push(of)}::int[])`)
+    }
+    const found = new Map<string, { project: number; run: number | null }>()
+    if (parts.length > 0) {
       try {
-        const { rows } = await this.record.pool.query<{ subject: string; id: number; run: number }>(
-          `SELECT 'stage' AS subject, id, "runId" AS run FROM "Stage" WHERE id = ANY($1::int[])
-           UNION ALL SELECT 'promotion', id, "runId" FROM "Promotion" WHERE id = ANY($2::int[])`,
-          [stages, promotions],
+        const { rows } = await this.record.pool.query<{ subject: string; id: number; project: number; run: number }>(
+          parts.join(' UNION ALL '),
+          ids,
         )
-        for (const row of rows) runs.set(`${row.subject}:${row.id}`, row.run)
+        for (const row of rows) found.set(`${row.subject}:${row.id}`, row)
       } catch (error) {
-        this.complain(`could not find the runs of ${rings.length} changes: ${(error as Error).message}`)
+        this.complain(`could not find the projects of ${rings.length} changes: ${(error as Error).message}`)
         return [EVERYTHING]
       }
     }
-    return rings.map((r) => ({ ...r, run: r.subject === 'run' ? r.id : (runs.get(`${r.subject}:${r.id}`) ?? null) }))
+    return rings.map((r) => {
+      const { project = null, run = null } = found.get(`${r.subject}:${r.id}`) ?? {}
+      return { ...r, run, project }
+    })
   }
 
   async close(): Promise<void> {

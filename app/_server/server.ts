@@ -89,6 +89,10 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const app = makeApp(options)
   const streams = new Streams()
   const doorbell = new Doorbell(options.record, (message) => app.log.warn(message))
+  // A session was ended, or an account changed: its streams are asked at once.
+  doorbell.onRing((ring) => {
+    if (ring.subject === 'account') void streams.recheck(ring.id)
+  })
   let url = ''
   const publicUrl = () => options.publicUrl ?? url
   const trust = openTrust(options.keys, null, await readOrigin(options.record), publicUrl)

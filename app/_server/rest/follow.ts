@@ -58,14 +58,14 @@ export async function answerLog(
   ask: Ask<unknown, z.output<typeof LogQuery>, unknown>,
   of: StageOf,
 ): Promise<LogPage | undefined> {
-  const { door, query, request, reply, viewer } = ask
+  const { door, query, request, reply } = ask
   const follows = query.follow === '1'
   // A browser that lost the stream says how far it had come.
   const after = follows ? (lastEventId(request.headers['last-event-id']) ?? query.after) : query.after
   const stageId = await idOf(door.record, of)
   const page = await readLog(door.record, stageId, { after, ...(query.max_bytes ? { maxBytes: query.max_bytes } : {}) })
   if (!follows || !(request.headers.accept ?? '').includes('text/event-stream')) return page
-  const stream = door.streams.open(request, reply, viewer.accountId)
+  const stream = door.streams.open(request, reply, ask)
   followLog(door, stream, stageId, after).catch((error: Error) => {
     request.log.error(error, 'a log stream broke')
     stream.end()

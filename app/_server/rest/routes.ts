@@ -6,6 +6,7 @@ import { replayDelivery } from '../../../pipelines/replay'
 import { listDeliveries, readDelivery } from '../../deliveries/read'
 import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
+import { hears } from '../events'
 import { readHealth } from '../health'
 import { visibleProjects } from '../permit'
 import { ACCOUNT } from './account-routes'
@@ -153,11 +154,13 @@ const ABOUT = [
     reply: null,
     stream: true,
     faults: ['too.many'],
-    do: async ({ door, request, reply, viewer }) => {
-      const stream = door.streams.open(request, reply, viewer.accountId)
+    do: async (ask) => {
+      const { door } = ask
+      const stream = door.streams.open(ask.request, ask.reply, ask)
       const deaf = door.doorbell.onChanges((changes) => {
         // Not awaited: a client that reads slowly fills its own bounded buffer, and is let go when that is full.
-        for (const change of changes) void stream.send('change', change)
+        for (const { project, ...change } of changes)
+          if (hears(stream.viewer, { ...change, project })) void stream.send('change', change)
       })
       stream.ended.addEventListener('abort', deaf, { once: true })
     },
