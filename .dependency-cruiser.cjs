@@ -13,7 +13,7 @@ const NOUNS = [
   '^environments/(environment|promotion|gate|freeze|zone|release|deployment)[.]ts$',
   '^environments/targets/(target|docker-settings)[.]ts$',
   '^pipelines/(forges/forge|engines/engine)[.]ts$',
-  '^audit/(canonical|tree|checkpoint)[.]ts$',
+  '^audit/(canonical|entry|tree|checkpoint)[.]ts$',
 ]
 const DRIVERS = '^(pipelines/forges|pipelines/engines|environments/targets)/(?!index[.]ts)'
 /** By name as well as by place: so that a planted import is seen where nothing is installed. */

@@ -1,7 +1,122 @@
-import type { Context } from '../pipelines/context'
+// Signs the trail as it grows: at once where a door was opened or closed, at the latest after a minute or 256 entries.
 
-/** One row where the trail has grown and is to be signed: `epoch` is its size. */
-export const CHECKPOINT_DUE = `SELECT 1 AS id, 0 AS epoch WHERE false`
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Refusal } from '../audit/follow'
+import { isRefusal } from '../audit/follow'
+import { endAlarm, keepAlarm, readAlarm } from '../audit/head'
+import { Witness } from '../audit/witness'
+import { asWorker, type Context } from '../pipelines/context'
+import { tell, transaction } from '../prisma/record'
 
-/** Signs the head of the trail, if it is a continuation of the one that was signed last. */
-export async function checkpoint(_context: Context, _size: number): Promise<void> {}
+/** So that, with the sweep each second and the signing itself, no entry waits longer than a minute. */
+const AT_LATEST_S = 55
+const AT_MOST_UNSIGNED = 256
+
+/** One row where the trail has grown and is to be signed: `epoch` is its size. Also where it is shorter than what was signed. */
+export const CHECKPOINT_DUE = `SELECT 1 AS id, h.size::int AS epoch
+  FROM (SELECT
+    (SELECT seq + 1 FROM "AuditLeaf" ORDER BY seq DESC LIMIT 1) AS size,
+    (SELECT size FROM "Checkpoint" ORDER BY size DESC LIMIT 1) AS signed,
+    (SELECT at FROM "Checkpoint" ORDER BY size DESC LIMIT 1) AS at) h
+  WHERE h.size IS NOT NULL AND h.size IS DISTINCT FROM h.signed
+    AND (h.signed IS NULL OR h.size - h.signed >= ${AT_MOST_UNSIGNED} OR h.at < clock_timestamp() - interval '${AT_LATEST_S} seconds')`
+
+/** One signer at a time, whatever the number of workers. */
+const LOCK = 727073691
+const TRIES = 20
+const AGAIN_MS = 100
+/** After a refusal it is looked at again, and said again, no sooner than this. */
+const REST_MS = 30_000
+
+interface Desk {
+  witness: Witness
+  busy: boolean
+  /** Rung while it was busy. */
+  again: boolean
+  restUntil: number
+}
+const desks = new WeakMap<Context, Desk>()
+
+function deskOf(context: Context): Desk {
+  const { trail: dir, signer, trust } = context
+  const desk = desks.get(context) ?? {
+    witness: new Witness({ dir, origin: trust.origin, signer, keys: trust.keys }),
+    busy: false,
+    again: false,
+    restUntil: 0,
+  }
+  desks.set(context, desk)
+  return desk
+}
+
+/**
+ * Signs the head of the trail, if it is a continuation of the one that was signed last. The first call of a process recomputes
+ * the whole trail. A refusal is told on stderr, and once in the trail.
+ */
+export async function checkpoint(context: Context): Promise<void> {
+  const desk = deskOf(context)
+  desk.again = true
+  if (desk.busy || performance.now() < desk.restUntil) return
+  desk.busy = true
+  try {
+    while (desk.again && !context.stopping.aborted) {
+      desk.again = false
+      const refusal = await look(context, desk.witness)
+      if (refusal === null) continue
+      desk.restUntil = performance.now() + REST_MS
+      await raise(context, refusal)
+      return
+    }
+  } finally {
+    desk.busy = false
+  }
+}
+
+/** With the lock of the one signer. Where another worker has it, that one signs what we were rung for. */
+async function look(context: Context, witness: Witness): Promise<Refusal | null> {
+  const client = await context.record.pool.connect()
+  let broken: Error | undefined
+  try {
+    for (let tries = 1; ; tries++) {
+      const { rows } = await client.query<{ mine: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS mine`)
+      if (rows[0]?.mine) break
+      if (tries >= TRIES) return null
+      await sleep(AGAIN_MS)
+    }
+    try {
+      const seen = await witness.look(client)
+      if (seen !== null && isRefusal(seen)) return seen
+      if (readAlarm(context.trail) !== null) {
+        endAlarm(context.trail)
+        console.error('The trail is again what was signed, and is signed again.')
+      }
+      return null
+    } finally {
+      await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch((error: Error) => {
+        broken = error // the connection is gone, and the lock with it; the pool must not hand it out again
+      })
+    }
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Loud each time; in the trail once for as long as it lasts, or the alarms themselves would fill it. */
+async function raise(context: Context, refusal: Refusal) {
+  console.error(
+    `THE TRAIL IS NOT SIGNED ANY MORE: ${refusal.because}. The database is not the one that was signed before: it was put back, copied ` +
+      `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back.`,
+  )
+  if (readAlarm(context.trail) !== null) return
+  await transaction(context.record, (tx) =>
+    tell(tx, {
+      kind: 'trail.alarm',
+      subject: 'installation',
+      subjectId: 1,
+      by: asWorker(context),
+      because: refusal.because,
+      data: { what: refusal.what },
+    }),
+  )
+  keepAlarm(context.trail, refusal)
+}
