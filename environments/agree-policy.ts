@@ -25,8 +25,11 @@ export interface NewVersion {
   changeId: number | null
 }
 
+/** What it takes to agree to a policy. */
+type Agreeing = Pick<Context, 'signer' | 'worker'>
+
 /** Certifies a version, and puts it into force. The caller holds the environment's row. @returns what it is certified as */
-export async function putIntoForce(context: Context, tx: Tx, place: Place, made: NewVersion): Promise<string> {
+export async function putIntoForce(context: Agreeing, tx: Tx, place: Place, made: NewVersion): Promise<string> {
   const sha256 = policySha(made.policy)
   const certificate = certify(context.signer, policyClaim({ environmentId: place.id, version: made.version, sha256 }))
   await tx.query(
@@ -49,7 +52,7 @@ export async function putIntoForce(context: Context, tx: Tx, place: Place, made:
 }
 
 async function setInForce(
-  context: Context,
+  context: Agreeing,
   tx: Tx,
   place: Place,
   {

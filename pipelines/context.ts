@@ -31,7 +31,7 @@ export interface Context {
   stopping: AbortSignal
 }
 
-export const asWorker = (context: Context): Actor => ({
+export const asWorker = (context: Pick<Context, 'worker'>): Actor => ({
   actor: `worker:${context.worker}`,
   actorName: `worker ${context.worker}`,
 })
