@@ -1,13 +1,14 @@
-import { checkAssertion, keyProblem } from '../audit/assertion'
+import { keyProblem } from '../audit/assertion'
 import { sha256 } from '../audit/canonical'
 import { certify, passkeyClaim, type Signer } from '../audit/certificate'
 import { readMemory, writeMemory } from '../audit/keys'
 import { asWorker, type Context } from '../pipelines/context'
 import { type Actor, NOW, record, type Tx, tell, transaction } from '../prisma/record'
+import { assertionProblem } from './assertion'
 import { spendEnrolmentCode } from './enrolment-code'
 import { PASSKEY, type PasskeyStatus } from './passkey'
-import { admittedKey, SIGNING_ROLES } from './passkey-key'
-import { readVouch, VouchedShape, vouchChallenge } from './vouch'
+import { admittedKey, signingRoles } from './passkey-key'
+import { readVouch, type Vouched, VouchedShape, vouchChallenge } from './vouch'
 
 /** Who may vouch for somebody else's passkey. */
 const VOUCHING = ['admin', 'owner', 'ops']
@@ -119,19 +120,6 @@ async function wasRemoved(context: Context, tx: Tx, credentialId: string): Promi
   return rows.length > 0
 }
 
-/** What the account signs as, anywhere, sorted. */
-export async function signingRoles(tx: Tx, accountId: number): Promise<string[]> {
-  const { rows } = await tx.query(
-    `SELECT DISTINCT r.role FROM (
-       SELECT a.role FROM "Account" a WHERE a.id = $1 AND a."disabledAt" IS NULL
-       UNION ALL
-       SELECT m.role FROM "Membership" m JOIN "Account" a ON a.id = m."accountId" AND a."disabledAt" IS NULL WHERE m."accountId" = $1
-     ) r WHERE r.role = ANY($2) ORDER BY r.role`,
-    [accountId, SIGNING_ROLES],
-  )
-  return (rows as { role: string }[]).map((r) => r.role)
-}
-
 async function withCode(context: Context, tx: Tx, row: Proposed, roles: string[]): Promise<Verdict> {
   const used = await spendEnrolmentCode(context.keys, row.proof ?? '', row)
   if (typeof used === 'string') return used
@@ -164,13 +152,7 @@ async function voucherProblem(
   { trust }: Context,
   tx: Tx,
   row: Proposed,
-  {
-    statement,
-    assertion,
-  }: {
-    statement: string
-    assertion: Record<'credentialId' | 'clientDataJSON' | 'authenticatorData' | 'signature', string>
-  },
+  { statement, assertion }: Vouched,
   voucher: number,
 ): Promise<string | null> {
   if (voucher === row.accountId) return 'nobody vouches for themselves'
@@ -180,16 +162,6 @@ async function voucherProblem(
   const held = await signingRoles(tx, voucher)
   if (!VOUCHING.some((role) => key.roles.includes(role) && held.includes(role)))
     return `whoever vouched for it may not: that takes the role ${VOUCHING.join(', ')}`
-  const bytes = (text: string) => Buffer.from(text, 'base64url')
-  const why = checkAssertion({
-    challenge: vouchChallenge(statement),
-    clientDataJSON: bytes(assertion.clientDataJSON),
-    authenticatorData: bytes(assertion.authenticatorData),
-    signature: bytes(assertion.signature),
-    spki: key.spki,
-    alg: key.alg,
-    rpId: trust.rpId,
-    origin: trust.webOrigin,
-  })
+  const why = assertionProblem(assertion, key, vouchChallenge(statement), trust)
   return why === null ? null : `the signature of who vouched for it does not count: ${why}`
 }

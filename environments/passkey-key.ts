@@ -62,3 +62,16 @@ export async function admittedKey(tx: Tx, credentialId: string, trust: Trust): P
   const { id: passkeyId, accountId, spki, alg } = row
   return { accountId, passkeyId, spki, alg, roles }
 }
+
+/** What the account signs as, anywhere, sorted. A disabled one signs nothing. */
+export async function signingRoles(tx: Tx, accountId: number): Promise<string[]> {
+  const { rows } = await tx.query(
+    `SELECT DISTINCT r.role FROM (
+       SELECT a.role FROM "Account" a WHERE a.id = $1 AND a."disabledAt" IS NULL
+       UNION ALL
+       SELECT m.role FROM "Membership" m JOIN "Account" a ON a.id = m."accountId" AND a."disabledAt" IS NULL WHERE m."accountId" = $1
+     ) r WHERE r.role = ANY($2) ORDER BY r.role`,
+    [accountId, SIGNING_ROLES],
+  )
+  return (rows as { role: string }[]).map((r) => r.role)
+}

@@ -2,16 +2,8 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { canonical, type Json } from '../audit/canonical'
+import { AssertionShape } from './assertion'
 import { SIGNING_ROLES } from './passkey-key'
-
-/** An answer of `navigator.credentials.get`, base64url. */
-export const AssertionShape = z.strictObject({
-  credentialId: z.string().regex(/^[\w-]{1,1400}$/),
-  clientDataJSON: z.string().regex(/^[\w-]{1,2800}$/),
-  authenticatorData: z.string().regex(/^[\w-]{1,2800}$/),
-  signature: z.string().regex(/^[\w-]{1,2800}$/),
-})
-export type Assertion = z.infer<typeof AssertionShape>
 
 /** How long a vouch may be judged after it was made: a worker may be away for a while. */
 export const VOUCH_MS = 3_600_000
