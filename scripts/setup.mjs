@@ -2,6 +2,7 @@
 // Silent when nothing is missing. SHIPLOCK_NO_INSTALL=1: only says what is missing. Exits 3 when something has to be done by
 // hand, with the exact command, and 1 when bringing it failed. Node built-ins only: it runs before anything is installed.
 import { decide, NEEDS, refuseNode } from './setup-decide.mjs'
+import { ownTsxCache } from './tsx-cache.mjs'
 
 const BY_HAND = 3
 const LOCK_MS = 1_800_000
@@ -9,6 +10,7 @@ const LOCK_MS = 1_800_000
 const say = (text) => process.stdout.write(`setup: ${text}`)
 
 async function main(command) {
+  ownTsxCache()
   if (!Object.hasOwn(NEEDS, command)) throw new Error(`node scripts/setup.mjs ${Object.keys(NEEDS).join('|')}`)
   const { gather } = await import('./setup-facts.mjs')
   const first = decide(command, await gather(command))

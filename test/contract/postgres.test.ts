@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ensurePostgres } from '../../prisma/postgres'
+import { closedParent, lookUpUser } from '../../prisma/system-user'
 import { freshDatabase } from '../database'
 
 describe('the built-in PostgreSQL', () => {
@@ -81,6 +82,49 @@ describe('the built-in PostgreSQL', () => {
     await expect(ensure()).rejects.toThrow(/was made by PostgreSQL 9, and this is PostgreSQL 18/)
   })
 
+  // Only root can be somebody else, who must be able to read the clone.
+  const nobody = process.getuid?.() === 0 ? lookUpUser('nobody') : null
+  const stranger = closedParent(process.cwd(), nobody) === null ? nobody : null
+  const needs = stranger === null ? ' (needs root, and a clone that others may enter)' : ''
+  describe.skipIf(stranger === null)(`asked by another user of the system${needs}`, () => {
+    /** What PostgreSQL answers the user `nobody`, in its code; "in" where it lets them. */
+    const knock = async (url: string) => {
+      const program = `const db = new (require('pg').Client)({ connectionString: process.argv[1] })
+        db.connect().then(() => db.end()).then(() => 'in', (e) => e.code ?? e.message).then(console.log)`
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', program, url], {
+        ...stranger,
+        timeout: 30_000,
+      })
+      return stdout.trim()
+    }
+    const as = (url: string, user: string, password: string) => {
+      const other = new URL(url)
+      Object.assign(other, { username: user, password })
+      return other.href
+    }
+
+    it('lets nobody in as its owner, and others by their password alone', async () => {
+      const { url } = await ensure()
+      await query(url, `CREATE ROLE guest LOGIN PASSWORD 'a password'`)
+      expect(await knock(url)).toBe('28000')
+      expect(await knock(as(url, 'postgres', 'postgres'))).toBe('28000')
+      expect(await knock(as(url, 'guest', 'another'))).toBe('28P01')
+      expect(await knock(as(url, 'guest', 'a password'))).toBe('in')
+      expect(fs.statSync(path.join(home, 'pg/data')).mode & 0o777).toBe(0o700)
+    })
+
+    it.each(['while it runs', 'at its next start'])('a folder of an earlier version is closed %s', async (when) => {
+      const { url, stop: stopIt } = await ensure()
+      fs.writeFileSync(path.join(home, 'pg/data/pg_hba.conf'), 'local all all trust\n')
+      await query(url, 'SELECT pg_reload_conf()')
+      await expect.poll(() => knock(url), { timeout: 20_000 }).toBe('in')
+      if (when === 'at its next start') await stopIt()
+      await ensure()
+      await expect.poll(() => knock(url), { timeout: 20_000 }).toBe('28000')
+      expect(await query(url, 'SELECT 1 AS n')).toEqual([{ n: 1 }])
+    })
+  })
+
   it('says what the server said when it does not start', async () => {
     await expect(ensurePostgres({ dir: path.join(home, 'pg'), settings: { shared_buffers: 'a lot' } })).rejects.toThrow(
       /could not start in [\s\S]*invalid value for parameter "shared_buffers"/,
@@ -96,7 +140,7 @@ describe('the record', () => {
   afterEach(() => db.drop())
   const entry = `INSERT INTO "AuditEntry" ("kind", "actor", "actorName", "subject", "subjectId") VALUES ('run.accept', 'shiplock', 'Shiplock', 'run', 1)`
 
-  it.each(['UPDATE "AuditEntry" SET "because" = $$x$$', 'DELETE FROM "AuditEntry"', 'TRUNCATE "AuditEntry"'])(
+  it.each(['UPDATE "AuditEntry" SET "because" = $$x$$', 'DELETE FROM "AuditEntry"', 'TRUNCATE "AuditEntry" CASCADE'])(
     'takes an audit entry and refuses %s',
     async (change) => {
       await query(db.url, entry)

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ensureKeys, hookSecrets, instanceId, seal, unseal } from '../../prisma/seal'
+import { closeKeys, ensureKeys, hookSecrets, instanceId, seal, unseal } from '../../prisma/seal'
 
 let dir: string
 beforeAll(async () => {
@@ -31,10 +31,34 @@ describe('secrets at rest', () => {
 })
 
 describe('the keys', () => {
-  it('three processes that start together end up with one set, readable by their owner alone', async () => {
+  const modes = () =>
+    Object.fromEntries(
+      readdirSync(dir)
+        .sort()
+        .map((name) => [name, (statSync(join(dir, name)).mode & 0o777).toString(8)]),
+    )
+  it('of an earlier version, and whatever else lies there, are closed', async () => {
+    const before = modes()
+    writeFileSync(join(dir, 'codes'), 'x')
+    for (const name of readdirSync(dir)) chmodSync(join(dir, name), 0o666)
+    chmodSync(dir, 0o777)
+    closeKeys(dir, null)
+    // An intake key that somebody let a group read stays so: that is how two users of the system share it.
+    expect(modes()).toEqual({ ...before, codes: '600', 'intake.key': '640' })
+    expect(statSync(dir).mode & 0o777).toBe(0o711)
+    rmSync(join(dir, 'codes'))
+    chmodSync(join(dir, 'intake.key'), 0o600)
+  })
+  it('three processes that start together end up with one set, and what is secret is its owner’s alone', async () => {
     expect(readdirSync(join(dir, '..'))).toEqual(['keys'])
-    expect(readdirSync(dir).sort()).toEqual(['instance', 'intake.key', 'worker.key', 'worker.pub'])
-    for (const name of readdirSync(dir)) expect(statSync(join(dir, name)).mode & 0o077).toBe(0)
+    expect(modes()).toEqual({
+      instance: '644',
+      'intake.key': '600',
+      'trail-keys.json': '644',
+      'trail.key': '600',
+      'worker.key': '600',
+      'worker.pub': '644',
+    })
     const before = instanceId(dir)
     await ensureKeys(dir)
     expect(instanceId(dir)).toBe(before)
