@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { stateDir } from '../../prisma/postgres'
+import { ROLES, type Role } from './permit'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -14,6 +15,21 @@ const httpUrl = z
 const yes = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
   .transform((v) => v === 'true' || v === '1')
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+/** Over plain http anybody on the way could say who somebody is. */
+const issuer = z
+  .url({ protocol: /^https?$/, error: 'must be an https address, such as https://gitlab.example.com' })
+  .refine((u) => {
+    if (!URL.canParse(u)) return true // told already
+    const { protocol, hostname } = new URL(u)
+    return protocol === 'https:' || LOOPBACK.has(hostname)
+  }, 'must be an https address: http is for this machine alone')
+  .refine((u) => !URL.canParse(u) || (!new URL(u).search && !new URL(u).hash), 'must have no query and no fragment')
+  .transform((u) => u.replace(/\/+$/, ''))
+
+/** Of whom signing in elsewhere makes an account. Nobody becomes an administrator by signing in. */
+const OIDC_ROLES = ROLES.filter((role) => role !== 'admin')
 
 /** Everything the web process reads from its environment. README's table is made of these descriptions. */
 const Environment = z.object({
@@ -48,6 +64,38 @@ const Environment = z.object({
   TRUST_PROXY: yes
     .default(false)
     .describe('true behind a reverse proxy that sets X-Forwarded-For and X-Forwarded-Proto; never without one'),
+  OIDC_ISSUER: issuer
+    .optional()
+    .describe(
+      'Where people may sign in besides here: the address of a GitLab, or of another OpenID provider. Its application needs the scopes `openid` and `profile`, and the redirect address PUBLIC_URL + `/api/v1/oidc/callback`',
+    ),
+  OIDC_CLIENT_ID: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe('Application ID that the provider gave; needed with OIDC_ISSUER'),
+  OIDC_CLIENT_SECRET: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Its secret; absent: the application is not confidential, and PKCE alone protects it'),
+  OIDC_NAME: z
+    .string()
+    .trim()
+    .min(1)
+    .max(40)
+    .default('GitLab')
+    .describe('What the button on the sign-in page calls it'),
+  OIDC_ROLE: z
+    .enum(OIDC_ROLES as [(typeof OIDC_ROLES)[number], ...typeof OIDC_ROLES], {
+      error: `must be one of ${OIDC_ROLES.join(', ')}`,
+    })
+    .default('member')
+    .describe(
+      'Role of an account that a first sign-in there makes; `member` may nothing until a membership is granted',
+    ),
   DATABASE_POOL: z.coerce
     .number({ error: 'must be a number' })
     .int()
@@ -69,6 +117,18 @@ export interface WebConfig {
   adminPassword: string | undefined
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   trustProxy: boolean
+  /** Where people may sign in besides here; null: nowhere. */
+  oidc: OidcConfig | null
+}
+
+export interface OidcConfig {
+  /** Without a slash at the end. */
+  issuer: string
+  clientId: string
+  /** Never logged. */
+  clientSecret: string | undefined
+  name: string
+  role: Exclude<Role, 'admin'>
 }
 
 /** The configuration, or every problem of it at once, one sentence each. */
@@ -82,6 +142,8 @@ export function readConfig(
   const parsed = Environment.safeParse(given)
   if (!parsed.success) return { problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`) }
   const e = parsed.data
+  const half = oidcProblems(e)
+  if (half.length > 0) return { problems: half }
   return {
     config: {
       databaseUrl: e.DATABASE_URL,
@@ -93,7 +155,30 @@ export function readConfig(
       adminPassword: e.SHIPLOCK_ADMIN_PASSWORD,
       logLevel: e.LOG_LEVEL,
       trustProxy: e.TRUST_PROXY,
+      oidc: oidcOf(e),
     },
+  }
+}
+
+type Read = z.output<typeof Environment>
+
+/** Half of it set is a mistake: silence would leave people without the button, and nobody would know why. */
+function oidcProblems(e: Read): string[] {
+  if (e.OIDC_ISSUER !== undefined && e.OIDC_CLIENT_ID === undefined)
+    return ['OIDC_CLIENT_ID: is missing: OIDC_ISSUER is set, and the provider knows Shiplock by it']
+  if (e.OIDC_ISSUER === undefined && (e.OIDC_CLIENT_ID ?? e.OIDC_CLIENT_SECRET) !== undefined)
+    return ['OIDC_ISSUER: is missing: the other OIDC variables mean nothing without it']
+  return []
+}
+
+function oidcOf(e: Read): OidcConfig | null {
+  if (e.OIDC_ISSUER === undefined || e.OIDC_CLIENT_ID === undefined) return null
+  return {
+    issuer: e.OIDC_ISSUER,
+    clientId: e.OIDC_CLIENT_ID,
+    clientSecret: e.OIDC_CLIENT_SECRET,
+    name: e.OIDC_NAME,
+    role: e.OIDC_ROLE,
   }
 }
 

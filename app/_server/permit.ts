@@ -347,6 +347,8 @@ export const OPEN = [
   { method: 'POST', path: '/webhooks/*', why: 'proves itself by its signature, over the raw bytes' },
   { method: 'GET', path: '/api/health', why: 'for load balancers: says alive or not, names nothing' },
   { method: 'POST', path: '/api/v1/session', why: 'this is where a session comes from; rate-limited' },
+  { method: 'GET', path: '/api/v1/oidc/begin', why: 'sends the browser to the provider; rate-limited' },
+  { method: 'GET', path: '/api/v1/oidc/callback', why: 'bound to the cookie and the state of who began; once' },
   { method: 'GET', path: '/login', why: 'the form that posts there' },
   { method: 'GET', path: '/_next/static/*', why: 'scripts and styles, the same for everybody' },
   { method: 'GET', path: '/favicon.ico', why: 'an icon' },

@@ -10,6 +10,8 @@ import { readOrigin } from '../../prisma/origin'
 import { version, type WebConfig } from './config'
 import { Doorbell } from './events'
 import { guard, stripInside } from './headers'
+import { Oidc } from './oidc'
+import { holdOidcName } from './oidc-name'
 import { mountPages, type Pages } from './pages'
 import { holdRecord, holdTrust } from './record'
 import { answerError } from './rest/answer'
@@ -28,6 +30,8 @@ export interface WebOptions
   extends Pick<WebConfig, 'host' | 'port' | 'publicUrl' | 'keys' | 'logLevel' | 'trustProxy'> {
   record: RecordHandle
   environments: readonly StartingEnvironment[]
+  /** Where people may sign in besides here; absent: nowhere. */
+  oidc?: WebConfig['oidc']
   /** false: REST and webhooks only, without Next */
   pages: false | { dev: boolean }
 }
@@ -105,8 +109,10 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     streams,
     version: version(),
     publicUrl,
+    oidc: options.oidc ? new Oidc(options.oidc) : null,
   }
   holdRecord(options.record)
+  holdOidcName(options.oidc?.name ?? null)
   holdTrust(trust)
   refuseUnlisted(app)
   guardEverything(app, () => publicUrl().startsWith('https:'))
@@ -141,5 +147,6 @@ async function close(app: FastifyInstance, doorbell: Doorbell, pages: Pages | un
   await pages?.close()
   await doorbell.close()
   holdRecord(undefined)
+  holdOidcName(null)
   holdTrust(undefined)
 }

@@ -222,6 +222,10 @@ describe('what REST answers', () => {
     '/api/v1/merge-requests/{id}': '/api/v1/merge-requests/1',
     '/api/v1/promotions/{id}': '/api/v1/promotions/1',
     '/api/v1/releases/{id}': '/api/v1/releases/1',
+    '/api/v1/accounts/{id}': '/api/v1/accounts/1',
+    '/api/v1/accounts/{id}/sessions': '/api/v1/accounts/1/sessions',
+    '/api/v1/accounts/{id}/memberships': '/api/v1/accounts/1/memberships',
+    '/api/v1/projects/{id}/memberships': '/api/v1/projects/1/memberships',
   }
   const readable = ROUTES.filter((r) => r.method === 'GET' && r.reply !== null)
 

@@ -14,8 +14,35 @@ describe('the configuration of the web process', () => {
         adminPassword: undefined,
         logLevel: 'info',
         trustProxy: false,
+        oidc: null,
       },
     })
+  })
+
+  it('takes a provider where people sign in, whose secret it never repeats', () => {
+    const env = { DATABASE_URL: 'postgresql://x/y', SHIPLOCK_KEYS: '/k' }
+    const oidc = { OIDC_ISSUER: 'https://gitlab.example.com/', OIDC_CLIENT_ID: 'id', OIDC_CLIENT_SECRET: 'secret' }
+    expect(readConfig({ ...env, ...oidc })).toMatchObject({
+      config: {
+        oidc: {
+          issuer: 'https://gitlab.example.com',
+          clientId: 'id',
+          clientSecret: 'secret',
+          name: 'GitLab',
+          role: 'member',
+        },
+      },
+    })
+    const problems = (more: Record<string, string>) => {
+      const read = readConfig({ ...env, ...more })
+      return 'problems' in read ? read.problems.join('\n') : ''
+    }
+    expect(problems({ OIDC_ISSUER: 'https://gitlab.example.com' })).toMatch(/^OIDC_CLIENT_ID: is missing/)
+    expect(problems({ OIDC_CLIENT_SECRET: 'a-secret' })).toMatch(/^OIDC_ISSUER: is missing/)
+    expect(problems({ OIDC_CLIENT_SECRET: 'a-secret' })).not.toContain('a-secret')
+    expect(problems({ ...oidc, OIDC_ISSUER: 'http://gitlab.example.com' })).toMatch(/must be an https address/)
+    expect(problems({ ...oidc, OIDC_ISSUER: 'http://127.0.0.1:8090' })).toBe('')
+    expect(problems({ ...oidc, OIDC_ROLE: 'admin' })).toMatch(/^OIDC_ROLE: must be one of/)
   })
 
   it('tells every problem at once', () => {

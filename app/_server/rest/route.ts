@@ -6,6 +6,7 @@ import type { StartingEnvironment } from '../../../pipelines/connect'
 import type { FaultCode } from '../../../pipelines/fault'
 import type { RecordHandle } from '../../../prisma/client'
 import type { Doorbell } from '../events'
+import type { Oidc } from '../oidc'
 import type { Action, Viewer } from '../permit'
 import type { Streams } from '../streams'
 import type { NAMED } from './shapes'
@@ -25,6 +26,8 @@ export interface Door {
   version: string
   /** The origin that browsers use, once the port is known. */
   publicUrl: () => string
+  /** Where people may sign in besides here; null: nowhere. */
+  oidc: Oidc | null
 }
 
 export interface Ask<P, Q, B> {
@@ -50,8 +53,10 @@ interface Head {
   path: `/api/${string}`
   /** A row of PERMITS; null: answers without a session, and stands in OPEN. */
   action: Action | null
+  /** Further rows of PERMITS that `do` asks for itself, by what the body wants. */
+  also?: readonly Action[]
   summary: string
-  status: 200 | 201 | 202 | 204
+  status: 200 | 201 | 202 | 204 | 303
   reply: ReplyName | null
   /** A list over projects: it shows what lies in visibleProjects(viewer), and nothing else. */
   lists?: true

@@ -1,0 +1,46 @@
+import { Fault } from '../../pipelines/fault'
+import type { RecordHandle } from '../../prisma/client'
+import { listIdentities } from '../_server/identities'
+import { listSessions } from '../_server/session'
+import { isId } from '../paging'
+import type { AccountDetail } from './shapes'
+
+/** An account with all ways into it. @param cookie the Cookie header of who looks. Throws not.found. */
+export async function readAccount(record: RecordHandle, id: number, cookie?: string): Promise<AccountDetail> {
+  const [account, identities, sessions] = isId(id)
+    ? await Promise.all([
+        record.db.account.findUnique({
+          where: { id },
+          select: {
+            id: true,
+            name: true,
+            role: true,
+            forgeUserId: true,
+            createdAt: true,
+            disabledAt: true,
+            passwordHash: true,
+            _count: {
+              select: {
+                passkeys: { where: { removedAt: null } },
+                tokens: { where: { expiresAt: { gt: new Date() } } },
+              },
+            },
+          },
+        }),
+        listIdentities(record, id),
+        listSessions(record, id, cookie),
+      ])
+    : [null, [], []]
+  if (!account) throw new Fault('not.found', `there is no account #${id}`)
+  const { passwordHash, _count, createdAt, disabledAt, ...row } = account
+  return {
+    ...row,
+    createdAt: createdAt.toISOString(),
+    disabledAt: disabledAt?.toISOString() ?? null,
+    hasPassword: passwordHash !== null,
+    passkeys: _count.passkeys,
+    tokens: _count.tokens,
+    identities,
+    sessions,
+  }
+}
