@@ -7,40 +7,24 @@ import type { ServerUser } from './postgres-binaries'
 
 const MAP = 'shiplock'
 
-/** How the folder of the socket, and the socket, stand open; written as PostgreSQL and chmod read it. */
+/** To be passed through on the way to the socket; what lies in the folder has modes of its own. */
+export const FOLDER_MODE = 0o711
+/** Whoever knocks is asked who they are. */
+export const SOCKET_MODE = 0o777
+
 export interface Access {
-  folder: number
-  socket: string
   /** Lines of pg_hba.conf. */
   hba: string
   /** Lines of pg_ident.conf. */
   ident: string
 }
 
-/**
- * The system's name of whoever runs this process, and of the server's own user, are let in as the owner. A user without a
- * name cannot be told from another by the server: then a socket that nobody else can reach is what keeps others out.
- */
+/** Whoever runs this process, and the server's own user, are let in as the owner. */
 export function accessFor(owner: string, serverUser: ServerUser): Access {
-  const names = [ownName(), serverUser === null ? null : owner].filter((name) => name !== null)
-  if (names.length === 0)
-    return { folder: 0o700, socket: '0700', hba: 'local all all trust\n', ident: '# nobody has a name here\n' }
+  const names = new Set([os.userInfo().username, ...(serverUser === null ? [] : [owner])])
   return {
-    folder: 0o711,
-    socket: '0777',
     hba: `local all ${owner} peer map=${MAP}\nlocal all all scram-sha-256\n`,
-    ident: names.map((name) => `${MAP} "${name}" ${owner}\n`).join(''),
-  }
-}
-
-function ownName(): string | null {
-  if (process.platform === 'win32') return null
-  try {
-    return os.userInfo().username
-  } catch (error) {
-    // A container may run under a number that its /etc/passwd does not know.
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_SYSTEM_ERROR') return null
-    throw error
+    ident: [...names].map((name) => `${MAP} "${name}" ${owner}\n`).join(''),
   }
 }
 
@@ -59,6 +43,6 @@ export function writeAccess(data: string, { hba, ident }: Access): boolean {
 const written = (lines: string) => `# written by Shiplock at every start\n${lines}`
 
 /** The socket of a server that an earlier version started is closed to all but its owner. */
-export function openSocket(socket: string, access: Access) {
-  if (fs.existsSync(socket)) fs.chmodSync(socket, Number.parseInt(access.socket, 8))
+export function openSocket(socket: string) {
+  if (fs.existsSync(socket)) fs.chmodSync(socket, SOCKET_MODE)
 }

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { lockFile, withFileLock } from './file-lock.mjs'
-import { type Access, accessFor, openSocket, writeAccess } from './postgres-access'
+import { accessFor, FOLDER_MODE, openSocket, SOCKET_MODE, writeAccess } from './postgres-access'
 import { type Binaries, findBinaries, type ServerUser, serverUser } from './postgres-binaries'
 import { closedParent } from './system-user'
 
@@ -38,7 +38,6 @@ interface Place {
   log: string
   socketDir: string
   user: ServerUser
-  access: Access
 }
 
 export interface Postgres {
@@ -65,37 +64,34 @@ export function stateDir(env: Record<string, string | undefined> = process.env):
 export async function ensurePostgres(options: { dir: string; settings?: Record<string, string> }): Promise<Postgres> {
   const user = serverUser()
   const dir = path.resolve(options.dir)
-  const access = accessFor(OWNER, user)
-  makeDir(dir, user, access)
+  makeDir(dir, user)
   const place: Place = {
     dir,
     data: path.join(dir, 'data'),
     log: path.join(dir, 'server.log'),
-    socketDir: socketDir(dir, user, access),
+    socketDir: socketDir(dir, user),
     user,
-    access,
   }
   const binaries = findBinaries(user)
   const settings = { ...SETTINGS, ...options.settings }
   const started = await withFileLock(lockFile(dir, 'ensure'), async () => {
     if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) await initialise(place, binaries, settings)
     refuseOtherVersion(place, binaries)
-    const changed = writeAccess(place.data, access)
+    const changed = writeAccess(place.data, accessFor(OWNER, user))
     const fresh = await start(place, binaries, settings)
     if (changed && !fresh) await withClient(urlOf(place, 'postgres'), (db) => db.query('SELECT pg_reload_conf()'))
-    openSocket(path.join(place.socketDir, SOCKET), access)
+    openSocket(path.join(place.socketDir, SOCKET))
     await createDatabase(place)
     return fresh
   })
   return { url: urlOf(place, DATABASE), started, stop: () => stop(place, binaries) }
 }
 
-function makeDir(dir: string, user: ServerUser, { folder }: Access) {
+function makeDir(dir: string, user: ServerUser) {
   refuseClosed(dir, user)
   fs.mkdirSync(dir, { recursive: true, mode: 0o755 })
   refuseClosed(dir, user) // again: a strict umask closes the folders just made
-  // To be passed through on the way to the socket, where the server asks who comes; what lies here has modes of its own.
-  fs.chmodSync(dir, folder)
+  fs.chmodSync(dir, FOLDER_MODE)
   if (user) fs.chownSync(dir, user.uid, user.gid)
 }
 
@@ -108,7 +104,7 @@ function refuseClosed(dir: string, user: ServerUser) {
 }
 
 /** The socket lies beside the data, or in a short folder where that path would be longer than a socket's may be. */
-function socketDir(dir: string, user: ServerUser, { folder }: Access): string {
+function socketDir(dir: string, user: ServerUser): string {
   const socket = path.join(dir, SOCKET)
   if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return dir
   const name = `shiplock-${process.getuid?.() ?? 0}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
@@ -120,7 +116,7 @@ function socketDir(dir: string, user: ServerUser, { folder }: Access): string {
   const owner = user?.uid ?? process.getuid?.()
   if (!stat.isDirectory() || (owner !== undefined && stat.uid !== owner))
     throw new Error(`${runtime} belongs to somebody else: remove it`)
-  fs.chmodSync(runtime, folder)
+  fs.chmodSync(runtime, FOLDER_MODE)
   return runtime
 }
 
@@ -195,12 +191,12 @@ function serverPid({ data }: Place): number | null {
   }
 }
 
-function writeSettings({ data, socketDir, access }: Place, settings: Record<string, string>) {
+function writeSettings({ data, socketDir }: Place, settings: Record<string, string>) {
   const all = {
     ...settings,
     listen_addresses: '',
     unix_socket_directories: `"${socketDir}"`,
-    unix_socket_permissions: access.socket,
+    unix_socket_permissions: `0${SOCKET_MODE.toString(8)}`,
     password_encryption: 'scram-sha-256',
     port: String(PORT),
   }
