@@ -1,7 +1,15 @@
 'use client'
 // How a page in the browser changes something: it asks REST, as everybody does.
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** @param code of FAULTS; empty where nothing of ours answered */
+  constructor(
+    message: string,
+    readonly code = '',
+  ) {
+    super(message)
+  }
+}
 
 /** Sends JSON to REST and gives the answer back. Throws Refused, with the reason in words; `offline` where nothing answered. */
 export async function ask(
@@ -23,13 +31,12 @@ export async function ask(
   if (response.status === 204) return undefined
   const answer: unknown = await response.json().catch(() => undefined) // a proxy's error page is no JSON
   if (response.ok) return answer
-  throw new Refused(messageOf(answer) ?? `${offline} (${response.status})`)
+  throw new Refused(textOf(answer, 'message') ?? `${offline} (${response.status})`, textOf(answer, 'code') ?? '')
 }
 
-function messageOf(answer: unknown): string | undefined {
+function textOf(answer: unknown, key: 'message' | 'code'): string | undefined {
   if (typeof answer !== 'object' || answer === null || !('error' in answer)) return undefined
-  const { error } = answer
-  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string'
-    ? error.message
-    : undefined
+  const error = answer.error as Partial<Record<typeof key, unknown>> | null
+  const text = error?.[key]
+  return typeof text === 'string' ? text : undefined
 }

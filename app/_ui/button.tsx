@@ -12,6 +12,7 @@ export const button = cva(
         plain: 'border border-line-strong bg-surface text-ink hover:bg-raised',
         quiet: 'text-soft hover:bg-raised hover:text-ink',
         danger: 'border border-line-strong bg-surface text-fail hover:bg-fail-ground',
+        alarm: 'bg-alarm text-on-alarm hover:brightness-110',
       },
       size: { normal: 'h-9 px-3.5 text-sm', small: 'h-8 px-2.5 text-[13px]' },
     },

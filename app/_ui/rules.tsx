@@ -1,13 +1,11 @@
-import { Check, Hourglass } from 'lucide-react'
+import { Check, Hourglass, KeyRound } from 'lucide-react'
 import { useTranslations } from 'next-intl'
-import type { RuleShape } from '../promotions/shapes'
-import type { PromotionShape } from '../shapes'
+import type { RuleShape } from '../approvals/shapes'
 import { cn } from './classes'
 import { roleName } from './names'
-import { Time } from './time'
 
-/** The rule matrix: who must sign, how many have, and who; then each signature with its words. */
-export function Rules({ rules, approvals }: { rules: readonly RuleShape[]; approvals: PromotionShape['approvals'] }) {
+/** The rule matrix: who must sign, how, how many have, and who. */
+export function Rules({ rules }: { rules: readonly RuleShape[] }) {
   const t = useTranslations()
   return (
     <>
@@ -34,6 +32,12 @@ export function Rules({ rules, approvals }: { rules: readonly RuleShape[]; appro
               <tr key={at}>
                 <th scope="row" className="px-4 py-2 text-left font-medium">
                   {roleName(t, rule.role)}
+                  {rule.passkey && (
+                    <span className="mt-0.5 flex items-center gap-1 text-xs font-normal text-soft">
+                      <KeyRound aria-hidden="true" className="size-3.5" />
+                      {t('answer.withPasskey')}
+                    </span>
+                  )}
                 </th>
                 <td className={cn('px-2 py-2 font-medium whitespace-nowrap', held ? 'text-ok' : 'text-wait')}>
                   <Icon aria-hidden="true" className="mr-1 inline size-3.5" strokeWidth={2.25} />
@@ -51,24 +55,6 @@ export function Rules({ rules, approvals }: { rules: readonly RuleShape[]; appro
           })}
         </tbody>
       </table>
-      {approvals.length > 0 && (
-        <ul className="divide-y divide-line border-t border-line text-[13px]" aria-label={t('promotion.signed')}>
-          {approvals.map((a) => (
-            <li key={`${a.by} ${a.at}`} className="flex gap-2.5 px-4 py-2">
-              <Check aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" strokeWidth={2.25} />
-              <p className="min-w-0 flex-1 wrap-anywhere">
-                <span className="font-medium">{a.by}</span>{' '}
-                <span className="text-soft">
-                  {roleName(t, a.role)} · <Time at={a.at} />
-                </span>
-                <span className={cn('block', a.comment ? 'text-ink' : 'text-faint')}>
-                  {a.comment || t('promotion.saidNothing')}
-                </span>
-              </p>
-            </li>
-          ))}
-        </ul>
-      )}
       <p className="border-t border-line px-4 py-2 text-xs text-faint">{t('promotion.onePersonOneRule')}</p>
     </>
   )

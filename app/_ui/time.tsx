@@ -8,7 +8,7 @@ const listeners = new Set<(now: number) => void>()
 let timer: ReturnType<typeof setInterval> | undefined
 
 /** One clock for all times on the page. Null on the server and until the page is alive. */
-function useNow(): number | null {
+export function useNow(): number | null {
   const [now, setNow] = useState<number | null>(null)
   useEffect(() => {
     listeners.add(setNow)

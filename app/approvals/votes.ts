@@ -18,8 +18,6 @@ export interface Answers {
   eligible: EligibleShape[]
   rules: RuleShape[]
   can: Record<'approve' | 'reject' | 'override' | 'breakGlass', Can>
-  /** One's own answers that can be taken back. */
-  withdrawable: { approval: number; decision: string }[]
 }
 
 /** Everything about the answers to it, for this viewer. Throws not.found; input.invalid where the policy cannot be read. */
@@ -45,11 +43,6 @@ export async function readAnswers(
         passkey: needsPasskey(rule),
       })),
       can: await whatMay(tx, question, standing, viewer),
-      withdrawable: open
-        ? rows
-            .filter((row) => row.accountId === viewer.accountId && row.status === 'given')
-            .map(({ id, decision }) => ({ approval: id, decision }))
-        : [],
     }
   })
 }

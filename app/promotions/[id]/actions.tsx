@@ -41,7 +41,9 @@ export async function Actions({ promotion, viewer }: { promotion: PromotionDetai
             icon={<RotateCcw aria-hidden="true" className={ICON} />}
             denied={whyNot(t, viewer, 'promotions.retry', can.retry)}
           >
-            <p className="text-[13px] text-soft">{t('promotion.retryHelp')}</p>
+            <p className="text-[13px] text-soft">
+              {t('promotion.retryHelp')} {promotion.rules.length > 0 && t('answer.ownSignoff')}
+            </p>
           </ActForm>
         )}
         {next(PROMOTION, status, 'cancel') && (
@@ -111,7 +113,7 @@ async function RollBack({ promotion, viewer }: { promotion: PromotionDetail; vie
       denied={denied}
       question={{
         title: t('promotion.rollbackTitle', words),
-        text: t('promotion.rollbackText', words),
+        text: `${t('promotion.rollbackText', words)} ${promotion.rules.length > 0 ? t('answer.ownSignoff') : ''}`,
         reason: { field: 'reason', required: true },
       }}
     />

@@ -1,8 +1,9 @@
-import { Ban, CircleX, Info, MessageSquareQuote, ShieldCheck } from 'lucide-react'
+import { Ban, CircleX, Info, MessageSquareQuote, ShieldCheck, Snowflake } from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import { environmentName } from '../../_ui/names'
 import { Note } from '../../_ui/page'
+import { Moment } from '../../_ui/time'
 import { WhyWaiting } from '../../_ui/waiting'
 import type { PromotionDetail } from '../shapes'
 
@@ -56,5 +57,32 @@ export function Outcome({ promotion }: { promotion: PromotionDetail }) {
         />
       )}
     </>
+  )
+}
+
+/** A time in which nothing is deployed there: it is one, with the hour it reopens, or it comes soon. */
+export function Freeze({ promotion }: { promotion: PromotionDetail }) {
+  const t = useTranslations()
+  const { now, next } = promotion.frozen
+  const place = environmentName(t, promotion.environment)
+  if (now !== null)
+    return (
+      <Note
+        tone="refuse"
+        icon={<Snowflake aria-hidden="true" />}
+        title={t('answer.frozenNow', { place, reason: now.reason })}
+      >
+        {t('answer.frozenUntil')} <Moment at={now.until} className="font-medium" />
+      </Note>
+    )
+  if (next === null) return null
+  return (
+    <Note
+      tone="err"
+      icon={<Snowflake aria-hidden="true" />}
+      title={t('answer.freezeSoon', { place, reason: next.reason })}
+    >
+      {t('answer.freezeFrom')} <Moment at={next.since} className="font-medium" />
+    </Note>
   )
 }

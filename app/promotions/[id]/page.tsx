@@ -3,25 +3,27 @@ import { notFound } from 'next/navigation'
 import { getTranslations } from 'next-intl/server'
 import { cache } from 'react'
 import { isFault } from '../../../pipelines/fault'
-import { theRecord } from '../../_server/record'
+import { theRecord, theTrust } from '../../_server/record'
 import { ofPromotion } from '../../_server/rest/where'
 import { Denied } from '../../_ui/denied'
 import { Gates } from '../../_ui/gates'
 import { Live } from '../../_ui/live'
-import { environmentName } from '../../_ui/names'
 import { PageHead, Section } from '../../_ui/page'
 import { promotionTitle } from '../../_ui/promotion-title'
 import { Refusal } from '../../_ui/refusal'
-import { Rules } from '../../_ui/rules'
 import { Trail } from '../../_ui/trail'
+import { AnswerPanel } from '../../approvals/answer'
+import { BrokenBarriers } from '../../approvals/broken-barriers'
+import { readExceptions } from '../../approvals/exceptions'
+import { readSeen } from '../../approvals/seen'
 import { one, viewer, whoLooks } from '../../viewer'
 import { readPromotion } from '../read'
 import type { PromotionDetail } from '../shapes'
 import { Actions } from './actions'
 import { Compare } from './compare'
+import { Covered } from './covered'
 import { PromotionFacts } from './facts'
-import { Outcome } from './outcome'
-import { Sign } from './sign'
+import { Freeze, Outcome } from './outcome'
 import { Tests } from './tests'
 import { Verification } from './verification'
 
@@ -34,7 +36,7 @@ const thePromotion = cache(async (id: string): Promise<PromotionDetail> => {
   const who = await whoLooks()
   if (who === null) notFound()
   try {
-    return await readPromotion(theRecord(), /^\d{1,10}$/.test(id) ? Number(id) : 0, who)
+    return await readPromotion(theRecord(), /^\d{1,10}$/.test(id) ? Number(id) : 0, who, theTrust())
   } catch (error) {
     if (isFault(error) && error.code === 'not.found') notFound()
     throw error
@@ -53,7 +55,13 @@ export default async function Promotion({ params, searchParams }: Props) {
   const asking = await viewer('promotions.read', `/promotions/${id}`, [ofPromotion, id])
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, promotion, query] = await Promise.all([getTranslations(), thePromotion(id), searchParams])
-  const { verdicts, rules, approvals, status } = promotion
+  const { verdicts, status, frozen } = promotion
+  const record = theRecord()
+  const [seen, exceptions] = await Promise.all([
+    readSeen(record, promotion.id),
+    readExceptions(record, { promotionId: promotion.id }, asking.viewer),
+  ])
+  const waits = status === 'waiting'
   return (
     <>
       <PageHead
@@ -68,17 +76,20 @@ export default async function Promotion({ params, searchParams }: Props) {
       />
       <div className="space-y-7">
         <Refusal problem={one(query.problem)} />
+        <BrokenBarriers exceptions={exceptions} viewer={asking.viewer} back={`/promotions/${promotion.id}`} />
         <Outcome promotion={promotion} />
+        {waits && <Freeze promotion={promotion} />}
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]">
           {/* On a phone the two columns are one: what is asked for stands before the long list of gates. */}
           <div className="contents lg:block lg:space-y-7">
             <Compare promotion={promotion} />
+            {seen && <Covered promotion={promotion} seen={seen} />}
             <Section
               className="max-lg:order-2"
               title={t('promotion.gates')}
               aside={
                 <span className="text-xs text-faint">
-                  {t(status === 'waiting' ? 'promotion.gatesHelp' : 'promotion.gatesAsJudged')}
+                  {t(waits ? 'promotion.gatesHelp' : 'promotion.gatesAsJudged')}
                 </span>
               }
             >
@@ -88,17 +99,24 @@ export default async function Promotion({ params, searchParams }: Props) {
             </Section>
           </div>
           <div className="contents lg:block lg:space-y-7">
-            <Section title={t('promotion.signoff')} id="sign" className="scroll-mt-16 max-lg:order-1">
-              <div className="card">
-                {rules.length === 0 ? (
-                  <p className="px-4 py-3 text-soft">
-                    {t('promotion.noSignoff', { environment: environmentName(t, promotion.environment) })}
-                  </p>
-                ) : (
-                  <Rules rules={rules} approvals={approvals} />
-                )}
-                {rules.length > 0 && status === 'waiting' && <Sign promotion={promotion} viewer={asking.viewer} />}
-              </div>
+            <Section title={t('promotion.signoff')} className="max-lg:order-1">
+              <AnswerPanel
+                subject={{
+                  kind: 'promotion',
+                  id: promotion.id,
+                  projectId: promotion.project.id,
+                  environment: promotion.environment,
+                  what: promotion.release.tag,
+                  open: waits,
+                  back: `/promotions/${promotion.id}`,
+                }}
+                answers={promotion}
+                viewer={asking.viewer}
+                emergency={{
+                  override: frozen.now !== null,
+                  breakGlass: promotion.rules.length > 0 || frozen.now !== null,
+                }}
+              />
             </Section>
             <div className="max-lg:order-1">
               <Actions promotion={promotion} viewer={asking.viewer} />
