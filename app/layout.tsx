@@ -4,9 +4,11 @@ import { NextIntlClientProvider } from 'next-intl'
 import { getLocale, getMessages, getTranslations } from 'next-intl/server'
 import type { ReactNode } from 'react'
 import { LOCALES } from './_i18n/locale'
+import { theRecord } from './_server/record'
 import { Preferences, type Theme } from './_ui/preferences'
 import { Bare, Shell } from './_ui/shell'
 import { Account } from './account'
+import { countNeedsMe } from './approvals/read'
 import { whoLooks } from './viewer'
 import './globals.css'
 
@@ -52,6 +54,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
     cookies(),
     whoLooks(),
   ])
+  const waits = who && (await countNeedsMe(theRecord(), who))
   const asked = jar.get('theme')?.value
   const theme: Theme = asked === 'light' || asked === 'dark' ? asked : 'system'
   const preferences = <Preferences theme={theme} locales={LOCALES.map((code) => ({ code, name: LANGUAGES[code] }))} />
@@ -66,11 +69,12 @@ export default async function Layout({ children }: { children: ReactNode }) {
           {t('skip')}
         </a>
         <NextIntlClientProvider messages={words}>
-          {who ? (
+          {who && waits ? (
             <Shell
               preferences={preferences}
               account={<Account name={who.name} role={who.role} />}
               admin={who.role === 'admin'}
+              waits={waits}
             >
               {children}
             </Shell>

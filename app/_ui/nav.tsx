@@ -1,5 +1,15 @@
 'use client'
-import { FolderGit2, GitPullRequest, Inbox, LayoutDashboard, Package, Ship, Users, Workflow } from 'lucide-react'
+import {
+  FolderGit2,
+  GitPullRequest,
+  Inbox,
+  LayoutDashboard,
+  Package,
+  PenLine,
+  Ship,
+  Users,
+  Workflow,
+} from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
 import { useTranslations } from 'next-intl'
@@ -9,9 +19,10 @@ import { cn } from './classes'
 const PLACES = [
   { href: '/', name: 'board', icon: LayoutDashboard, bar: true },
   { href: '/promotions', name: 'promotions', icon: Ship, bar: true },
+  { href: '/approvals', name: 'approvals', icon: PenLine, bar: true, counts: true },
   { href: '/releases', name: 'releases', icon: Package, bar: true },
   { href: '/merge-requests', name: 'mergeRequests', icon: GitPullRequest, bar: true },
-  { href: '/runs', name: 'runs', icon: Workflow, bar: true },
+  { href: '/runs', name: 'runs', icon: Workflow, bar: false },
   { href: '/deliveries', name: 'inbox', icon: Inbox, bar: false },
   { href: '/projects', name: 'projects', icon: FolderGit2, bar: false },
   { href: '/accounts', name: 'accounts', icon: Users, bar: false, admin: true },
@@ -32,11 +43,17 @@ const LOOK = {
   },
 } as const
 
+export interface NeedsMe {
+  needsMe: number
+  more: boolean
+}
+
 /**
  * @param shape of a wide screen, of a phone's bar, or of what stands behind the bar's "more"
  * @param admin what only administrators may open is offered as well
+ * @param waits how much waits for the answer of whoever looks
  */
-export function NavLinks({ shape, admin }: { shape: 'rail' | 'bar' | 'more'; admin: boolean }) {
+export function NavLinks({ shape, admin, waits }: { shape: 'rail' | 'bar' | 'more'; admin: boolean; waits: NeedsMe }) {
   const t = useTranslations('nav')
   const path = usePathname()
   const look = LOOK[shape === 'bar' ? 'bar' : 'rail']
@@ -44,21 +61,40 @@ export function NavLinks({ shape, admin }: { shape: 'rail' | 'bar' | 'more'; adm
   const places = shape === 'rail' ? offered : offered.filter((place) => place.bar === (shape === 'bar'))
   return (
     <ul className={look.list}>
-      {places.map(({ href, name, icon: Icon }) => {
+      {places.map((place) => {
+        const { href, name, icon: Icon } = place
         const here = href === '/' ? path === '/' : path === href || path.startsWith(`${href}/`)
         return (
           <li key={href}>
             <Link
               href={href}
-              className={cn(look.link, here ? look.here : look.there)}
+              className={cn('relative', look.link, here ? look.here : look.there)}
               {...(here ? { 'aria-current': 'page' as const } : {})}
             >
               <Icon aria-hidden="true" className={shape !== 'bar' ? 'size-4' : 'size-5'} />
               {t(name)}
+              {'counts' in place && <Badge waits={waits} bar={shape === 'bar'} />}
             </Link>
           </li>
         )
       })}
     </ul>
+  )
+}
+
+/** How many wait: as a number for the eye, and as a sentence for whoever listens. */
+function Badge({ waits: { needsMe, more }, bar }: { waits: NeedsMe; bar: boolean }) {
+  const t = useTranslations('nav')
+  if (needsMe === 0) return null
+  return (
+    <span
+      className={cn(
+        'grid h-4.5 min-w-4.5 place-items-center rounded-full bg-accent px-1 text-[11px] leading-none font-semibold text-on-accent',
+        bar ? 'absolute top-1.5 left-1/2 ml-1' : 'ml-auto',
+      )}
+    >
+      <span aria-hidden="true">{more ? `${needsMe}+` : needsMe}</span>
+      <span className="sr-only">{t('waitForYou', { count: needsMe })}</span>
+    </span>
   )
 }

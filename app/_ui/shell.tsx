@@ -3,7 +3,7 @@ import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
 import { Glyph, Wordmark } from './glyph'
-import { NavLinks } from './nav'
+import { NavLinks, type NeedsMe } from './nav'
 
 interface ShellProps {
   children: ReactNode
@@ -13,10 +13,12 @@ interface ShellProps {
   account: ReactNode
   /** An administrator: the way to what only they may open is shown. */
   admin: boolean
+  /** How much waits for their answer. */
+  waits: NeedsMe
 }
 
 /** What stands around every page: a rail at the left on wide screens, a bar at the bottom on phones. */
-export function Shell({ children, preferences, account, admin }: ShellProps) {
+export function Shell({ children, preferences, account, admin, waits }: ShellProps) {
   const t = useTranslations()
   return (
     <div className="min-h-dvh md:grid md:grid-cols-[212px_minmax(0,1fr)]">
@@ -25,7 +27,7 @@ export function Shell({ children, preferences, account, admin }: ShellProps) {
           <Wordmark />
         </Link>
         <nav aria-label={t('app.nav')}>
-          <NavLinks shape="rail" admin={admin} />
+          <NavLinks shape="rail" admin={admin} waits={waits} />
         </nav>
         <div className="mt-auto space-y-3">
           {preferences}
@@ -52,7 +54,7 @@ export function Shell({ children, preferences, account, admin }: ShellProps) {
         >
           <div className="space-y-4">
             <nav aria-label={t('nav.more')}>
-              <NavLinks shape="more" admin={admin} />
+              <NavLinks shape="more" admin={admin} waits={waits} />
             </nav>
             {account}
             {preferences}
@@ -68,7 +70,7 @@ export function Shell({ children, preferences, account, admin }: ShellProps) {
         aria-label={t('app.nav')}
         className="fixed inset-x-0 bottom-0 z-30 border-t border-line bg-surface/95 pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden"
       >
-        <NavLinks shape="bar" admin={admin} />
+        <NavLinks shape="bar" admin={admin} waits={waits} />
       </nav>
     </div>
   )

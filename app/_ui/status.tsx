@@ -89,6 +89,10 @@ export const LOOKS = {
   conflicting: { tone: 'fail', icon: X },
   declined: { tone: 'refuse', icon: Ban },
   unneeded: { tone: 'mute', icon: Minus },
+  proposed: { tone: 'wait', icon: Hourglass },
+  applied: { tone: 'ok', icon: Check },
+  withdrawn: { tone: 'mute', icon: CircleSlash },
+  stale: { tone: 'mute', icon: ChevronsRight },
   unknown: { tone: 'mute', icon: HelpCircle },
 } as const satisfies Record<string, Look>
 export type StatusName = keyof typeof LOOKS
