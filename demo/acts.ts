@@ -95,7 +95,7 @@ export async function reachesProduction(
   tellWhyItWaits(waits)
   const seen = await cast.omar.promotion(waits.id)
   if (!seen.can.approve.may) throw new Error(`${cast.names.omar.name} may not sign: ${seen.can.approve.because}`)
-  await cast.omar.approve(seen.id, seen.release.digest, 'the reports are good')
+  await cast.omar.approve(seen.id, 'the reports are good')
   say(
     `${sign('succeeded')} ${who(cast.names.omar.name)} signs ${seen.release.tag} off: ${faint(seen.release.digest.slice(0, 19))}`,
   )
@@ -171,6 +171,7 @@ export async function badReleaseIsRolledBack(cast: Cast, told: Told, good: numbe
   const production = await reachesProduction(cast, told, 'release/1.1', 'Release 1.1')
   heading(`Visitors are startled. ${who(cast.names.omar.name)} puts the release before back`)
   const back = await cast.omar.rollback(production.environmentId, good, 'visitors are startled by the greeting')
+  await cast.omar.approve(back.id, 'visitors are startled by the greeting')
   const restored = await until(
     () => 'the release before is being put back',
     async () => {

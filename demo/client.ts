@@ -1,10 +1,17 @@
 // Shiplock's REST as the demo uses it: what anybody with a token can do.
+import type { StatementMade } from '../app/approvals/shapes'
 import type { MergeRequestDetail, MergeRequestShape } from '../app/merge-requests/shapes'
 import type { PromotionDetail, PromotionItem } from '../app/promotions/shapes'
 import type { ReleaseDetail, ReleaseItem } from '../app/releases/shapes'
 import type { DeliveryShape, EnvironmentShape, PageOf, ProjectShape, RunDetail, RunSummary } from '../app/shapes'
+import { relyingParty } from '../audit/keys'
+import type { Decision } from '../environments/statement'
+import type { SoftPasskey } from './passkey'
 
 export class Client {
+  /** What they sign with. */
+  passkey?: SoftPasskey
+
   constructor(
     readonly url: string,
     readonly token: string,
@@ -37,7 +44,7 @@ export class Client {
       signal: AbortSignal.timeout(20_000),
     })
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${(await answer.text()).slice(0, 1000)}`)
-    return (await answer.json()) as T
+    return (answer.status === 204 ? undefined : await answer.json()) as T
   }
 
   connect = (request: { forge: 'gitlab' | 'github'; forgeUrl: string; path: string; token: string }) =>
@@ -59,8 +66,25 @@ export class Client {
   promotion = (id: number) => this.ask<PromotionDetail>('GET', `/promotions/${id}`)
   promote = (release: number, environment: number, reason = '') =>
     this.ask<PromotionDetail>('POST', '/promotions', { release, environment, ...(reason === '' ? {} : { reason }) })
-  approve = (promotion: number, digest: string, comment = '') =>
-    this.ask<PromotionDetail>('POST', `/promotions/${promotion}/approve`, { digest, comment })
+  statement = (promotion: number, decision: Decision = 'approve', reason = '') =>
+    this.ask<StatementMade>('POST', `/promotions/${promotion}/statement`, { decision, reason })
+  /** Answers what was just seen: signed with their passkey, where they have one. */
+  answer = (made: StatementMade) =>
+    this.ask<Answered>('POST', '/approvals', {
+      hash: made.hash,
+      ...(this.passkey === undefined
+        ? {}
+        : {
+            assertion: this.passkey.get({
+              rpId: made.rpId,
+              origin: relyingParty(this.url).webOrigin,
+              challenge: made.challenge,
+            }),
+          }),
+    })
+  approve = async (promotion: number, comment = '') => this.answer(await this.statement(promotion, 'approve', comment))
+  reject = async (promotion: number, reason: string) => this.answer(await this.statement(promotion, 'reject', reason))
+  withdraw = (approval: number) => this.ask('POST', `/approvals/${approval}/withdraw`, {})
   cancelPromotion = (id: number, because: string) =>
     this.ask<PromotionDetail>('POST', `/promotions/${id}/cancel`, { because })
   retryPromotion = (id: number) => this.ask<PromotionDetail>('POST', `/promotions/${id}/retry`, {})
@@ -77,6 +101,12 @@ export class Client {
   deliveries = (query: Record<string, string> = {}) =>
     this.ask<PageOf<DeliveryShape>>('GET', `/deliveries?${new URLSearchParams(query)}`)
   replay = (delivery: number) => this.ask('POST', `/deliveries/${delivery}/replay`, {})
+}
+
+interface Answered {
+  approval: number
+  promotion: number | null
+  policyChange: number | null
 }
 
 export interface WantedAccount {

@@ -281,13 +281,18 @@ export const GATES = {
       ? waiting(`${name} is started by hand`, 'an owner or operations: start it', promotion.since)
       : open(`started by ${promotion.startedByHand}`)
   },
-  approvals: ({ environment: { approvals }, votes, promotion, handsKnown, unsound }: Facts) => {
+  hands: ({ environment: { approvals }, promotion, handsKnown, votes }: Facts) => {
+    if (approvals.length === 0 || handsKnown || glassBroken(votes) !== undefined)
+      return open('it is known who had a hand in it')
+    return isDeclaredReturn(promotion.kind)
+      ? open('going back changes what was signed before')
+      : waiting('git is being asked who had a hand in it: they may not approve', BY_ITSELF, promotion.since)
+  },
+  approvals: ({ environment: { approvals }, votes, promotion, unsound }: Facts) => {
     if (approvals.length === 0) return open('nobody has to approve')
     if (promotion.kind === 'put-back') return open('putting back what ran before needs no new approval')
     const glass = glassBroken(votes)
     if (glass !== undefined) return open(`${glass.account} broke the glass: ${glass.comment}`)
-    if (!handsKnown && !isDeclaredReturn(promotion.kind))
-      return waiting('who had a hand in it is being looked up: they may not approve', BY_ITSELF, promotion.since)
     const rules = tally(approvals, votes)
     const lacking = rules.filter((r) => r.by.length < r.count)
     const approving = votes.filter((v) => v.decision === 'approve')

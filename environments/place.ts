@@ -37,6 +37,15 @@ export async function ringEnvironment(tx: Tx, environmentId: number) {
   await ringWaiting(tx, `"environmentId" = $1`, environmentId)
 }
 
+/** The same, of the environment that a promotion goes to. */
+export async function ringEnvironmentOf(tx: Tx, promotionId: number) {
+  await ringWaiting(
+    tx,
+    `"environmentId" = (SELECT q."environmentId" FROM "Promotion" q WHERE q.id = $1) AND id <> $1`,
+    promotionId,
+  )
+}
+
 /** One promotion alone. */
 export async function ringPromotion(tx: Tx, promotionId: number) {
   await ringWaiting(tx, 'id = $1', promotionId)

@@ -2,6 +2,7 @@ import { asWorker, type Context } from '../pipelines/context'
 import { NOW, record, type Tx, transaction } from '../prisma/record'
 import { readFacts } from './facts'
 import { type Judged, judge, type Verdict } from './gate'
+import { ringEnvironmentOf } from './place'
 import { PROMOTION } from './promotion'
 import { lookUpRange } from './range'
 import { askTarget } from './reach'
@@ -22,7 +23,8 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
     if (facts === null) return
     const judged = judge(facts, new Date())
     const by = asWorker(context)
-    await voidFallen(tx, facts, by)
+    // Who waits for an older one that was approved need not wait for it any more.
+    if ((await voidFallen(tx, facts, by)) > 0) await ringEnvironmentOf(tx, id)
     const set = { verdicts: { json: judged.verdicts } }
     if (judged.state === 'open')
       await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })

@@ -26,6 +26,7 @@ import { ensureBusyboxBase } from '../scripts/base-image.mjs'
 import { openDoorbell } from '../worker/queue'
 import { startWorker } from '../worker/worker'
 import { freshDatabase } from './database'
+import { enrolled } from './passkeys'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PASSWORD = 'correct horse battery staple'
@@ -147,6 +148,8 @@ export class Shiplock {
     if (asNoor === undefined || asOmar === undefined || asMia === undefined) throw new Error('nobody signed in')
     const people = { noor: asNoor, omar: asOmar, mia: asMia }
     const tokens = { noor: noor.token, mia: mia.token }
+    const { rows } = await record.pool.query<{ id: number }>(`SELECT id FROM "Account" WHERE name = 'omar'`)
+    asOmar.passkey = await enrolled(record, openSigner(keys), rows[0]?.id ?? 0, ['ops'])
     const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, people, tokens, options)
     if (options.worker !== 'none') await shiplock.startWorker()
     return shiplock
@@ -414,7 +417,7 @@ export class Shiplock {
   /** Omar signs off what waits in an environment for this commit. */
   async sign(commit: string, environment = 'production') {
     const asked = await this.waitsFor(commit, environment, 'approvals')
-    await this.people.omar.approve(asked.id, asked.release.digest, 'looked at')
+    await this.people.omar.approve(asked.id, 'looked at')
     return this.verified(commit, environment)
   }
 

@@ -104,15 +104,15 @@ export const PERMITS = {
     why: 'Ask for a release to go to an environment, or start one',
   },
   'promotions.approve': {
-    roles: ['owner', 'ops'],
+    roles: ['owner', 'ops', 'developer'],
     at: 'environment',
     scope: 'approve',
     why: 'Sign a promotion off; who changed it may not',
   },
   'promotions.reject': {
-    roles: ['owner', 'ops'],
+    roles: ['owner', 'ops', 'developer'],
     at: 'environment',
-    scope: null,
+    scope: 'approve',
     why: 'Reject a promotion, with a reason',
   },
   'promotions.override': {
@@ -134,9 +134,9 @@ export const PERMITS = {
     why: 'What waits for whose answer, and what was answered',
   },
   'approvals.withdraw': {
-    roles: ['owner', 'ops'],
+    roles: ['owner', 'ops', 'developer'],
     at: 'environment',
-    scope: null,
+    scope: 'approve',
     why: "Take back one's own answer until it is used",
   },
   'approvals.review': {
@@ -347,6 +347,8 @@ export const OPEN = [
   { method: 'POST', path: '/webhooks/*', why: 'proves itself by its signature, over the raw bytes' },
   { method: 'GET', path: '/api/health', why: 'for load balancers: says alive or not, names nothing' },
   { method: 'POST', path: '/api/v1/session', why: 'this is where a session comes from; rate-limited' },
+  { method: 'POST', path: '/api/v1/session/passkey/challenge', why: 'a random question; bounded, and rate-limited' },
+  { method: 'POST', path: '/api/v1/session/passkey', why: 'proves itself by a signature over it, once; rate-limited' },
   { method: 'GET', path: '/api/v1/oidc/begin', why: 'sends the browser to the provider; rate-limited' },
   { method: 'GET', path: '/api/v1/oidc/callback', why: 'bound to the cookie and the state of who began; once' },
   { method: 'GET', path: '/login', why: 'the form that posts there' },

@@ -34,8 +34,10 @@ export const PROMOTION_COLUMNS = {
   environment: { select: { name: true } },
   release: { select: { id: true, service: true, tag: true, digest: true, version: true, commit: true } },
   approvals: {
-    select: { accountName: true, role: true, comment: true, at: true, digest: true },
+    where: { decision: 'approve', status: { in: ['given', 'used'] } },
+    select: { accountName: true, role: true, comment: true, at: true },
     orderBy: { id: 'asc' },
+    take: 100,
   },
 } as const satisfies Prisma.PromotionSelect
 export type PromotionRow = Prisma.PromotionGetPayload<{ select: typeof PROMOTION_COLUMNS }>

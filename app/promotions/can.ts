@@ -25,12 +25,11 @@ export interface Standing {
   environment: string
   start: string
   startedByHand: string | null
-  needsApproval: boolean
   /** It is what the environment was last observed running. */
   isRunning: boolean
   refused: boolean
-  /** Why this very person may not sign; null: they may. */
-  whyNotSign: string | null
+  /** Which answers this very person could give. */
+  answers: Record<'approve' | 'reject' | 'override' | 'breakGlass', Can>
 }
 
 const arrow = (status: string, event: string, because: string): Can =>
@@ -41,12 +40,10 @@ export function canDo(viewer: Viewer, it: Standing) {
   const where = { projectId: it.projectId, environment: it.environment }
   const waits = unless(it.status === 'waiting' ? null : `it is ${it.status}, and no longer waits`)
   return {
-    approve: first(
-      permitted(viewer, 'promotions.approve', where),
-      waits,
-      unless(it.needsApproval ? null : `${it.environment} asks for no sign-off`),
-      unless(it.whyNotSign),
-    ),
+    approve: first(permitted(viewer, 'promotions.approve', where), it.answers.approve),
+    reject: first(permitted(viewer, 'promotions.reject', where), it.answers.reject),
+    override: first(permitted(viewer, 'promotions.override', where), it.answers.override),
+    breakGlass: first(permitted(viewer, 'promotions.break-glass', where), it.answers.breakGlass),
     start: first(
       permitted(viewer, 'promotions.request', where),
       waits,

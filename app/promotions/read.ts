@@ -1,6 +1,6 @@
-import { whyNotApprove } from '../../environments/approve'
-import { readFacts } from '../../environments/facts'
-import { judge, tally } from '../../environments/gate'
+import type { Trust } from '../../audit/trust'
+import { frozenAt, nextFreeze } from '../../environments/freeze'
+import { judgeNow } from '../../environments/judge-now'
 import { isDeclaredReturn, PROMOTION_KINDS, type PromotionKind } from '../../environments/promotion'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
@@ -8,6 +8,7 @@ import { Prisma } from '../../prisma/generated/client'
 import { transaction } from '../../prisma/record'
 import { whoIsAlive } from '../_server/alive'
 import type { Viewer } from '../_server/permit'
+import { readAnswers } from '../approvals/votes'
 import { policyOf } from '../environments/policy'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
 import { compareUrl } from '../forge-links'
@@ -97,6 +98,7 @@ const RELEASE = {
 const DETAIL = {
   ...PROMOTION_COLUMNS,
   insteadOf: true,
+  ask: true,
   startedByHand: true,
   forgeDeployment: true,
   forgeState: true,
@@ -106,28 +108,34 @@ const DETAIL = {
       id: true,
       name: true,
       policy: true,
+      policyVersion: true,
       project: { select: { id: true, path: true, forge: true, webUrl: true } },
     },
   },
-  release: { select: { ...RELEASE, refusedAt: true, refusedBy: true, refusedBecause: true } },
+  release: { select: { ...RELEASE, bytes: true, refusedAt: true, refusedBy: true, refusedBecause: true } },
   run: { select: { branch: true, branchKind: true, title: true, pusherName: true } },
 } as const satisfies Prisma.PromotionSelect
 type DetailRow = Prisma.PromotionGetPayload<{ select: typeof DETAIL }>
 
 /** One promotion with everything its page shows, and what this viewer may do with it. Throws not.found. */
-export async function readPromotion(record: RecordHandle, id: number, viewer: Viewer): Promise<PromotionDetail> {
+export async function readPromotion(
+  record: RecordHandle,
+  id: number,
+  viewer: Viewer,
+  trust: Trust,
+): Promise<PromotionDetail> {
   const row = isId(id) ? await record.db.promotion.findUnique({ where: { id }, select: DETAIL }) : null
   if (row === null) throw new Fault('not.found', `there is no promotion #${id}`)
-  const [facts, judged, before, running, replacedBy, tests, stages, trail, notSign] = await Promise.all([
+  const [facts, judged, before, running, replacedBy, tests, stages, trail, answers] = await Promise.all([
     whoIsAlive(record),
-    row.status === 'waiting' ? judgeNow(record, id) : undefined,
+    row.status === 'waiting' ? verdictsNow(record, id, trust) : undefined,
     ranBefore(record, row),
     lastDeployed(record, { environmentId: row.environmentId }),
     record.db.promotion.findFirst({ where: { insteadOf: id }, select: { id: true }, orderBy: { id: 'desc' } }),
     readTests(record, row.releaseId),
     readVerification(record, id),
-    readTrail(record, { subject: 'promotion', subjectId: id }),
-    row.status === 'waiting' ? whyNotApprove(record, id, viewer) : null,
+    readTrail(record, { OR: [{ subject: 'promotion', subjectId: id }, { subject: 'approval', subjectId: { in: await answersTo(record, id) } }] }),
+    readAnswers(record, { promotionId: id }, viewer, trust),
   ])
   const policy = policyOf(row.environment.policy)
   const current = before ?? null
@@ -142,11 +150,13 @@ export async function readPromotion(record: RecordHandle, id: number, viewer: Vi
     insteadOf: row.insteadOf,
     replacedBy: replacedBy?.id ?? null,
     refused: refusedAt === null ? null : { by: refusedBy, because: refusedBecause, since: refusedAt.toISOString() },
-    rules: tally(
-      policy.approvals,
-      // A signature over another digest is none for this one.
-      row.approvals.filter((a) => a.digest === row.release.digest).map((a) => ({ ...a, account: a.accountName })),
-    ),
+    rules: answers.rules,
+    votes: answers.votes,
+    eligible: answers.eligible,
+    policyVersion: row.environment.policyVersion,
+    ask: row.ask,
+    image: { bytes: row.release.bytes === null ? null : Number(row.release.bytes) },
+    frozen: freezeOf(policy.freeze),
     current: current === null ? null : asRunning(current),
     differences: differences(current?.release ?? null, row.release, policy.replicas),
     commits: commitsBetween(row, current?.release.commit),
@@ -165,20 +175,35 @@ export async function readPromotion(record: RecordHandle, id: number, viewer: Vi
       environment: row.environment.name,
       start: policy.start,
       startedByHand: row.startedByHand,
-      needsApproval: policy.approvals.length > 0,
       isRunning: running?.id === id,
       refused: refusedAt !== null,
-      whyNotSign: notSign,
+      answers: answers.can,
     }),
   }
 }
 
+/** What becomes of an answer stands in the trail under the answer. */
+async function answersTo(record: RecordHandle, promotionId: number): Promise<number[]> {
+  const rows = await record.db.approval.findMany({ where: { promotionId }, select: { id: true }, take: 100 })
+  return rows.map((row) => row.id)
+}
+
+/** Whether its environment is frozen now, and when it is next. */
+function freezeOf(freezes: Parameters<typeof frozenAt>[0]): PromotionDetail['frozen'] {
+  const now = new Date()
+  const frozen = frozenAt(freezes, now)
+  const next = frozen === null ? nextFreeze(freezes, now) : null
+  return {
+    now: frozen && { reason: frozen.reason, until: frozen.until.toISOString() },
+    next: next && { reason: next.reason, since: next.since.toISOString() },
+  }
+}
+
 /** The gates at this moment: what is stored is as old as the last review. Undefined: it is gone. */
-async function judgeNow(record: RecordHandle, id: number): Promise<VerdictShape[] | undefined> {
+async function verdictsNow(record: RecordHandle, id: number, trust: Trust): Promise<VerdictShape[] | undefined> {
   return transaction(record, async (tx) => {
     await tx.query('SET TRANSACTION READ ONLY')
-    const facts = await readFacts(tx, id)
-    return facts === null ? undefined : judge(facts, new Date()).verdicts
+    return (await judgeNow(tx, id, trust))?.verdicts
   })
 }
 

@@ -1,10 +1,9 @@
 // A promotion as its page and REST show it. Times are ISO 8601 in UTC, durations milliseconds.
 import { z } from 'zod'
+import { CanShape, EligibleShape, RuleShape, VoteShape } from '../approvals/shapes'
 import { PromotionShape, RunDetail, StageShape } from '../shapes'
 
-export const CanShape = z
-  .object({ may: z.boolean(), because: z.string().describe('Why not, in words; empty where it may') })
-  .describe('May the one who asks do this now?')
+export { CanShape }
 
 /** A promotion among others: what it is about, without opening it. */
 export const PromotionItem = PromotionShape.extend({
@@ -12,12 +11,6 @@ export const PromotionItem = PromotionShape.extend({
   service: z.string(),
   branch: z.string(),
   title: z.string().describe("First line of the commit's message"),
-})
-
-export const RuleShape = z.object({
-  role: z.string(),
-  count: z.number().int().describe('How many of this role must sign'),
-  by: z.array(z.string()).describe('Who has, and counts for this rule'),
 })
 
 export const DifferenceShape = z.object({
@@ -56,6 +49,17 @@ export const PromotionDetail = PromotionItem.extend({
     .nullable()
     .describe('Its release is refused: nobody promotes it'),
   rules: z.array(RuleShape).describe('Who must sign; one person counts for one rule'),
+  votes: z.array(VoteShape).describe('Every answer that was given, newest first, and whether it counts'),
+  eligible: z.array(EligibleShape).describe('Who has a role that a rule asks for; at most 100'),
+  policyVersion: z.number().int().describe('Version of the policy of its environment; 0: nobody has agreed to it yet'),
+  ask: z.number().int().describe('How often it was asked for: trying again by hand needs answers of its own'),
+  image: z.object({ bytes: z.number().nullable() }),
+  frozen: z
+    .object({
+      now: z.object({ reason: z.string(), until: z.iso.datetime() }).nullable(),
+      next: z.object({ reason: z.string(), since: z.iso.datetime() }).nullable(),
+    })
+    .describe('Whether its environment is frozen at this moment, and when it next is'),
   current: RunningShape.nullable().describe('What the environment was last observed running'),
   differences: z.array(DifferenceShape).describe('What runs there now against what comes'),
   commits: z
@@ -76,6 +80,9 @@ export const PromotionDetail = PromotionItem.extend({
   trail: RunDetail.shape.trail,
   can: z.object({
     approve: CanShape,
+    reject: CanShape,
+    override: CanShape.describe('Override a freeze together with somebody else'),
+    breakGlass: CanShape.describe('Deploy now, and be reviewed'),
     start: CanShape,
     cancel: CanShape,
     retry: CanShape,
@@ -84,9 +91,8 @@ export const PromotionDetail = PromotionItem.extend({
   }),
 })
 
-export type Can = z.infer<typeof CanShape>
+export type { Can, RuleShape } from '../approvals/shapes'
 export type PromotionItem = z.infer<typeof PromotionItem>
 export type PromotionDetail = z.infer<typeof PromotionDetail>
-export type RuleShape = z.infer<typeof RuleShape>
 export type DifferenceShape = z.infer<typeof DifferenceShape>
 export type TestsShape = z.infer<typeof TestsShape>

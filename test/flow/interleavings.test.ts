@@ -1,24 +1,33 @@
 // A thousand orders of events, decisions and deaths, over the real verbs and the real record. Only the target is a model: it
 // knows what was put where, by whom, and what must never be put there.
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { approvePromotion } from '../../environments/approve'
+import { openSigner, openTrust } from '../../audit/keys'
+import type { SoftPasskey } from '../../demo/passkey'
+import { putIntoForce } from '../../environments/agree-policy'
 import { deployPromotion, losePromotion } from '../../environments/deploy'
 import { cancelPromotion, retryByHand } from '../../environments/end-promotion'
 import { holdEnvironment, releaseHold } from '../../environments/hold'
 import { promoteOnward } from '../../environments/request'
 import { reviewPromotion } from '../../environments/review'
 import { requestRollback } from '../../environments/rollback'
+import { answer, prepareStatement, withdraw } from '../../environments/sign-off'
 import type { Deployment } from '../../environments/targets/target'
 import { beginVerification } from '../../environments/verify'
 import type { Context } from '../../pipelines/context'
 import { isFault } from '../../pipelines/fault'
 import { Leases } from '../../pipelines/lease'
 import { openRecord, type RecordHandle } from '../../prisma/client'
-import type { Person } from '../../prisma/record'
+import { readOrigin } from '../../prisma/origin'
+import { type Person, transaction } from '../../prisma/record'
+import { ensureKeys } from '../../prisma/seal'
 import { freshDatabase } from '../database'
+import { enrolled } from '../passkeys'
 
-const SEEDS = 1_000
+const SEEDS = Number(process.env.SEEDS ?? 1_000)
 const FIRST_SEED = Number(process.env.SEED ?? 20261121)
 const STEPS = 16
 const AT_ONCE = 8
@@ -37,6 +46,16 @@ const worlds = new Map<number, Seen>()
 
 vi.mock('../../environments/targets/index', () => ({
   TARGETS: { docker: () => modelTarget },
+}))
+
+// There is no git behind the model: what a promotion changes is what it was asked for.
+vi.mock('../../environments/range', () => ({
+  lookUpRange: async ({ record }: Context, id: number) =>
+    void (await record.pool.query(
+      `UPDATE "Promotion" p SET range = jsonb_build_object('from', NULL, 'to', l."commit", 'commits', '[]'::jsonb, 'more', false)
+       FROM "Release" l WHERE p.id = $1 AND l.id = p."releaseId" AND p.range IS NULL`,
+      [id],
+    )),
 }))
 
 const modelTarget = {
@@ -73,11 +92,14 @@ const modelTarget = {
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let record: RecordHandle
 let leases: Leases
-let people: { ops: Person; other: Person }
+let people: Record<'ops' | 'other' | 'owner', Person>
+let keys = ''
+let trust: Context['trust']
+const passkeys = new Map<number, SoftPasskey>()
 
 async function aboutOf(promotion: number) {
   const { rows } = await record.pool.query<{ run: number; kind: string; approved: boolean }>(
-    `SELECT "runId" AS run, kind, EXISTS (SELECT 1 FROM "Approval" a WHERE a."promotionId" = p.id) AS approved FROM "Promotion" p WHERE id = $1`,
+    `SELECT "runId" AS run, kind, (SELECT count(*) FROM "Approval" a WHERE a."promotionId" = p.id AND a.ask = p.ask AND a.status = 'used' AND a."consumedEpoch" <= p.epoch) = 1 AS approved FROM "Promotion" p WHERE id = $1`,
     [promotion],
   )
   const row = rows[0]
@@ -97,12 +119,23 @@ beforeAll(async () => {
     const { id } = await record.db.account.create({ data: { name, role, passwordHash: 'x' }, select: { id: true } })
     return { actor: `account:${id}`, actorName: name, accountId: id, role }
   }
-  people = { ops: await person('omar', 'ops'), other: await person('olga', 'ops') }
+  people = {
+    ops: await person('omar', 'ops'),
+    other: await person('olga', 'ops'),
+    owner: await person('noor', 'owner'),
+  }
+  keys = join(mkdtempSync(join(tmpdir(), 'shiplock-model-')), 'keys')
+  await ensureKeys(keys)
+  trust = openTrust(keys, null, await readOrigin(record), () => 'http://localhost')
+  for (const { accountId } of [people.ops, people.other])
+    passkeys.set(accountId, await enrolled(record, openSigner(keys), accountId, ['ops']))
+  await record.pool.query(`INSERT INTO "Checkpoint" (size, root, note) VALUES (1, '\\x00', 'of the model')`)
 })
 afterAll(async () => {
   leases?.close()
   await record?.close()
   await database?.drop()
+  rmSync(join(keys, '..'), { recursive: true, force: true })
 })
 
 /** The same numbers for the same seed. */
@@ -145,7 +178,10 @@ function worker(diesAfter = Number.POSITIVE_INFINITY): Context {
     leases,
     instance: 'model',
     worker: randomUUID().slice(0, 8),
-    keys: '',
+    keys,
+    trail: '',
+    signer: openSigner(keys),
+    trust,
     cache: '',
     publicUrl: 'http://localhost',
     engine: {
@@ -164,6 +200,19 @@ async function attempt(act: () => Promise<unknown>) {
   } catch (error) {
     if (!isFault(error) && !(error instanceof Dead)) throw error
   }
+}
+
+/** A worker agrees to the policy that stands there, as one more version. */
+async function intoForce(projectId: number, id: number, name: string) {
+  await transaction(record, async (tx) => {
+    const { rows } = await tx.query<{ policy: object; version: number }>(
+      'SELECT policy, "policyVersion" + 1 AS version FROM "Environment" WHERE id = $1 FOR UPDATE',
+      [id],
+    )
+    const { policy = {}, version = 1 } = rows[0] ?? {}
+    const made = { version, policy, because: 'the model', authorId: null, authorName: 'model', changeId: null }
+    await putIntoForce({ signer: openSigner(keys), worker: 'model' }, tx, { id, projectId, name, policy }, made)
+  })
 }
 
 class Project {
@@ -187,7 +236,7 @@ class Project {
          INSERT INTO "Environment" ("projectId", name, position, policy)
          SELECT j.id, v.name, v.position, v.policy::jsonb FROM j, (VALUES
            ('prerelease', 1, '{"name":"prerelease","start":"automatic","target":{"kind":"docker"}}'),
-           ('production', 2, '{"name":"production","after":"prerelease","start":"on-signoff","target":{"kind":"docker"},"approvals":[{"role":"ops","count":1}]}')
+           ('production', 2, '{"name":"production","after":"prerelease","start":"on-signoff","target":{"kind":"docker"},"approvals":[{"role":"ops","count":1,"passkey":"required"}]}')
          ) v(name, position, policy) RETURNING id, name
        )
        SELECT j.id AS project, (SELECT id FROM e WHERE name = 'prerelease') AS prerelease, (SELECT id FROM e WHERE name = 'production') AS production FROM j`,
@@ -195,6 +244,7 @@ class Project {
     )
     const made = rows[0]
     if (made === undefined) throw new Error('no project')
+    for (const name of ['prerelease', 'production'] as const) await intoForce(made.project, made[name], name)
     const seen: Seen = { applied: [], verifiedReleases: new Set(), busy: 0, violations: [], kinds: new Map() }
     worlds.set(made.project, seen)
     return new Project(made.project, made.production, made.prerelease, seen)
@@ -266,7 +316,13 @@ const EVENTS: ((project: Project, numbers: Numbers) => Promise<unknown>)[] = [
     p.seen.busy = 0
     await one(n, await p.promotions('deploying'), (id) => losePromotion(mortal(n), id))
   },
-  async (p, n) => one(n, await p.promotions('errored', 'failed'), (id) => retryByHand(record, id, people.ops)),
+  async (p, n) => one(n, await p.promotions('errored', 'failed'), (id) => retryByHand(record, id, people.owner)),
+  async (p, n) => {
+    if (n.chance(0.2)) await intoForce(p.id, p.production, 'production')
+  },
+  async (p, n) => {
+    if (n.chance(0.3)) await one(n, await given(p), (id) => withdraw(record, id, people.ops))
+  },
   async (p, n) => {
     if (!n.chance(0.25)) return
     await one(n, await p.promotions('waiting', 'queued', 'errored'), async (id) => {
@@ -290,12 +346,22 @@ const EVENTS: ((project: Project, numbers: Numbers) => Promise<unknown>)[] = [
 
 const mortal = (numbers: Numbers) => worker(numbers.chance(0.2) ? numbers.below(12) : undefined)
 
-async function approve(id: number, by: Person) {
-  const { rows } = await record.pool.query<{ digest: string }>(
-    `SELECT l.digest FROM "Release" l JOIN "Promotion" p ON p."releaseId" = l.id WHERE p.id = $1`,
-    [id],
+/** Answers of operations that are not used yet. */
+async function given(project: Project): Promise<number[]> {
+  const { rows } = await record.pool.query<{ id: number }>(
+    `SELECT a.id FROM "Approval" a JOIN "Promotion" p ON p.id = a."promotionId"
+     WHERE p."environmentId" = $1 AND a.status = 'given' AND a."accountId" = $2`,
+    [project.production, people.ops.accountId],
   )
-  await approvePromotion(record, id, { digest: rows[0]?.digest ?? '', comment: '' }, by)
+  return rows.map((r) => r.id)
+}
+
+/** Sees the statement and signs it with their passkey. */
+async function approve(id: number, by: Person) {
+  const asked = { subject: { promotionId: id }, decision: 'approve', reason: '' } as const
+  const { hash, challenge } = await prepareStatement(record, asked, by, trust)
+  const assertion = passkeys.get(by.accountId)?.get({ rpId: trust.rpId, origin: trust.webOrigin, challenge })
+  await answer(record, { hash, assertion }, by, trust)
 }
 
 /** Everything that can still happen by itself happens: no deaths, no hold, no more events. */
@@ -311,8 +377,9 @@ async function settle(project: Project) {
   for (let round = 0; round < 40; round++) {
     const before = await snapshot(project)
     for (const id of await project.promotions('deploying')) await attempt(() => losePromotion(worker(), id))
-    for (const id of await project.promotions('errored')) await attempt(() => retryByHand(record, id, people.ops))
+    for (const id of await project.promotions('errored')) await attempt(() => retryByHand(record, id, people.owner))
     for (const id of await project.promotions('waiting')) {
+      await attempt(() => reviewPromotion(worker(), id))
       await attempt(() => approve(id, people.ops))
       await attempt(() => reviewPromotion(worker(), id))
     }
@@ -334,11 +401,11 @@ async function snapshot(project: Project) {
   return rows[0]?.all ?? ''
 }
 
-/** An approval is a promise: what has one was deployed, or a person ended it. */
+/** An approval is a promise: what has one that stands was deployed, or a person ended it. What fell says why, and stands no more. */
 async function lostApproved(project: Project): Promise<string[]> {
   const { rows } = await record.pool.query<{ id: number; status: string; because: string }>(
     `SELECT id, status, because FROM "Promotion" p WHERE "environmentId" = $1 AND status <> 'verified'
-       AND EXISTS (SELECT 1 FROM "Approval" a WHERE a."promotionId" = p.id)`,
+       AND EXISTS (SELECT 1 FROM "Approval" a WHERE a."promotionId" = p.id AND a.ask = p.ask AND a.status IN ('given', 'used'))`,
     [project.production],
   )
   return rows

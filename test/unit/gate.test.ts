@@ -1,9 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { type Facts, type GateName, judge, tally } from '../../environments/gate'
+import { type Facts, type GateName, judge, tally, type Vote } from '../../environments/gate'
 import { releaseTag } from '../../environments/release'
 
 const now = new Date('2026-11-21T13:04:00Z')
 const earlier = new Date('2026-11-21T12:00:00Z')
+
+/** An approval that stands. */
+const vote = (account: string, role: string, over: Partial<Vote> = {}): Vote => ({
+  id: 1,
+  accountId: 1,
+  account,
+  person: `account:${account}`,
+  role,
+  decision: 'approve',
+  comment: '',
+  at: now,
+  until: now,
+  signed: false,
+  ...over,
+})
 
 /** A release that nothing stops, on its way to test. */
 const facts = (over: Partial<Facts> = {}): Facts => ({
@@ -20,6 +35,9 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   debts: [],
   tagAwaited: null,
   votes: [],
+  unsound: [],
+  handsKnown: true,
+  now,
   busy: null,
   newer: null,
   olderApproved: null,
@@ -36,6 +54,9 @@ const environment = (over: Partial<Facts['environment']> = {}): Facts['environme
   freeze: [],
   hold: null,
   removed: null,
+  stopped: null,
+  policyDisputed: null,
+  unreviewed: null,
   unreachable: null,
   ...over,
 })
@@ -53,7 +74,7 @@ const forProduction = (over: Partial<Facts> = {}): Facts =>
     run: { branch: 'master', branchKind: 'master', templated: false },
     ceiling: 2,
     verified: { promotion: 4, at: earlier },
-    votes: [{ account: 'omar', role: 'ops', at: now }],
+    votes: [vote('omar', 'ops')],
     ...over,
   })
 const production = (over: Partial<Facts['environment']>) => ({ ...forProduction().environment, ...over })
@@ -174,19 +195,79 @@ describe('who says no', () => {
   })
 })
 
+describe('what stops everything', () => {
+  const said = { by: 'omar', at: earlier, because: 'orders fail' }
+  it('an emergency stop holds whatever the kind', () => {
+    for (const kind of ['onward', 'by-hand', 'rollback', 'put-back'] as const)
+      expect(judge(facts({ environment: environment({ stopped: said }), promotion: as(kind) }), now).worst?.gate).toBe(
+        'stop',
+      )
+  })
+  it('a policy that nobody agreed to lets nothing through', () =>
+    expect(judge(facts({ environment: environment({ policyDisputed: 'edited' }) }), now)).toMatchObject({
+      state: 'waiting',
+      worst: { gate: 'policy' },
+    }))
+  it('a broken glass that nobody reviewed in time freezes the place', () => {
+    const unreviewed = { approval: 4, by: 'omar', since: earlier }
+    expect(judge(facts({ environment: environment({ unreviewed }) }), now).worst?.gate).toBe('review')
+  })
+  it('a freeze is overridden by two people, and not by one of them twice', () => {
+    const freeze = [{ from: '2026-11-21 12:00', to: '2026-11-21 18:00', reason: 'sale' }]
+    const place = production({ freeze })
+    const [omar, noor] = [
+      vote('omar', 'ops', { decision: 'override' }),
+      vote('noor', 'owner', { decision: 'override' }),
+    ]
+    const state = (votes: Vote[]) => verdict('freeze', forProduction({ environment: place, votes }))?.state
+    expect(state([omar])).toBe('waiting')
+    expect(state([omar, { ...noor, person: omar.person }])).toBe('waiting')
+    expect(state([omar, noor])).toBe('open')
+    expect(state([{ ...omar, decision: 'break-glass' }])).toBe('open')
+  })
+})
+
 describe('who says yes', () => {
   it('nothing is signed by the wrong role', () =>
-    expect(verdict('approvals', forProduction({ votes: [{ account: 'noor', role: 'owner', at: now }] }))?.state).toBe(
-      'waiting',
-    ))
+    expect(verdict('approvals', forProduction({ votes: [vote('noor', 'owner')] }))?.state).toBe('waiting'))
   it('one person satisfies one rule', () => {
     const rules = [
       { role: 'ops', count: 1 },
       { role: 'ops', count: 1 },
     ]
-    const omar = { account: 'omar', role: 'ops', at: now }
+    const omar = vote('omar', 'ops')
     expect(tally(rules, [omar]).map((r) => r.by.length)).toEqual([1, 0])
-    expect(tally(rules, [omar, { ...omar, account: 'olga' }]).map((r) => r.by)).toEqual([['omar'], ['olga']])
+    expect(tally(rules, [omar, vote('olga', 'ops')]).map((r) => r.by)).toEqual([['omar'], ['olga']])
+  })
+  it('two accounts of one person are one voice', () => {
+    const rules = [{ role: 'ops', count: 2 }]
+    const twice = [vote('omar', 'ops', { person: 'forge:7' }), vote('omar-2', 'ops', { person: 'forge:7' })]
+    expect(tally(rules, twice).map((r) => r.by)).toEqual([['omar']])
+  })
+  it('where a passkey is asked for, only what is signed counts, and the strict rule chooses first', () => {
+    const rules = [
+      { role: 'ops', count: 1 },
+      { role: 'ops', count: 1, passkey: 'required' as const },
+    ]
+    expect(tally(rules, [vote('omar', 'ops')]).map((r) => r.by)).toEqual([['omar'], []])
+    expect(tally(rules, [vote('omar', 'ops', { signed: true })]).map((r) => r.by)).toEqual([[], ['omar']])
+  })
+  it('nobody has approved before it is known who had a hand in it', () => {
+    expect(verdict('hands', forProduction({ handsKnown: false }))?.state).toBe('waiting')
+    const back = { handsKnown: false, promotion: as('rollback') }
+    expect(verdict('hands', forProduction(back))?.state).toBe('open')
+  })
+  it('an answer that fell is named with the reason', () => {
+    const fallen = { id: 3, account: 'olga', status: 'given', because: 'it was given for another image' }
+    expect(verdict('approvals', forProduction({ votes: [], unsound: [fallen] }))?.because).toContain(
+      'the answer of olga does not count: it was given for another image',
+    )
+  })
+  it('a broken glass stands for the approvals and the freeze, a no and an override for neither', () => {
+    const glass = vote('omar', 'ops', { decision: 'break-glass', comment: 'orders fail since noon' })
+    expect(verdict('approvals', forProduction({ votes: [glass] }))?.state).toBe('open')
+    for (const decision of ['reject', 'override'] as const)
+      expect(verdict('approvals', forProduction({ votes: [vote('omar', 'ops', { decision })] }))?.state).toBe('waiting')
   })
   it('every rule must hold, and the reason says what is missing', () =>
     expect(

@@ -1,2 +1,16 @@
 // Shapes of approval routes that are components of the OpenAPI document.
-export const APPROVALS_NAMED = {} as const
+import { z } from 'zod'
+import { ApprovalCount, ApprovalItem, StatementMade } from '../../approvals/shapes'
+import { Page } from '../../shapes'
+
+export const APPROVALS_NAMED = {
+  Approval: ApprovalItem,
+  ApprovalPage: Page(ApprovalItem),
+  ApprovalCount,
+  StatementMade,
+  Answered: z.object({
+    approval: z.number().int(),
+    promotion: z.number().int().nullable(),
+    policyChange: z.number().int().nullable(),
+  }),
+} as const

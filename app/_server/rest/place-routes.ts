@@ -63,7 +63,7 @@ export const PLACES = [
     do: async ({ door, params, body, viewer }) => {
       const asked = { environmentId: params.id, releaseId: body.release, reason: body.reason }
       const id = await requestRollback(door.record, asked, personOf(viewer))
-      return readPromotion(door.record, id, viewer)
+      return readPromotion(door.record, id, viewer, door.trust)
     },
   }),
   route({

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { approvePromotion } from '../../../environments/approve'
 import { cancelPromotion, retryByHand } from '../../../environments/end-promotion'
 import { PROMOTION, type PromotionStatus } from '../../../environments/promotion'
 import { requestPromotion, startPromotion } from '../../../environments/request'
@@ -23,14 +22,6 @@ const RequestBody = z.strictObject({
   environment: shape.id.describe('Id of an environment'),
   reason: z.string().trim().max(2000).default(''),
 })
-const ApproveBody = z.strictObject({
-  digest: z
-    .string()
-    .regex(/^sha256:[0-9a-f]{64}$/, 'must be the digest that was shown: sha256: and 64 hexadecimal digits')
-    .describe('The digest that was seen; another one now is answered by a conflict'),
-  comment: z.string().trim().max(2000).default(''),
-})
-
 export const PROMOTIONS = [
   route({
     method: 'GET',
@@ -54,7 +45,7 @@ export const PROMOTIONS = [
     status: 200,
     reply: 'PromotionDetail',
     faults: ['not.found'],
-    do: ({ door, params, viewer }) => readPromotion(door.record, params.id, viewer),
+    do: ({ door, params, viewer }) => readPromotion(door.record, params.id, viewer, door.trust),
   }),
   route({
     method: 'POST',
@@ -69,23 +60,7 @@ export const PROMOTIONS = [
     do: async ({ door, body, viewer }) => {
       const asked = { releaseId: body.release, environmentId: body.environment, reason: body.reason }
       const id = await requestPromotion(door.record, asked, personOf(viewer))
-      return readPromotion(door.record, id, viewer)
-    },
-  }),
-  route({
-    method: 'POST',
-    path: '/api/v1/promotions/{id}/approve',
-    action: 'promotions.approve',
-    where: at(ofPromotion),
-    summary: 'Sign a promotion off, for exactly the digest that was seen; nobody signs their own change',
-    params: shape.IdParams,
-    body: ApproveBody,
-    status: 200,
-    reply: 'PromotionDetail',
-    faults: ['not.found', 'not.permitted', 'conflict'],
-    do: async ({ door, params, body, viewer }) => {
-      await approvePromotion(door.record, params.id, body, personOf(viewer))
-      return readPromotion(door.record, params.id, viewer)
+      return readPromotion(door.record, id, viewer, door.trust)
     },
   }),
   route({
@@ -101,7 +76,7 @@ export const PROMOTIONS = [
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, viewer }) => {
       await startPromotion(door.record, params.id, personOf(viewer))
-      return readPromotion(door.record, params.id, viewer)
+      return readPromotion(door.record, params.id, viewer, door.trust)
     },
   }),
   route({
@@ -117,7 +92,7 @@ export const PROMOTIONS = [
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, body, viewer }) => {
       await cancelPromotion(door.record, params.id, actorOf(viewer), body.because || `canceled by ${viewer.name}`)
-      return readPromotion(door.record, params.id, viewer)
+      return readPromotion(door.record, params.id, viewer, door.trust)
     },
   }),
   route({
@@ -132,8 +107,8 @@ export const PROMOTIONS = [
     reply: 'PromotionDetail',
     faults: ['not.found', 'conflict'],
     do: async ({ door, params, viewer }) => {
-      await retryByHand(door.record, params.id, actorOf(viewer))
-      return readPromotion(door.record, params.id, viewer)
+      await retryByHand(door.record, params.id, personOf(viewer))
+      return readPromotion(door.record, params.id, viewer, door.trust)
     },
   }),
 ]
