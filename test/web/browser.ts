@@ -1,5 +1,10 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { startWeb, type Web } from '../../app/_server/server'
+import type { Signer } from '../../audit/certificate'
+import { ensureTrailKey, openSigner } from '../../audit/keys'
 import { openRecord, type RecordHandle } from '../../prisma/client'
 import { freshDatabase } from '../database'
 import { PASSWORD, type Seeded, seed } from './seed'
@@ -19,8 +24,11 @@ export type Visitor = 'ann' | 'dev' | 'vera' | 'owen' | 'olga' | 'otto'
 
 /** Shiplock's pages over a seeded record, and a browser that looks at them. */
 export interface Town {
+  /** By name: passkeys do not work at a bare address. */
   url: string
   record: RecordHandle
+  /** The trail's key, as a worker holds it. */
+  signer: Signer
   seeded: Seeded
   /** A page of a browser that is signed in. */
   visit(name: Visitor, path: string, options?: BrowserContextOptions): Promise<Page>
@@ -35,7 +43,10 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
   Object.assign(process.env, { NODE_ENV: 'production' })
   const database = await freshDatabase()
   const record = openRecord(database.url)
-  const seeded = await seed(record, options)
+  const keys = fs.mkdtempSync(path.join(os.tmpdir(), 'shiplock-town-'))
+  ensureTrailKey(keys)
+  const signer = openSigner(keys)
+  const seeded = await seed(record, signer, options)
   const web: Web = await startWeb({
     record,
     environments: [],
@@ -43,7 +54,7 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
     host: '127.0.0.1',
     port: 0,
     publicUrl: null,
-    keys: '/nonexistent',
+    keys,
     logLevel: 'error',
     trustProxy: false,
   })
@@ -51,10 +62,11 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: FLAGS,
   })
+  const url = web.url.replace('127.0.0.1', 'localhost')
   const heard: string[] = []
   const cookies = new Map<string, string>()
 
-  const open = async (path: string, context: BrowserContext) => {
+  const open = async (address: string, context: BrowserContext) => {
     const page = await context.newPage()
     page.setDefaultTimeout(15_000)
     page.on('console', (message) => {
@@ -66,16 +78,16 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
       if (message.type() === 'error') heard.push(`${new URL(page.url()).pathname}: ${message.text()}`)
     })
     page.on('pageerror', (error) => heard.push(`${new URL(page.url()).pathname}: ${error.message}`))
-    await page.goto(web.url + path)
+    await page.goto(url + address)
     return page
   }
   /** Signing in costs a tenth of a second of work on purpose: once for each account. */
   const cookieOf = async (name: string) => {
     const known = cookies.get(name)
     if (known) return known
-    const answer = await fetch(`${web.url}/api/v1/session`, {
+    const answer = await fetch(`${url}/api/v1/session`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', origin: web.url },
+      headers: { 'content-type': 'application/json', origin: url },
       body: JSON.stringify({ name, password: PASSWORD }),
     })
     const value = /shiplock_session=([^;]+)/.exec(answer.headers.get('set-cookie') ?? '')?.[1] ?? ''
@@ -89,12 +101,13 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
   }
 
   return {
-    url: web.url,
+    url,
     record,
+    signer,
     seeded,
     visit: async (name, path, context) => {
       const made = await browser.newContext({ ...DEFAULTS, ...context })
-      await made.addCookies([{ name: 'shiplock_session', value: await cookieOf(name), url: web.url }])
+      await made.addCookies([{ name: 'shiplock_session', value: await cookieOf(name), url }])
       return open(path, made)
     },
     stranger: async (path, context) => open(path, await browser.newContext({ ...DEFAULTS, ...context })),
@@ -104,6 +117,7 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
       await web.close()
       await record.close()
       await database.drop()
+      fs.rmSync(keys, { recursive: true, force: true })
     },
   }
 }

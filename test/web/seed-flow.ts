@@ -1,6 +1,9 @@
 // Three environments for each project, and what went through them.
+import type { Signer } from '../../audit/certificate'
+import { putIntoForce } from '../../environments/agree-policy'
 import { GATE_NAMES } from '../../environments/gate'
 import type { RecordHandle } from '../../prisma/client'
+import { transaction } from '../../prisma/record'
 import { seedAnswer } from './seed-approvals'
 import {
   CATALOGUE,
@@ -23,7 +26,7 @@ const environmentId = (project: number, name: string) =>
 const dayOf = (at: Date) => `${at.toISOString().slice(0, 10)} ${at.toISOString().slice(11, 16)}`
 
 /** As environments/*.yaml have them; the second project's production is frozen over these days. */
-export async function createEnvironments(record: RecordHandle, project: number, now: Date) {
+export async function createEnvironments(record: RecordHandle, signer: Signer, project: number, now: Date) {
   const freeze = [
     {
       from: dayOf(new Date(now.getTime() - 20 * HOUR)),
@@ -41,17 +44,30 @@ export async function createEnvironments(record: RecordHandle, project: number, 
       ...(project === 2 ? { freeze } : {}),
     },
   }
-  for (const [at, name] of NAMES.entries())
-    await record.db.environment.create({
-      data: {
-        id: environmentId(project, name),
-        projectId: project,
-        name,
-        position: at + 1,
-        policy: { name, position: at + 1, target: { kind: 'docker' }, ...policies[name] },
-      },
-    })
+  for (const [at, name] of NAMES.entries()) {
+    const policy = { name, position: at + 1, target: { kind: 'docker' }, ...policies[name] }
+    const place = { id: environmentId(project, name), projectId: project, name, policy }
+    await record.db.environment.create({ data: { ...place, position: at + 1 } })
+    await agree(record, signer, place)
+  }
 }
+
+/** As a worker agrees to what an environment begins with. */
+export const agree = (
+  record: RecordHandle,
+  signer: Signer,
+  place: { id: number; projectId: number; name: string; policy: object },
+) =>
+  transaction(record, (tx) =>
+    putIntoForce({ signer, worker: 'w1' }, tx, place, {
+      version: 1,
+      policy: place.policy,
+      because: 'as the environment began',
+      authorId: null,
+      authorName: 'Shiplock',
+      changeId: null,
+    }),
+  )
 
 interface Ids {
   runs: Map<string, number>
@@ -207,6 +223,8 @@ async function createFlowPromotion(
       requestedBy: promotion.by ?? `push by ${run?.pusher}`,
       attempts: promotion.status === 'errored' ? 5 : 1,
       epoch: 1,
+      // Who had a hand in it is known.
+      range: { from: null, to: hex(`commit ${releaseId}`), commits: [hex(`commit ${releaseId}`)], more: false },
       observed: deployed ? digestOf(releaseId) : null,
       url: deployed ? `http://127.0.0.1:${19_000 + id}` : null,
       createdAt: at,

@@ -1,5 +1,6 @@
 // A team's record as it looks on an ordinary afternoon: for the page tests, and for looking at the pages.
 import { createAccount } from '../../app/_server/accounts'
+import type { Signer } from '../../audit/certificate'
 import type { RecordHandle } from '../../prisma/client'
 import { SHIPLOCK } from '../../prisma/record'
 import { createEnvironments, createFlow } from './seed-flow'
@@ -20,12 +21,15 @@ export interface Seeded {
   runningStage: number
 }
 
-/** Fills an empty record; `empty`: with its accounts alone. Ids are given, so that the same seed is always the same record. */
-export async function seed(record: RecordHandle, options: { empty?: boolean } = {}): Promise<Seeded> {
+/**
+ * Fills an empty record; `empty`: with its accounts alone. Ids are given, so that the same seed is always the same record.
+ * @param signer agrees to the policies of the environments, as a worker would
+ */
+export async function seed(record: RecordHandle, signer: Signer, options: { empty?: boolean } = {}): Promise<Seeded> {
   const now = new Date()
   await createAccounts(record)
   if (options.empty) return { runs: {}, promotions: {}, runningStage: 0 }
-  await createProjects(record, now)
+  await createProjects(record, signer, now)
   await record.db.worker.create({ data: { id: 'w1', startedAt: now, seenAt: new Date(now.getTime() + 86_400_000) } })
   const seeded: Seeded = { runs: {}, promotions: {}, runningStage: 0 }
   for (const [index, story] of STORIES.entries()) {
@@ -61,7 +65,7 @@ async function createAccounts(record: RecordHandle) {
   await record.db.account.update({ where: { name: 'otto' }, data: { forgeUserId: OTTO } })
 }
 
-async function createProjects(record: RecordHandle, now: Date) {
+async function createProjects(record: RecordHandle, signer: Signer, now: Date) {
   const sealed = Buffer.from('sealed')
   const forgeUrl = 'https://gitlab.harbour.example'
   const ok = (name: string, because: string) => ({ name, ok: true, because })
@@ -126,7 +130,7 @@ async function createProjects(record: RecordHandle, now: Date) {
         createdAt: new Date(now.getTime() - 40 * 86_400_000 + p.id * 3_600_000),
       },
     })
-    if (p.status === 'connected') await createEnvironments(record, p.id, now)
+    if (p.status === 'connected') await createEnvironments(record, signer, p.id, now)
   }
 }
 
