@@ -23,6 +23,7 @@ export const WEB: Readonly<Record<string, Rights>> = {
   Session: ALL,
   SignInAttempt: ALL,
   ApiToken: ALL,
+  PasskeyChallenge: ALL,
   Statement: ALL,
   Installation: { update: 'stoppedAt stoppedBy stoppedBecause' },
 

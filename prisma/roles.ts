@@ -107,22 +107,6 @@ const byHand = (because: string, given: Partial<RoleUrls>) =>
     ? `${because}: run, as somebody who may, GRANT shiplock_worker TO CURRENT_USER; DROP SCHEMA IF EXISTS bullmq CASCADE; and see that both roles exist`
     : `the database's role may not make roles (${because}): run, as somebody who may, CREATE ROLE shiplock_web LOGIN PASSWORD '…'; CREATE ROLE shiplock_worker LOGIN PASSWORD '…'; and set WEB_DATABASE_URL and WORKER_DATABASE_URL to addresses with these users`
 
-/** The installation's own roles go, where nobody uses them any more: their rights first. Nothing happens where there are none. */
-export async function dropRoles(ownerUrl: string, instance: string) {
-  const names = namesOf(instance, {})
-  if ('why' in names) throw new Error(names.why)
-  const db = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: 10_000, query_timeout: 60_000 })
-  await db.connect()
-  try {
-    for (const role of [names.web, names.worker]) {
-      const { rowCount } = await db.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
-      if (rowCount) await db.query(`DROP OWNED BY "${role}" CASCADE; DROP ROLE "${role}"`)
-    }
-  } finally {
-    await db.end()
-  }
-}
-
 /** Null where this process has a role of its own; else a sentence for those who trust the trail. */
 export async function whyNotSeparated(record: RecordHandle): Promise<string | null> {
   const { rows } = await record.pool.query<{ writer: string }>('SELECT "trail_writer"() AS writer')

@@ -21,6 +21,7 @@ import type { Engine } from '../pipelines/engines/engine'
 import { Leases } from '../pipelines/lease'
 import { openRecord, type RecordHandle } from '../prisma/client'
 import { readOrigin } from '../prisma/origin'
+import { provisionRoles, type RoleUrls } from '../prisma/roles'
 import { ensureKeys, instanceId } from '../prisma/seal'
 import { ensureBusyboxBase } from '../scripts/base-image.mjs'
 import { openDoorbell } from '../worker/queue'
@@ -88,6 +89,16 @@ export interface Options {
   /** here: in this process · apart: a process that can be killed · none */
   worker?: 'here' | 'apart' | 'none'
   engine?: Engine
+  /** false: web and worker use the database's owner, as where it may make no roles */
+  roles?: boolean
+}
+
+const oneRole = (url: string): RoleUrls => ({ webUrl: url, workerUrl: url })
+
+async function twoRoles(url: string, keys: string): Promise<RoleUrls> {
+  const roles = await provisionRoles(url, instanceId(keys))
+  if ('why' in roles) throw new Error(roles.why)
+  return roles
 }
 
 interface Worker {
@@ -105,7 +116,10 @@ export class Shiplock {
     readonly forge: DemoForge,
     readonly botToken: string,
     readonly database: { url: string; drop(): Promise<void> },
+    /** As the database's owner; web and worker have roles of their own. */
     readonly record: RecordHandle,
+    private readonly webRecord: RecordHandle,
+    private readonly urls: RoleUrls,
     readonly web: Web,
     readonly client: Client,
     /** Noor owns the project and merges; Omar is operations, and signs; Mia pushes, and has the role ops as well. */
@@ -125,10 +139,12 @@ export class Shiplock {
     const mia = await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
     const noor = await forge.addUser({ username: 'noor', name: 'Noor Haddad', password: PASSWORD })
     const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })
-    const record = openRecord(database.url, { max: 8, name: 'test web' })
-    await ensureFirstAdmin(record, PASSWORD)
+    const record = openRecord(database.url, { max: 4, name: 'test' })
+    const urls = options.roles === false ? oneRole(database.url) : await twoRoles(database.url, keys)
+    const webRecord = openRecord(urls.webUrl, { max: 8, name: 'test web' })
+    await ensureFirstAdmin(webRecord, PASSWORD)
     const web = await startWeb({
-      record,
+      record: webRecord,
       environments: startingEnvironments(),
       pages: false,
       host: '127.0.0.1',
@@ -139,9 +155,9 @@ export class Shiplock {
       trustProxy: false,
     })
     const client = await Client.signIn(web.url, 'admin', PASSWORD)
-    await createAccount(record, { name: 'noor', password: PASSWORD, role: 'owner', forgeUserId: String(noor.id) })
-    await createAccount(record, { name: 'omar', password: PASSWORD, role: 'ops' })
-    await createAccount(record, { name: 'mia', password: PASSWORD, role: 'ops', forgeUserId: String(mia.id) })
+    await createAccount(webRecord, { name: 'noor', password: PASSWORD, role: 'owner', forgeUserId: String(noor.id) })
+    await createAccount(webRecord, { name: 'omar', password: PASSWORD, role: 'ops' })
+    await createAccount(webRecord, { name: 'mia', password: PASSWORD, role: 'ops', forgeUserId: String(mia.id) })
     const [asNoor, asOmar, asMia] = await Promise.all(
       ['noor', 'omar', 'mia'].map((n) => Client.signIn(web.url, n, PASSWORD)),
     )
@@ -150,7 +166,20 @@ export class Shiplock {
     const tokens = { noor: noor.token, mia: mia.token }
     const { rows } = await record.pool.query<{ id: number }>(`SELECT id FROM "Account" WHERE name = 'omar'`)
     asOmar.passkey = await enrolled(record, openSigner(keys), rows[0]?.id ?? 0, ['ops'])
-    const shiplock = new Shiplock(dir, forge, bot.token, database, record, web, client, people, tokens, options)
+    const shiplock = new Shiplock(
+      dir,
+      forge,
+      bot.token,
+      database,
+      record,
+      webRecord,
+      urls,
+      web,
+      client,
+      people,
+      tokens,
+      options,
+    )
     if (options.worker !== 'none') await shiplock.startWorker()
     return shiplock
   }
@@ -190,11 +219,11 @@ export class Shiplock {
   }
 
   private async workerHere(): Promise<Worker> {
-    const record = openRecord(this.database.url, { max: 8, name: 'test worker' })
+    const record = openRecord(this.urls.workerUrl, { max: 8, name: 'test worker' })
     const leases = new Leases(record)
     const stopNow = new AbortController()
     const doorbell = openDoorbell({
-      databaseUrl: this.database.url,
+      databaseUrl: this.urls.workerUrl,
       redisUrl: this.options.redisUrl,
       instance: this.instance,
     })
@@ -230,7 +259,7 @@ export class Shiplock {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: {
         ...process.env,
-        DATABASE_URL: this.database.url,
+        DATABASE_URL: this.urls.workerUrl,
         REDIS_URL: this.options.redisUrl ?? '',
         SHIPLOCK_STATE: this.dir,
         PUBLIC_URL: this.web.url,
@@ -548,6 +577,7 @@ export class Shiplock {
   async close() {
     await Promise.all([...this.workers].map((w) => w.stop()))
     await this.web.close()
+    await this.webRecord.close()
     await this.record.close()
     await this.forge.close()
     await TARGETS.docker({ kind: 'docker' }).removeAll(this.instance)

@@ -1,6 +1,7 @@
 // The worker's composition root: the only place that knows which engine, queue and record there are.
 import { mkdirSync } from 'node:fs'
 import { openSigner, openTrust } from '../audit/keys'
+import { lookAgainAtPolicies } from '../environments/look-again'
 import type { Context } from '../pipelines/context'
 import { dockerEngine } from '../pipelines/engines/docker'
 import { Leases } from '../pipelines/lease'
@@ -46,6 +47,7 @@ const context: Context = {
   leases,
   stopping: stopNow.signal,
 }
+await lookAgainAtPolicies(record)
 const doorbell = openDoorbell({ databaseUrl: config.DATABASE_URL, redisUrl: config.REDIS_URL, instance })
 const worker = await startWorker(context, doorbell, { quick: 8, stages: config.WORKER_LANES, deploys: 2, forge: 4 })
 console.log(`worker ${config.WORKER_NAME} answers, ${config.WORKER_LANES} lanes for stages`)

@@ -1,4 +1,3 @@
-import { UNAGREED } from '../../environments/policy-agreed'
 import type { StartingEnvironment } from '../../pipelines/connect'
 import type { RecordHandle } from '../../prisma/client'
 import { ring, SHIPLOCK, tell, transaction } from '../../prisma/record'
@@ -29,11 +28,5 @@ export async function addMissingEnvironments(record: RecordHandle, environments:
         })
       }
     }
-    // What no worker agreed to is looked at again: the files may be others now.
-    const { rows } = await tx.query<{ id: number }>(
-      'UPDATE "Environment" SET "policyVersion" = 0 WHERE "policyVersion" = $1 RETURNING id',
-      [UNAGREED],
-    )
-    for (const { id } of rows) await ring(tx, `environment:${id}:unagreed`)
   })
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRecord } from '../../prisma/client'
 import { migrate } from '../../prisma/migrate'
 import { WEB } from '../../prisma/rights'
-import { dropRoles, provisionRoles, type RoleUrls, whyNotSeparated } from '../../prisma/roles'
+import { provisionRoles, type RoleUrls, whyNotSeparated } from '../../prisma/roles'
 import { openDoorbell } from '../../worker/queue'
 import { freshDatabase } from '../database'
 
@@ -44,7 +44,9 @@ describe('the roles of web and worker', () => {
     urls = await made()
   })
   afterAll(async () => {
-    await dropRoles(db.url, instance)
+    const { username: web } = new URL(urls.webUrl)
+    const { username: worker } = new URL(urls.workerUrl)
+    await ask(db.url, `DROP OWNED BY "${web}", "${worker}" CASCADE`, `DROP ROLE "${web}", "${worker}"`)
     await db.drop()
   })
   const made = async (given?: Partial<RoleUrls>) => {

@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { addMissingEnvironments } from '../../app/_server/environments'
 import { openSigner, openTrust, readMemory } from '../../audit/keys'
 import { agreePolicy } from '../../environments/agree-policy'
 import { applyPolicyChange } from '../../environments/apply-policy'
 import { EnvironmentPolicy } from '../../environments/environment'
 import { judgeNow } from '../../environments/judge-now'
+import { lookAgainAtPolicies } from '../../environments/look-again'
 import { policySha } from '../../environments/policy-agreed'
 import { proposePolicy, withdrawPolicyChange } from '../../environments/propose-policy'
 import { answer, prepareStatement } from '../../environments/sign-off'
@@ -183,7 +183,7 @@ describe('what an environment begins with', () => {
     await expect(propose(id, { replicas: 2 }, people.omar)).rejects.toThrow(/no worker has agreed/)
     const [ours] = startingEnvironments().filter((e) => e.name === 'production')
     await record.db.environment.update({ where: { id }, data: { policy: ours?.policy as object } })
-    await addMissingEnvironments(record, startingEnvironments())
+    await lookAgainAtPolicies(record)
     await agreePolicy(context, id)
     expect(await placeOf(id)).toMatchObject({ policyVersion: 1 })
   })
