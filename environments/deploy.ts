@@ -137,7 +137,14 @@ async function settle(context: Context, claimed: Claimed, { ok, because, observa
     leaseUntil: null,
     forgeDueAt: NOW,
   }
-  const change = { id, from: 'deploying', epoch, because, data: { progress }, by: asWorker(context) } as const
+  const change = {
+    id,
+    from: 'deploying',
+    epoch,
+    because,
+    data: { progress, digest: set.observed },
+    by: asWorker(context),
+  } as const
   await transaction(context.record, async (tx) => {
     if (ok) await record(tx, 'promotion', PROMOTION, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
     else await record(tx, 'promotion', PROMOTION, { ...change, event: 'fail', set: { ...set, finishedAt: NOW } })
