@@ -37,9 +37,10 @@ export interface GivenTrail {
   end(): Promise<void>
 }
 
-export async function givenTrail(): Promise<GivenTrail> {
+/** `connections`: how many the trail's own handle has. */
+export async function givenTrail({ connections = 40 } = {}): Promise<GivenTrail> {
   const database = await freshDatabase()
-  const record = openRecord(database.url, { max: 40 })
+  const record = openRecord(database.url, { max: connections })
   const dir = mkdtempSync(join(tmpdir(), 'shiplock-trail-'))
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const signer: Signer = { sign: (bytes) => sign(null, bytes, privateKey) }
