@@ -5,6 +5,7 @@ import { watch } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { firstEnrolmentCodes } from '../environments/enrolment-code'
 import { stateDir } from '../prisma/postgres'
 import { ownTsxCache } from '../scripts/tsx-cache.mjs'
 import { type Name, prepare, programs } from './programs'
@@ -138,6 +139,13 @@ function freePort(on: string): Promise<number> {
   })
 }
 
+/** The first keys are trusted because somebody holds this paper; later ones because somebody with such a key vouches. */
+const inWords = (codes: readonly string[]) =>
+  [
+    'Enrolment codes, shown this once. Each admits one passkey for signing off: hand them to two people of operations.',
+    ...codes.map((code) => `  ${code}`),
+  ].join('\n')
+
 process.on('SIGTERM', () => void stop(0))
 process.on('SIGINT', () => void stop(0))
 process.on('disconnect', () => void stop(0))
@@ -145,7 +153,9 @@ process.on('disconnect', () => void stop(0))
 try {
   await Promise.all([start('web'), start('worker')])
   console.log(`Shiplock is up: ${settings.PUBLIC_URL}`)
-  process.send?.({ ready: settings.PUBLIC_URL })
+  const codes = await firstEnrolmentCodes(join(state, 'keys'))
+  if (codes.length > 0) console.log(inWords(codes))
+  process.send?.({ ready: settings.PUBLIC_URL, codes })
   if (dev) reloadOnChange()
 } catch (error) {
   console.error((error as Error).message)

@@ -68,7 +68,7 @@ export const WEB: Readonly<Record<string, Rights>> = {
   },
   Promotion: {
     insert:
-      'environmentId releaseId runId kind reason insteadOf requestedBy requesterId startedByHand startedById priority',
+      'environmentId releaseId runId kind reason insteadOf requestedBy requesterId startedByHand startedById priority certificate',
     update:
       'status because verdicts finishedAt leaseUntil dueAt attempts ask startedByHand startedById retriedById forgeDueAt',
   },
