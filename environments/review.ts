@@ -34,16 +34,18 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
         ...change,
         event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
       })
-    } else await keepWaiting(tx, id, judged)
+    } else await keepWaiting(tx, id, judged, facts.now)
   })
 }
 
-async function keepWaiting(tx: Tx, id: number, { because, verdicts, worst }: Judged) {
+/** @param read when the facts were read: what was rung since is not put off, it may be just what is waited for */
+async function keepWaiting(tx: Tx, id: number, { because, verdicts, worst }: Judged, read: Date) {
   const waits = worst !== null && PASSES_BY_ITSELF.includes(worst.gate) ? SOON_MS : LATER_MS
   const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - Date.now()
   await tx.query(
-    `UPDATE "Promotion" SET verdicts = $2::jsonb, because = $3, "dueAt" = clock_timestamp() + $4 * interval '1 millisecond'
+    `UPDATE "Promotion" SET verdicts = $2::jsonb, because = $3, "dueAt" = LEAST(
+       clock_timestamp() + $4 * interval '1 millisecond', CASE WHEN "dueAt" > $5 THEN "dueAt" END)
      WHERE id = $1 AND status = 'waiting'`,
-    [id, JSON.stringify(verdicts), because, Math.max(100, Math.min(waits, opens))],
+    [id, JSON.stringify(verdicts), because, Math.max(100, Math.min(waits, opens)), read],
   )
 }
