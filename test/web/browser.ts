@@ -4,8 +4,10 @@ import path from 'node:path'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { startWeb, type Web } from '../../app/_server/server'
 import type { Signer } from '../../audit/certificate'
-import { ensureTrailKey, openSigner } from '../../audit/keys'
+import { ensureTrailKey, openSigner, openTrust } from '../../audit/keys'
+import type { Trust } from '../../audit/trust'
 import { openRecord, type RecordHandle } from '../../prisma/client'
+import { readOrigin } from '../../prisma/origin'
 import { freshDatabase } from '../database'
 import { PASSWORD, type Seeded, seed } from './seed'
 
@@ -29,6 +31,7 @@ export interface Town {
   record: RecordHandle
   /** The trail's key, as a worker holds it. */
   signer: Signer
+  trust: Trust
   seeded: Seeded
   /** A page of a browser that is signed in. */
   visit(name: Visitor, path: string, options?: BrowserContextOptions): Promise<Page>
@@ -104,6 +107,7 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
     url,
     record,
     signer,
+    trust: openTrust(keys, null, await readOrigin(record), () => url),
     seeded,
     visit: async (name, path, context) => {
       const made = await browser.newContext({ ...DEFAULTS, ...context })
