@@ -20,7 +20,8 @@ export async function askTarget(context: Context, promotionId: number): Promise<
     [promotionId],
   )
   const asked = rows[0]
-  if (asked === undefined) return
+  // A policy that cannot be read is the gates' to refuse.
+  if (asked?.policy.target?.kind === undefined) return
   const because = await whyUnreachable(asked.policy.target)
   if ((because === null) === (asked.unreachableSince === null)) return
   await context.record.pool.query(
