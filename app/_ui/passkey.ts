@@ -8,11 +8,14 @@ export type PasskeyTrouble = 'unsupported' | 'insecure' | 'address' | 'cancelled
 const IN_ENGLISH: Record<PasskeyTrouble, string> = {
   unsupported: 'This browser cannot use passkeys. Use a current one.',
   insecure: 'Passkeys need https, or http://localhost.',
-  address: 'Passkeys do not work at this address: open Shiplock by its name.',
+  address: 'Passkeys do not work at this address: open Shiplock by its own name.',
   cancelled: 'The passkey was not used: the prompt was cancelled, or took too long. Nothing was done; try again.',
   exists: 'This device has a passkey for this account already.',
   failed: 'The passkey did not work.',
 }
+
+/** Where the detail helps whoever reads it. */
+const TELLING = new Set<PasskeyTrouble>(['address', 'failed'])
 
 export class PasskeyProblem extends Error {
   constructor(
@@ -20,7 +23,7 @@ export class PasskeyProblem extends Error {
     /** What the browser said, for who looks deeper. */
     readonly detail = '',
   ) {
-    super(detail !== '' && trouble === 'failed' ? `${IN_ENGLISH[trouble]} (${detail})` : IN_ENGLISH[trouble])
+    super(TELLING.has(trouble) && detail !== '' ? `${IN_ENGLISH[trouble]} (${detail})` : IN_ENGLISH[trouble])
   }
 }
 
@@ -53,7 +56,7 @@ function mustWork(rpId: string) {
   if (!window.isSecureContext) throw new PasskeyProblem('insecure')
   if (typeof window.PublicKeyCredential !== 'function') throw new PasskeyProblem('unsupported')
   const host = window.location.hostname
-  if (host !== rpId && !host.endsWith(`.${rpId}`)) throw new PasskeyProblem('address')
+  if (host !== rpId && !host.endsWith(`.${rpId}`)) throw new PasskeyProblem('address', rpId)
 }
 
 /** Browsers say only this much, so that pages learn nothing about what is on the device. */
@@ -120,6 +123,8 @@ export const signInWithPasskey = (asked: { challenge: string; rpId: string }) =>
 
 /** What REST asks a browser to make, base64url where the browser takes bytes. */
 export interface EnrolOptions {
+  /** Whose it will be. */
+  account: number
   challenge: string
   rp: { id: string; name: string }
   user: { id: string; name: string; displayName: string }
@@ -147,9 +152,10 @@ export interface MadePasskey {
 export async function enrolPasskey(options: EnrolOptions): Promise<MadePasskey> {
   try {
     mustWork(options.rp.id)
+    const { account: _, ...asked } = options
     const made = await navigator.credentials.create({
       publicKey: {
-        ...options,
+        ...asked,
         challenge: bytesOf(options.challenge),
         user: { ...options.user, id: bytesOf(options.user.id) },
         excludeCredentials: options.excludeCredentials.map((c) => ({

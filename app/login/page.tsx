@@ -6,6 +6,7 @@ import { button } from '../_ui/button'
 import { Note } from '../_ui/page'
 import { BareMark } from '../_ui/shell'
 import { one, whoLooks } from '../viewer'
+import { PasskeyButton } from './passkey-button'
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('login'))('title') }
@@ -86,6 +87,7 @@ export default async function Login({
           {t('login.submit')}
         </button>
       </form>
+      <PasskeyButton next={next} />
     </div>
   )
 }

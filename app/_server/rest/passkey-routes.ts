@@ -109,7 +109,7 @@ export const PASSKEYS = [
     faults: ['conflict'],
     do: async ({ door, viewer }) => {
       const { expiresInMs: _, ...options } = await beginEnrolment(door.record, personOf(viewer), door.trust)
-      return options
+      return { account: viewer.accountId, ...options }
     },
   }),
   route({

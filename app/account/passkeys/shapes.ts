@@ -59,6 +59,7 @@ export type VouchStatement = z.infer<typeof VouchStatement>
 const PublicKeyType = z.literal('public-key')
 export const EnrolmentBegun = z
   .object({
+    account: z.number().int().describe('Whose it will be: part of what a proof covers'),
     challenge: z.string(),
     rp: z.object({ id: z.string(), name: z.string() }),
     user: z.object({ id: z.string(), name: z.string(), displayName: z.string() }),
