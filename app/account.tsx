@@ -1,11 +1,12 @@
 'use client'
 import { LogOut } from 'lucide-react'
+import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import { useState } from 'react'
 import type { RoleName } from './_ui/names'
 import { ask } from './rest'
 
-/** Who is signed in, and the way out. */
+/** Who is signed in, the way to their account, and the way out. */
 export function Account({ name, role }: { name: string; role: RoleName }) {
   const t = useTranslations()
   const [problem, setProblem] = useState('')
@@ -21,16 +22,22 @@ export function Account({ name, role }: { name: string; role: RoleName }) {
   return (
     <div>
       <div className="flex items-center gap-2.5 px-1">
-        <span
-          aria-hidden="true"
-          className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-ground text-xs font-semibold text-accent uppercase"
+        <Link
+          href="/account"
+          className="group flex min-w-0 flex-1 items-center gap-2.5 rounded"
+          title={t('account.open')}
         >
-          {[...name].slice(0, 2).join('')}
-        </span>
-        <span className="min-w-0 flex-1">
-          <span className="block truncate text-[13px] leading-tight font-medium">{name}</span>
-          <span className="block text-xs text-faint">{t(`account.role.${role}`)}</span>
-        </span>
+          <span
+            aria-hidden="true"
+            className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-ground text-xs font-semibold text-accent uppercase"
+          >
+            {[...name].slice(0, 2).join('')}
+          </span>
+          <span className="min-w-0 flex-1">
+            <span className="block truncate text-[13px] leading-tight font-medium group-hover:text-accent">{name}</span>
+            <span className="block text-xs text-faint">{t(`account.role.${role}`)}</span>
+          </span>
+        </Link>
         <button
           type="button"
           onClick={signOut}

@@ -69,7 +69,16 @@ async function Account({ account }: { account: AccountShape }) {
   const t = await getTranslations()
   return (
     <li className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-5 gap-y-1 px-4 py-3 sm:grid-cols-[minmax(0,1fr)_9rem_9rem_5rem] sm:items-center">
-      <span className="font-medium wrap-anywhere">{account.name}</span>
+      <span className="font-medium wrap-anywhere">
+        <Link href={`/accounts/${account.id}`} className="hover:text-accent hover:underline">
+          {account.name}
+        </Link>
+        {account.disabledAt && (
+          <span className="ml-2 rounded-full bg-mute-ground px-2 py-0.5 text-xs font-medium text-mute">
+            {t('people.disabled')}
+          </span>
+        )}
+      </span>
       <span className="text-right sm:text-left">{roleName(t, account.role)}</span>
       <span className="text-[13px] text-soft">
         {account.forgeUserId === null

@@ -44,3 +44,31 @@ export async function readAccount(record: RecordHandle, id: number, cookie?: str
     sessions,
   }
 }
+
+/** Projects that a role can be granted in, by path, with their environments in order; the first two hundred. */
+export async function projectsToGrant(record: RecordHandle) {
+  const rows = await record.db.project.findMany({
+    select: {
+      id: true,
+      path: true,
+      environments: {
+        where: { removedAt: null },
+        select: { name: true },
+        orderBy: { position: 'asc' },
+        take: 50,
+      },
+    },
+    orderBy: { path: 'asc' },
+    take: 200,
+  })
+  return rows.map(({ environments, ...row }) => ({ ...row, environments: environments.map((e) => e.name) }))
+}
+
+/** Accounts that a role can be granted to, by name; the first two hundred. */
+export const accountsToGrant = (record: RecordHandle) =>
+  record.db.account.findMany({
+    where: { disabledAt: null },
+    select: { id: true, name: true },
+    orderBy: { name: 'asc' },
+    take: 200,
+  })

@@ -1,22 +1,17 @@
-import { CircleAlert } from 'lucide-react'
+import { CircleAlert, LogIn } from 'lucide-react'
 import type { Metadata } from 'next'
 import { redirect } from 'next/navigation'
 import { getTranslations } from 'next-intl/server'
+import { oidcName } from '../_server/oidc-name'
 import { button } from '../_ui/button'
 import { Note } from '../_ui/page'
 import { BareMark } from '../_ui/shell'
 import { one, whoLooks } from '../viewer'
 import { PasskeyButton } from './passkey-button'
+import { problemKey } from './problems'
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('login'))('title') }
-}
-
-const PROBLEMS: Record<string, 'not-signed-in' | 'too-many' | 'not-permitted'> = {
-  'not.signed.in': 'not-signed-in',
-  'input.invalid': 'not-signed-in',
-  'too.many': 'too-many',
-  'not.permitted': 'not-permitted',
 }
 
 /** A path of our own, never another host: the address bar could hold anything. REST checks it again. */
@@ -34,6 +29,7 @@ export default async function Login({
   if (await whoLooks()) redirect(next)
   const t = await getTranslations()
   const problem = one(query.problem)
+  const provider = oidcName()
   return (
     <div className="w-full max-w-sm">
       <div className="mb-7 flex flex-col items-center text-center">
@@ -43,7 +39,7 @@ export default async function Login({
       </div>
       {problem && (
         <Note tone="fail" live icon={<CircleAlert aria-hidden="true" />} title={t('login.failed')} className="mb-4">
-          {t(`problem.${PROBLEMS[problem] ?? 'other'}`)}
+          {t(`problem.${problemKey(problem)}`, { provider: provider ?? '' })}
         </Note>
       )}
       <form
@@ -88,6 +84,16 @@ export default async function Login({
         </button>
       </form>
       <PasskeyButton next={next} />
+      {provider !== null && (
+        // No prefetch: asking for this address begins a sign-in.
+        <a
+          href={`/api/v1/oidc/begin?next=${encodeURIComponent(next)}`}
+          className={button({ className: 'mt-2.5 w-full' })}
+        >
+          <LogIn aria-hidden="true" className="size-4" />
+          {t('login.with', { provider })}
+        </a>
+      )}
     </div>
   )
 }

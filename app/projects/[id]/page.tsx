@@ -24,6 +24,7 @@ import type { ProjectDetail } from '../shapes'
 import { Checks } from './checks'
 import { FlowForm } from './flow-form'
 import { FlowTable } from './flow-table'
+import { People } from './people'
 import { Places } from './places'
 import { Recheck } from './recheck'
 import { Webhook } from './webhook'
@@ -141,6 +142,7 @@ export default async function Project({ params }: Props) {
         >
           <Places places={project.places} />
         </Section>
+        <People project={project} viewer={asking.viewer} />
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)]">
           <Section
             title={t('project.checks')}
