@@ -1,3 +1,4 @@
+import type { Json } from '../audit/canonical'
 import { certify, policyClaim } from '../audit/certificate'
 import { asWorker, type Context } from '../pipelines/context'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
@@ -90,17 +91,20 @@ const NOT_OURS =
 
 /**
  * Agrees to the policy that an environment begins with, where it is one of the installation's own files, or was in force
- * before there were versions. What was agreed to already, and is not what the row says, is put back.
+ * before there were versions. Where the row says something else than what was agreed to last, that is put back.
  */
 export async function agreePolicy(context: Context, id: number): Promise<void> {
   if (!hasMemory(context.trail)) await agreeToWhatWasThere(context)
   const version = await transaction(context.record, async (tx) => {
-    const { rows } = await tx.query<Place>(
-      'SELECT id, "projectId", name, policy FROM "Environment" WHERE id = $1 AND "policyVersion" = 0 FOR UPDATE',
+    const { rows } = await tx.query<Place & { version: number; certificate: string | null }>(
+      `SELECT e.id, e."projectId", e.name, e.policy, e."policyVersion" AS version, v.certificate FROM "Environment" e
+       LEFT JOIN "PolicyVersion" v ON v."environmentId" = e.id AND v.version = e."policyVersion" WHERE e.id = $1 FOR UPDATE OF e`,
       [id],
     )
     const place = rows[0]
-    if (place === undefined) return null
+    if (place === undefined || place.version === UNAGREED) return null
+    const placed = { ...place, environmentId: id, policy: place.policy as Json }
+    if (whyNotInForce(placed, context.trust) === null) return null
     const last = await lastAgreed(context, tx, place)
     if (last !== null) {
       const because = `version ${last.version} is what was agreed to last: it is put back`
@@ -158,7 +162,7 @@ async function lastAgreed(context: Context, tx: Tx, place: Place) {
   const last = rows.find(
     ({ version, policy, certificate }) =>
       whyNotInForce(
-        { environmentId: place.id, name: place.name, version, policy: policy as never, certificate },
+        { environmentId: place.id, name: place.name, version, policy: policy as Json, certificate },
         context.trust,
       ) === null,
   )

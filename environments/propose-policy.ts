@@ -141,3 +141,24 @@ export async function withdrawPolicyChange(
     })
   })
 }
+
+/**
+ * Has a worker look at the policy that stands in an environment's row: where it is not the one that was agreed to last, that
+ * one is put back.
+ * @throws Fault not.found; conflict where it was removed
+ */
+export async function askForAgreedPolicy(handle: RecordHandle, environmentId: number, by: Person): Promise<void> {
+  await transaction(handle, async (tx) => {
+    const place = await takePlace(tx, environmentId)
+    await tell(tx, {
+      kind: 'environment.ask-policy',
+      subject: 'environment',
+      subjectId: environmentId,
+      projectId: place.projectId,
+      by,
+      because: 'the policy that was agreed to last shall be put back',
+      data: { name: place.name },
+    })
+    await ring(tx, `environment:${environmentId}:unagreed`)
+  })
+}

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openSigner, openTrust, readMemory } from '../../audit/keys'
+import type { SoftPasskey } from '../../demo/passkey'
 import { agreePolicy } from '../../environments/agree-policy'
 import { applyPolicyChange } from '../../environments/apply-policy'
 import { EnvironmentPolicy } from '../../environments/environment'
@@ -20,7 +21,9 @@ import { openRecord, type RecordHandle } from '../../prisma/client'
 import { readOrigin } from '../../prisma/origin'
 import { type Person, transaction } from '../../prisma/record'
 import { ensureKeys } from '../../prisma/seal'
+import { checkpoint } from '../../worker/checkpoint'
 import { freshDatabase } from '../database'
+import { enrolled } from '../passkeys'
 import { agreed } from '../policies'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -28,6 +31,7 @@ let record: RecordHandle
 let dir: string
 let context: Context
 let people: Record<'noor' | 'omar' | 'olga' | 'mia' | 'ada', Person>
+let olgasKey: SoftPasskey
 let project = 0
 let number = 0
 
@@ -40,7 +44,8 @@ beforeAll(async () => {
   const origin = await readOrigin(record)
   const [keys, trail] = [join(dir, 'keys'), join(dir, 'trail')]
   const trust = openTrust(keys, trail, origin, () => 'http://localhost:8080')
-  context = { record, worker: 'w1', keys, trail, signer: openSigner(keys), trust } as unknown as Context
+  const stopping = new AbortController().signal
+  context = { record, worker: 'w1', keys, trail, signer: openSigner(keys), trust, stopping } as unknown as Context
   const person = async (name: string, role: string): Promise<Person> => {
     const { id } = await record.db.account.create({ data: { name, role, passwordHash: 'x' }, select: { id: true } })
     return { actor: `account:${id}`, actorName: name, accountId: id, role }
@@ -52,6 +57,9 @@ beforeAll(async () => {
     mia: await person('mia', 'developer'),
     ada: await person('ada', 'admin'),
   }
+  olgasKey = await enrolled(record, context.signer, people.olga.accountId, ['ops'])
+  // Who signs names the head of the trail, so there must be one.
+  await checkpoint(context)
 })
 afterAll(async () => {
   await record?.close()
@@ -145,10 +153,17 @@ async function wanting(id: number, changes: object): Promise<object> {
 const propose = async (id: number, changes: object, by: Person, reason = 'it is needed') =>
   proposePolicy(record, id, { policy: await wanting(id, changes), reason }, by)
 
-async function says(changeId: number, decision: 'approve' | 'reject', by: Person) {
+/** Answers as the browser does: with a passkey where the policy asks for one. */
+async function answers(changeId: number, decision: 'approve' | 'reject', by: Person) {
   const asked = { subject: { policyChangeId: changeId }, decision, reason: 'looked at' }
-  const { hash } = await prepareStatement(record, asked, by, context.trust)
-  await answer(record, { hash }, by, context.trust)
+  const { hash, challenge, passkey } = await prepareStatement(record, asked, by, context.trust)
+  const assertion = passkey.required
+    ? olgasKey.get({ rpId: context.trust.rpId, origin: context.trust.webOrigin, challenge })
+    : undefined
+  await answer(record, { hash, assertion }, by, context.trust)
+}
+async function says(changeId: number, decision: 'approve' | 'reject', by: Person) {
+  await answers(changeId, decision, by)
   await applyPolicyChange(context, changeId)
 }
 
@@ -248,8 +263,7 @@ describe('a policy in the database', () => {
     )
     await record.pool.query(`UPDATE "Environment" SET "policyVersion" = 2 WHERE id = $1`, [id])
     expect((await gateAt(id)).state).not.toBe('open')
-    // Told to look again, the worker puts back what it agreed to last.
-    await record.pool.query(`UPDATE "Environment" SET "policyVersion" = 0 WHERE id = $1`, [id])
+    // Told to look, the worker puts back what it agreed to last.
     await agreePolicy(context, id)
     expect(await placeOf(id)).toMatchObject({ policy, policyVersion: 1 })
     expect(await gateAt(id)).toMatchObject({ state: 'open' })
@@ -338,9 +352,7 @@ describe('a change of a policy', () => {
   it('that is altered after somebody agreed to it has lost that agreement', async () => {
     const id = await environmentOf('production')
     const change = await propose(id, { replicas: 2 }, people.omar)
-    const asked = { subject: { policyChangeId: change }, decision: 'approve', reason: 'looked at' } as const
-    const { hash } = await prepareStatement(record, asked, people.olga, context.trust)
-    await answer(record, { hash }, people.olga, context.trust)
+    await answers(change, 'approve', people.olga)
     const other = EnvironmentPolicy.parse(await wanting(id, { approvals: [], start: 'automatic' }))
     await record.db.policyChange.update({ where: { id: change }, data: { policy: other } })
     await applyPolicyChange(context, change)
@@ -385,9 +397,7 @@ describe('a change of a policy', () => {
     const folder = context.trail
     const lost = { ...context, trail: join(dir, 'gone') }
     const first = await propose(id, { replicas: 2 }, people.omar)
-    const asked = { subject: { policyChangeId: first }, decision: 'approve', reason: 'looked at' } as const
-    const { hash } = await prepareStatement(record, asked, people.olga, context.trust)
-    await answer(record, { hash }, people.olga, context.trust)
+    await answers(first, 'approve', people.olga)
     // A folder that is not there: the write after the commit fails, as in a crash.
     await expect(applyPolicyChange(lost, first)).rejects.toThrow(/ENOENT/)
     expect(readMemory(folder).agreed[id]).toBe(1)
