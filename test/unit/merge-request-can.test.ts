@@ -5,6 +5,7 @@ import { type Facts, mayAllow, mayApprove, mayMerge, whyItWaits } from '../../ap
 const now = new Date('2026-11-21T12:00:00Z')
 const HEAD = 'a1b2c3d4'.repeat(5)
 const facts = (more: Partial<Facts> = {}): Facts => ({
+  projectId: 1,
   status: 'opened',
   target: 'develop',
   head: HEAD,

@@ -83,6 +83,7 @@ export const APPROVALS = [
     method: 'POST',
     path: '/api/v1/promotions/{id}/statement',
     action: 'promotions.approve',
+    also: ['promotions.reject', 'promotions.override', 'promotions.break-glass'],
     where: ({ params }) => ofPromotion(params.id),
     summary:
       'Put into bytes what would be answered to: everything the deployment does. Kept for five minutes, answered once',

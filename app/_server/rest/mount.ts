@@ -6,6 +6,7 @@ import { viewerFromBearer, viewerFromCookie } from '../session'
 import { answerError } from './answer'
 import { tellRefused } from './refusals'
 import type { Asked, Door, RestRoute } from './route'
+import type { Subject } from './where'
 
 const BODY_LIMIT = 1024 * 1024
 const FORM = 'application/x-www-form-urlencoded'
@@ -13,7 +14,7 @@ const FORM = 'application/x-www-form-urlencoded'
 const ANYBODY: Viewer = { kind: 'account', id: 0, accountId: 0, name: 'anybody', role: 'member', grants: [] }
 const viewers = new WeakMap<FastifyRequest, Viewer>()
 /** What the request turned out to be about. */
-const abouts = new WeakMap<FastifyRequest, { what: string; where: Where | null }>()
+const abouts = new WeakMap<FastifyRequest, Subject>()
 
 const SAFE = new Set(['GET', 'HEAD'])
 
@@ -78,19 +79,25 @@ async function admitThere(
   return where
 }
 
-/** Tells of a change that somebody known was refused. Nothing that fails here may keep the answer back. */
+/** What a request is about that was refused before its body was read. */
+async function aboutByPath(request: FastifyRequest, line: RestRoute, viewer: Viewer, door: Door): Promise<Subject> {
+  const params = line.params?.safeParse(request.params)
+  if (!line.where || !params?.success) return { what: '', where: null }
+  return line.where({ viewer, params: params.data, query: {}, body: {} })(door.record)
+}
+
+/** Tells of a change that somebody known was refused. Throws where the database is away. */
 async function tellOf(error: unknown, request: FastifyRequest, line: RestRoute, door: Door): Promise<void> {
   const viewer = viewers.get(request)
   if (!viewer || line.action === null || SAFE.has(request.method) || !isFault(error)) return
-  const { what, where } = abouts.get(request) ?? { what: '', where: null }
-  // Hidden, and there all the same: somebody tries the ids of others.
-  const hidden = error.code === 'not.found' && where !== null && !sees(viewer, where.projectId)
-  if (error.code !== 'not.permitted' && !hidden) return
+  if (error.code !== 'not.permitted' && error.code !== 'not.found') return
+  const { what, where } = abouts.get(request) ?? (await aboutByPath(request, line, viewer, door))
+  const hidden = where !== null && !sees(viewer, where.projectId)
+  // Not found, and there all the same: somebody tries the ids of others.
+  if (error.code === 'not.found' && !hidden) return
   const because = hidden ? `${what} is of a project that they have no role in` : error.message
   const route = `${line.method} ${line.path}`
-  await tellRefused(door.record, { viewer, action: line.action, route, what, where, because }).catch((e: Error) =>
-    request.log.error(e, 'a refused attempt could not be told in the trail'),
-  )
+  await tellRefused(door.record, { viewer, action: line.action, route, what, where, because })
 }
 
 /** Checks all three at once, so that every problem is told at once. Throws input.invalid. */
@@ -150,7 +157,10 @@ const telling =
     try {
       return await work(...args)
     } catch (error) {
-      await tellOf(error, args[0], line, door)
+      // Nothing that fails here may keep the answer back.
+      await tellOf(error, args[0], line, door).catch((e: Error) =>
+        args[0].log.error(e, 'a refused attempt could not be told in the trail'),
+      )
       throw error
     }
   }
