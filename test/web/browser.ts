@@ -29,6 +29,8 @@ export interface Town {
   /** By name: passkeys do not work at a bare address. */
   url: string
   record: RecordHandle
+  /** Folder of its keys. */
+  keys: string
   /** The trail's key, as a worker holds it. */
   signer: Signer
   trust: Trust
@@ -106,6 +108,7 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
   return {
     url,
     record,
+    keys,
     signer,
     trust: openTrust(keys, null, await readOrigin(record), () => url),
     seeded,
