@@ -116,7 +116,7 @@ export interface WantedAccount {
   forgeUserId?: string
 }
 
-async function openSession(url: string, name: string, password: string): Promise<string> {
+export async function openSession(url: string, name: string, password: string): Promise<string> {
   const answer = await fetch(`${url}/api/v1/session`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: url },
@@ -129,7 +129,7 @@ async function openSession(url: string, name: string, password: string): Promise
   return cookie
 }
 
-async function asPerson<T>(url: string, cookie: string, path: string, body: object): Promise<T> {
+export async function asPerson<T>(url: string, cookie: string, path: string, body: object): Promise<T> {
   const answer = await fetch(`${url}/api/v1${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: url, cookie },

@@ -19,11 +19,13 @@ import {
   releaseReachesPrerelease,
   type Told,
 } from './acts'
+import { proveTheTrail } from './audit'
 import { Client } from './client'
+import { enrol } from './enrol'
 import { type DemoForge, startForge } from './forge/forge'
 import { cleanLeftovers, cleanUp, makeFolder } from './leftovers'
 import { Clone } from './story'
-import { summary } from './summary'
+import { signOffs, summary } from './summary'
 import { bad, faint, heading, say, seconds, sign, table, until } from './tell'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -60,7 +62,7 @@ async function main(world: World) {
   world.forge = forge
   const tokens = await makePeople(forge)
   say(`the demo forge is up: a stand-in for GitLab on real git repositories`)
-  const url = await startShiplock(world)
+  const { url, codes } = await startShiplock(world)
   const client = await Client.signIn(url, 'admin', adminPassword)
   say(`Shiplock is up: web, worker, embedded PostgreSQL`)
   await Client.makeAccounts(url, { name: 'admin', password: adminPassword }, [
@@ -89,8 +91,14 @@ async function main(world: World) {
     hers: await Clone.of(`${forge.url}/team/hello.git`, join(world.dir, 'mia'), mia),
     open: (source, target, title) => openRequest(forge, tokens.mia, { source, target, title }),
   }
+  cast.omar.passkey = await enrol(url, { name: omar.username, password: omar.password }, codes[0] ?? '')
+  say(`${sign('succeeded')} ${omar.name} has a passkey, admitted with an enrolment code of this installation`)
   const { first, ...told } = await tellStory(cast)
-  const json = await summary(client, forge.url, told, first)
+  const json = {
+    ...(await summary(client, forge.url, told, first)),
+    audit: await proveTheTrail(client, world.dir),
+    signoff: await signOffs(client),
+  }
   if (options.json !== undefined)
     writeFileSync(resolve(options.json), `${JSON.stringify(json, null, 2)}\n`, { mode: 0o600 })
 }
@@ -120,7 +128,7 @@ async function makePeople(forge: DemoForge) {
 }
 
 /** In a process group of its own: Ctrl-C reaches this process alone, which then stops everything in order. */
-function startShiplock(world: World): Promise<string> {
+function startShiplock(world: World): Promise<{ url: string; codes: string[] }> {
   const child = fork(join(ROOT, 'cli/up.ts'), [], {
     cwd: ROOT,
     execArgv: ['--import', 'tsx'],
@@ -149,9 +157,9 @@ function startShiplock(world: World): Promise<string> {
   return new Promise((done, failed) => {
     const late = setTimeout(() => failed(new Error(`Shiplock was not up after a minute. It said:\n${words}`)), MINUTE)
     child.once('exit', (code) => failed(new Error(`Shiplock ended (${code}) before it was up. It said:\n${words}`)))
-    child.once('message', (message: { ready: string }) => {
+    child.once('message', (message: { ready: string; codes: string[] }) => {
       clearTimeout(late)
-      done(message.ready)
+      done({ url: message.ready, codes: message.codes })
     })
   })
 }

@@ -50,6 +50,14 @@ async function buildsOf(client: Client, runs: Told['runs']) {
   return all.filter((b, at) => all.findIndex((other) => other.digest === b.digest) === at)
 }
 
+/** Whether everything that production ever ran was signed with a passkey, and the worker used the signature up. */
+export async function signOffs(client: Client) {
+  const { items } = await client.promotions({ limit: '100', environment: 'production', status: 'verified' })
+  const whole = await Promise.all(items.map((p) => client.promotion(p.id)))
+  const used = whole.map((p) => p.votes.filter((v) => v.signed && v.status === 'used').length)
+  return { verified_by_worker: used.length > 0 && used.every((n) => n > 0), signed: used.reduce((a, b) => a + b, 0) }
+}
+
 async function releasesOf(client: Client): Promise<ReleaseDetail[]> {
   const { items } = await client.releases({ limit: '100' })
   return Promise.all(items.reverse().map((r) => client.release(r.id)))

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { summary } from '../../demo/summary'
+import type { proveTheTrail } from '../../demo/audit'
+import type { signOffs, summary } from '../../demo/summary'
 import { instanceId } from '../../prisma/seal'
 import { eventually } from '../given'
 import { processes } from '../processes'
@@ -37,7 +38,10 @@ const left = async (instance: string) => {
   return [...(await docker.listContainers({ all: true, filters })), ...(await docker.listNetworks({ filters }))]
 }
 
-type Whole = Awaited<ReturnType<typeof summary>>
+type Whole = Awaited<ReturnType<typeof summary>> & {
+  audit: Awaited<ReturnType<typeof proveTheTrail>>
+  signoff: Awaited<ReturnType<typeof signOffs>>
+}
 
 describe('npm run demo', () => {
   it('beside the leftovers of one that was killed, plays the whole story, and leaves nothing behind', async () => {
@@ -58,7 +62,21 @@ describe('npm run demo', () => {
     const second = demo('--exit', '--json', file)
     expect(await second.ended, second.said()).toBe(0)
     const told = JSON.parse(readFileSync(file, 'utf8'))
-    const { runs, environments, first: release, builds, promotions, refused, tags, back_merges: back } = told as Whole
+    const {
+      runs,
+      environments,
+      first: release,
+      builds,
+      promotions,
+      refused,
+      tags,
+      back_merges: back,
+      audit,
+      signoff,
+    } = told as Whole
+    expect(audit).toMatchObject({ verified: true, tampered_detected: true })
+    expect(audit.entries).toBeGreaterThan(100)
+    expect(signoff).toEqual({ verified_by_worker: true, signed: 4 })
     expect(runs.filter((r) => r.status !== 'succeeded').map((r) => [r.branch, r.status])).toEqual([
       ['fix_stuff', 'refused'],
     ])
