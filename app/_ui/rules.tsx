@@ -1,11 +1,14 @@
-import { Check, Hourglass, KeyRound } from 'lucide-react'
+import { Check, Hourglass, KeyRound, Minus } from 'lucide-react'
 import { useTranslations } from 'next-intl'
 import type { RuleShape } from '../approvals/shapes'
 import { cn } from './classes'
 import { roleName } from './names'
 
-/** The rule matrix: who must sign, how, how many have, and who. */
-export function Rules({ rules }: { rules: readonly RuleShape[] }) {
+/**
+ * The rule matrix: who must sign, how, how many have, and who.
+ * @param open it still waits for them
+ */
+export function Rules({ rules, open }: { rules: readonly RuleShape[]; open: boolean }) {
   const t = useTranslations()
   return (
     <>
@@ -26,7 +29,7 @@ export function Rules({ rules }: { rules: readonly RuleShape[] }) {
         <tbody className="divide-y divide-line border-t border-line">
           {rules.map((rule, at) => {
             const held = rule.by.length >= rule.count
-            const Icon = held ? Check : Hourglass
+            const Icon = held ? Check : open ? Hourglass : Minus
             return (
               // biome-ignore lint/suspicious/noArrayIndexKey: two rules may be alike, and their order is the policy's
               <tr key={at}>
@@ -39,7 +42,12 @@ export function Rules({ rules }: { rules: readonly RuleShape[] }) {
                     </span>
                   )}
                 </th>
-                <td className={cn('px-2 py-2 font-medium whitespace-nowrap', held ? 'text-ok' : 'text-wait')}>
+                <td
+                  className={cn(
+                    'px-2 py-2 font-medium whitespace-nowrap',
+                    held ? 'text-ok' : open ? 'text-wait' : 'text-mute',
+                  )}
+                >
                   <Icon aria-hidden="true" className="mr-1 inline size-3.5" strokeWidth={2.25} />
                   {t('promotion.ofRequired', { given: rule.by.length, count: rule.count })}
                 </td>

@@ -52,7 +52,7 @@ export async function AnswerPanel({ subject, answers, viewer, emergency }: Props
       {rules.length === 0 ? (
         <p className="px-4 py-3 text-soft">{t('answer.noRules', { place })}</p>
       ) : (
-        <Rules rules={rules} />
+        <Rules rules={rules} open={subject.open} />
       )}
       <Votes votes={votes} />
       {subject.open && rules.length > 0 && <Eligible people={eligible} />}

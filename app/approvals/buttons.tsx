@@ -37,7 +37,7 @@ export function AnswerButtons(props: Props) {
   const id = useId()
   const words = { what, place }
   return (
-    <div className="space-y-3">
+    <div className="grid gap-3">
       <noscript>
         <p className="text-[13px] text-err">{t('noScript')}</p>
       </noscript>

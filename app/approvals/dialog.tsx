@@ -163,53 +163,55 @@ function Shown({ answer, step, what, place }: Props & { step: Extract<Step, { at
       )}
       <p className="text-soft">{t('exactly')}</p>
       <StatementView made={made} />
-      {problem !== '' && <Problem text={problem} />}
-      <Countdown until={made.expiresAt} />
-      <Foot>
-        <Button onClick={answer.close} disabled={busy === 'sending'}>
-          {t('leave')}
-        </Button>
-        {over ? (
-          <Button kind="primary" onClick={() => answer.prepare(deed, reason)}>
-            <RotateCcw aria-hidden="true" className="size-4" />
-            {t('again')}
+      <div className="sticky -bottom-5 -mx-5 -mb-5 border-t border-line bg-surface px-5 pt-2.5 pb-5">
+        {problem !== '' && <Problem text={problem} />}
+        <Countdown until={made.expiresAt} />
+        <Foot>
+          <Button onClick={answer.close} disabled={busy === 'sending'}>
+            {t('leave')}
           </Button>
-        ) : (
-          <>
-            {!required && (
-              <Button
-                kind={credentials.length > 0 ? 'plain' : kind}
-                disabled={busy !== null}
-                className={WRAPS}
-                onClick={() => answer.give(step, false)}
-              >
-                {busy === 'sending'
-                  ? t('sending')
-                  : t(credentials.length > 0 ? 'withoutPasskey' : `plain.${deed}`, words)}
-              </Button>
-            )}
-            {credentials.length > 0 && (
-              <Button kind={kind} disabled={busy !== null} className={WRAPS} onClick={() => answer.give(step, true)}>
-                <KeyRound aria-hidden="true" className="size-4 shrink-0" />
-                {busy === null ? t('sign') : t(busy)}
-              </Button>
-            )}
-          </>
-        )}
-      </Foot>
-      {required && credentials.length === 0 && <Problem text={t('noPasskey')} />}
+          {over ? (
+            <Button kind="primary" onClick={() => answer.prepare(deed, reason)}>
+              <RotateCcw aria-hidden="true" className="size-4" />
+              {t('again')}
+            </Button>
+          ) : (
+            <>
+              {!required && (
+                <Button
+                  kind={credentials.length > 0 ? 'plain' : kind}
+                  disabled={busy !== null}
+                  className={WRAPS}
+                  onClick={() => answer.give(step, false)}
+                >
+                  {busy === 'sending'
+                    ? t('sending')
+                    : t(credentials.length > 0 ? 'withoutPasskey' : `plain.${deed}`, words)}
+                </Button>
+              )}
+              {credentials.length > 0 && (
+                <Button kind={kind} disabled={busy !== null} className={WRAPS} onClick={() => answer.give(step, true)}>
+                  <KeyRound aria-hidden="true" className="size-4 shrink-0" />
+                  {busy === null ? t('sign') : t(busy)}
+                </Button>
+              )}
+            </>
+          )}
+        </Foot>
+        {required && credentials.length === 0 && <Problem text={t('noPasskey')} />}
+      </div>
     </div>
   )
 }
 
 const Foot = ({ children }: { children: ReactNode }) => (
-  <div className="mt-4 flex flex-wrap justify-end gap-2">{children}</div>
+  <div className="mt-3 flex flex-wrap justify-end gap-2">{children}</div>
 )
 
 function Problem({ text }: { text: string }) {
   const t = useTranslations('act')
   return (
-    <p role="alert" className="mt-3 text-[13px] text-fail wrap-anywhere">
+    <p role="alert" className="mt-2 mb-1.5 text-[13px] text-fail wrap-anywhere">
       {t('failed')}: {text}
     </p>
   )

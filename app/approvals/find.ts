@@ -58,6 +58,7 @@ asked AS (
   FROM waiting w JOIN "Environment" e ON e.id = w."environmentId"
   WHERE NOT w.verdicts @> '[{"gate": "approvals", "state": "open"}]'
     AND ($2::int[] IS NULL OR e."projectId" = ANY ($2))
+    AND NOT EXISTS (SELECT 1 FROM "Approval" a WHERE a."promotionId" = w.id AND a.ask = w.ask AND a.decision = 'break-glass' AND a.status IN ('given', 'used'))
     AND ${notAnswered('a."promotionId" = w.id AND a.ask = w.ask')} AND ${lacking('a."promotionId" = w.id AND a.ask = w.ask')}
   UNION ALL
   SELECT 'policyChange', c.id, 'answer', c."createdAt", NULL

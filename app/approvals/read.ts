@@ -175,6 +175,8 @@ function ofChange(
 }
 
 const YES: Can = { may: true, because: '' }
+/** An override opens another door: the rules still ask for an answer. */
+const ANSWER_TO_IT: ReadonlySet<string> = new Set(['approve', 'reject', 'break-glass'])
 const OPEN: ReadonlySet<string> = new Set(['waiting', 'proposed'])
 
 /** What both kinds have in common, and how the one who asks stands to it. */
@@ -187,7 +189,9 @@ function lineOf(
   const { id: environmentId, name: environment, policy, project } = row.environment
   const rules: readonly Rule[] = policyOf(policy).approvals
   const mine = all.find((a) => a.accountId === viewer.accountId)
-  const answered = asked.find((a) => a.accountId === viewer.accountId && a.status === 'given')
+  const answered = asked.some(
+    (a) => a.accountId === viewer.accountId && a.status === 'given' && ANSWER_TO_IT.has(a.decision),
+  )
   const held: readonly string[] = rolesAt(viewer, { projectId: project.id, environment })
   const roles = rules.map((r) => r.role).filter((role) => held.includes(role))
   const open = OPEN.has(row.status)

@@ -14,7 +14,7 @@ export function Covered({ promotion, seen }: { promotion: PromotionDetail; seen:
   const { release, tests, image, policyVersion, ask } = promotion
   const sum = (of: 'passed' | 'total') => tests.reduce((n, stage) => n + stage[of], 0)
   return (
-    <Section title={t('answer.covers')}>
+    <Section title={t('answer.covers')} className="max-lg:order-2">
       <dl className="card divide-y divide-line text-[13px]">
         <Row name={t('word.digest')}>
           <Digest digest={release.digest} />{' '}
