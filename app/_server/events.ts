@@ -19,7 +19,7 @@ export interface Change extends Ring {
 /** Rings may have been missed: whoever shows anything should read it again. */
 const EVERYTHING: Change = { subject: 'all', id: 0, run: null, project: null }
 /** Concerns everybody, and says nothing of any project. */
-const OF_ALL = new Set(['all', 'installation'])
+const OF_ALL = new Set(['all', 'installation', 'trail'])
 
 /** May this viewer hear of it? */
 export const hears = (viewer: Viewer, change: Change): boolean =>

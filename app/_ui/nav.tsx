@@ -6,6 +6,7 @@ import {
   LayoutDashboard,
   Package,
   PenLine,
+  ScrollText,
   Ship,
   Users,
   Workflow,
@@ -25,6 +26,7 @@ const PLACES = [
   { href: '/runs', name: 'runs', icon: Workflow, bar: false },
   { href: '/deliveries', name: 'inbox', icon: Inbox, bar: false },
   { href: '/projects', name: 'projects', icon: FolderGit2, bar: false },
+  { href: '/trail', name: 'trail', icon: ScrollText, bar: false },
   { href: '/accounts', name: 'accounts', icon: Users, bar: false, admin: true },
 ] as const
 

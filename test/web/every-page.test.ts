@@ -45,6 +45,8 @@ describe('every page', () => {
     `/merge-requests/${MERGE_REQUESTS.fork}`,
     '/runs/902',
     `/deliveries/${DELIVERIES.push}`,
+    '/trail',
+    '/trail/0',
     '/accounts',
     '/accounts/new',
     '/environments/12/rollback',
