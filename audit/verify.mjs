@@ -282,7 +282,7 @@ function whatIsOff(e, seq) {
 function whoWasChanged({ at, leaf, body }, next, anchored) {
   if (anchored > at || next === leaf) return [at + 1, at + 1]
   if (next === hex(LEAF, body)) return [at, at]
-  const mended = body.toString('latin1').replace(/"prev":"[0-9a-f]*"/, `"prev":"${leaf}"`)
+  const mended = body.toString('latin1').replace(/"prev":"[^"]*"/, `"prev":"${leaf}"`)
   return next === hex(LEAF, Buffer.from(mended, 'latin1')) ? [at + 1, at + 1] : [at, at + 1]
 }
 
