@@ -39,6 +39,7 @@ const IN_BROWSER = [
   'live',
   'log',
   'nav',
+  'passkeys',
   'problem',
   'project',
   'run',

@@ -30,7 +30,7 @@ export function PasskeyButton({ next }: { next: string }) {
     <div className="mt-4">
       <Button onClick={signIn} disabled={busy} className="w-full">
         <KeyRound aria-hidden="true" className="size-4" />
-        {busy ? t('login.submitting') : t('passkeys.signIn')}
+        {busy ? t('passkeys.signingIn') : t('passkeys.signIn')}
       </Button>
       <p role="alert" className="mt-2 text-[13px] text-fail wrap-anywhere empty:hidden">
         {problem}

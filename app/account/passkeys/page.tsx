@@ -8,6 +8,7 @@ import { Denied } from '../../_ui/denied'
 import { Empty, Note, PageHead, Section } from '../../_ui/page'
 import { Pager } from '../../_ui/pager'
 import { one, viewer } from '../../viewer'
+import { AccountNav } from '../nav'
 import { AddPasskey } from './add'
 import { Checking } from './checking'
 import { PasskeyRow } from './passkey-row'
@@ -31,6 +32,7 @@ export default async function Passkeys({
   return (
     <>
       <PageHead title={t('title')} subtitle={t('subtitle')} />
+      <AccountNav here="/account/passkeys" />
       {items.some((item) => item.state === 'checking') && <Checking />}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-6 gap-y-7 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
         <div className="space-y-8">
