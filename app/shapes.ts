@@ -149,7 +149,13 @@ export const EnvironmentShape = z.object({
   start: z.string().describe('automatic | on-signoff | by-hand'),
   after: z.string().nullable().describe('Where a release must have been verified before'),
   hold: HoldShape.nullable().describe('Nothing new follows until it is released'),
-  frozen: z.object({ reason: z.string(), until: z.iso.datetime() }).nullable(),
+  stopped: HoldShape.nullable().describe('The emergency stop of this environment: nothing at all moves there'),
+  frozen: z.object({ reason: z.string(), since: z.iso.datetime(), until: z.iso.datetime() }).nullable(),
+  nextFreeze: z
+    .object({ reason: z.string(), since: z.iso.datetime(), until: z.iso.datetime() })
+    .nullable()
+    .describe('The freeze that begins within seven days; null: none does'),
+  policyVersion: z.number().int().describe('0 or less: nobody has agreed to its policy, and nothing goes there'),
   debts: z.array(DebtShape).describe('Hotfixes that must come back first; of a first environment none'),
   unreachable: z.object({ because: z.string(), since: z.iso.datetime() }).nullable(),
   running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })

@@ -1,4 +1,4 @@
-import { frozenAt } from '../../environments/freeze'
+import { frozenAt, nextFreeze } from '../../environments/freeze'
 import { UNPAID } from '../../pipelines/back-merge'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
@@ -97,6 +97,10 @@ interface Place {
   heldBecause: string
   unreachableSince: Date | null
   unreachableBecause: string
+  stoppedAt: Date | null
+  stoppedBy: string
+  stoppedBecause: string
+  policyVersion: number
   running: number | null
   open: number[]
   lastFailed: number | null
@@ -106,6 +110,7 @@ interface Place {
 // costs the same however long the history is.
 const BOARD = `
 SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
+       e."stoppedAt", e."stoppedBy", e."stoppedBecause", e."policyVersion",
        p.id AS "projectId", p.path, running.id AS running, COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
 FROM "Environment" e
 JOIN "Project" p ON p.id = e."projectId"
@@ -182,7 +187,6 @@ async function readPlaces(record: RecordHandle, which: Which): Promise<Environme
 /** The place itself: its policy in words, and what keeps it closed. */
 function asPlace(row: Place, now: Date) {
   const policy = policyOf(row.policy)
-  const frozen = frozenAt(policy.freeze, now)
   return {
     id: row.id,
     name: row.name,
@@ -190,13 +194,22 @@ function asPlace(row: Place, now: Date) {
     start: policy.start,
     after: policy.after ?? null,
     hold: row.heldAt === null ? null : { by: row.heldBy, because: row.heldBecause, since: row.heldAt.toISOString() },
-    frozen: frozen === null ? null : { reason: frozen.reason, until: frozen.until.toISOString() },
+    stopped:
+      row.stoppedAt === null
+        ? null
+        : { by: row.stoppedBy, because: row.stoppedBecause, since: row.stoppedAt.toISOString() },
+    frozen: asSpan(frozenAt(policy.freeze, now)),
+    nextFreeze: asSpan(nextFreeze(policy.freeze, now)),
+    policyVersion: row.policyVersion,
     unreachable:
       row.unreachableSince === null
         ? null
         : { because: row.unreachableBecause, since: row.unreachableSince.toISOString() },
   }
 }
+
+const asSpan = (span: ReturnType<typeof frozenAt>) =>
+  span && { reason: span.reason, since: span.since.toISOString(), until: span.until.toISOString() }
 
 /** Debts that one project shows: the oldest ones. */
 const MAX_DEBTS = 200

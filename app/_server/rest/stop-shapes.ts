@@ -1,2 +1,4 @@
 // Shapes of stop routes that are components of the OpenAPI document.
-export const STOPS_NAMED = {} as const
+import { InstallationShape } from '../../environments/stop-shapes'
+
+export const STOPS_NAMED = { Installation: InstallationShape } as const
