@@ -13,6 +13,8 @@ import { Refusal } from '../../_ui/refusal'
 import { ReleaseTrace } from '../../_ui/release-trace'
 import { Time } from '../../_ui/time'
 import { Trail } from '../../_ui/trail'
+import { BrokenBarriers } from '../../approvals/broken-barriers'
+import { readExceptions } from '../../approvals/exceptions'
 import { one, viewer, whoLooks } from '../../viewer'
 import { readRelease } from '../read'
 import type { ReleaseDetail } from '../shapes'
@@ -50,6 +52,7 @@ export default async function Release({ params, searchParams }: Props) {
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const [t, release, query] = await Promise.all([getTranslations(), theRelease(id), searchParams])
   const { refused } = release
+  const exceptions = await readExceptions(theRecord(), { releaseId: release.id }, asking.viewer)
   return (
     <>
       <PageHead
@@ -82,6 +85,7 @@ export default async function Release({ params, searchParams }: Props) {
             </div>
           </Note>
         )}
+        <BrokenBarriers exceptions={exceptions} viewer={asking.viewer} back={`/releases/${release.id}`} link />
         <ReleaseTrace release={release} />
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]">
           <div className="space-y-7">
