@@ -134,6 +134,7 @@ function asFacts(row: Row, policy: EnvironmentPolicy, policyDisputed: string | n
       after: policy.after ?? null,
       soakMs: policy.soak ?? 0,
       approvals: policy.approvals,
+      remindMs: policy.remind ?? null,
       freeze: policy.freeze,
       hold: row.heldAt === null ? null : { by: row.heldBy, at: row.heldAt, because: row.heldBecause },
       stopped: row.stoppedAt === null ? null : { by: row.stoppedBy, at: row.stoppedAt, because: row.stoppedBecause },

@@ -45,6 +45,8 @@ export interface Facts {
     after: string | null
     soakMs: number
     approvals: readonly Rule[]
+    /** After so many ms those who may sign are reminded, and again; null: never. */
+    remindMs: number | null
     freeze: readonly Freeze[]
     hold: Said | null
     removed: { at: Date; because: string } | null

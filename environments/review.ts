@@ -6,6 +6,7 @@ import { ringEnvironmentOf } from './place'
 import { PROMOTION } from './promotion'
 import { lookUpRange } from './range'
 import { askTarget } from './reach'
+import { remindSigners } from './remind'
 import { voidFallen } from './spend-answers'
 
 /** A promotion that waits for something that passes by itself is looked at again after this, and at once when it is rung. */
@@ -34,7 +35,10 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
         ...change,
         event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
       })
-    } else await keepWaiting(tx, id, judged, facts.now)
+    } else {
+      await keepWaiting(tx, id, judged, facts.now)
+      await remindSigners(tx, id, facts, judged, by)
+    }
   })
 }
 

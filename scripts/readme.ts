@@ -127,6 +127,7 @@ const PLACE: Facts['environment'] = {
   after: 'prerelease',
   soakMs: 0,
   approvals: [{ role: 'ops', count: 1 }],
+  remindMs: null,
   freeze: [],
   hold: null,
   removed: null,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { SoftPasskey } from '../../demo/passkey'
 import { retryByHand } from '../../environments/end-promotion'
 import { expireApproval } from '../../environments/expire-approval'
+import { reviewPromotion } from '../../environments/review'
 import { requestRollback } from '../../environments/rollback'
 import { reviewGlass, withdraw } from '../../environments/sign-off'
 import { bytesOf, challengeOf, readStatement, type Statement, statementHash } from '../../environments/statement'
@@ -409,6 +410,25 @@ describe('T19 nobody who had a hand in it', () => {
     const before = applied.length
     await expect(world.deploy(waiting.promotion)).rejects.toThrow(/cannot be read/)
     expect(applied.length).toBe(before)
+  })
+})
+
+describe('what waits for people', () => {
+  it('who may sign is reminded as often as the policy says, and no oftener', async () => {
+    const mine = await world.production({ remind: 3_600_000 })
+    const waiting = await world.waiting(mine)
+    const reminders = () =>
+      world.sql(`SELECT because FROM "AuditEntry" WHERE kind = 'promotion.remind' AND "subjectId" = $1`, [
+        waiting.promotion,
+      ])
+    await reviewPromotion(world.context, waiting.promotion)
+    expect(await reminders()).toEqual([])
+    await superuser(`UPDATE "Promotion" SET "createdAt" = now() - interval '2 hours' WHERE id = $1`, [
+      waiting.promotion,
+    ])
+    await reviewPromotion(world.context, waiting.promotion)
+    await reviewPromotion(world.context, waiting.promotion)
+    expect(await reminders()).toEqual([{ because: expect.stringContaining('1 of 1 from ops with a passkey') }])
   })
 })
 

@@ -51,6 +51,7 @@ const environment = (over: Partial<Facts['environment']> = {}): Facts['environme
   after: null,
   soakMs: 0,
   approvals: [],
+  remindMs: null,
   freeze: [],
   hold: null,
   removed: null,
