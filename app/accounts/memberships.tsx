@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
+import type { ReactNode } from 'react'
 import { GRANTED } from '../_server/permit'
 import { ActForm, AskFirst } from '../_ui/act'
 import { environmentName, roleName } from '../_ui/names'
@@ -94,7 +95,6 @@ export async function Grant({
 }) {
   const t = await getTranslations()
   const open = 'account' in fixed ? 'project' : 'account'
-  const select = 'field min-w-0'
   return (
     <details className="card mt-3">
       <summary className="px-4 py-3 font-medium hover:text-accent">{t('people.membership.grant')}</summary>
@@ -109,19 +109,17 @@ export async function Grant({
         className="border-t border-line p-4"
       >
         <div className="grid gap-3 sm:grid-cols-3">
-          <label className="text-[13px] font-medium">
-            {t(`people.membership.${open}`)}
-            <select name={open} required className={`${select} mt-1`}>
+          <Field id="grant-whom" label={t(`people.membership.${open}`)}>
+            <select id="grant-whom" name={open} required className="field min-w-0">
               {choices.map(({ id, name }) => (
                 <option key={id} value={id}>
                   {name}
                 </option>
               ))}
             </select>
-          </label>
-          <label className="text-[13px] font-medium">
-            {t('people.membership.place')}
-            <select name="environment" className={`${select} mt-1`}>
+          </Field>
+          <Field id="grant-where" label={t('people.membership.place')}>
+            <select id="grant-where" name="environment" className="field min-w-0">
               <option value="">{t('people.membership.whole')}</option>
               {environments.map((name) => (
                 <option key={name} value={name}>
@@ -129,19 +127,27 @@ export async function Grant({
                 </option>
               ))}
             </select>
-          </label>
-          <label className="text-[13px] font-medium">
-            {t('people.membership.role')}
-            <select name="role" defaultValue="developer" className={`${select} mt-1`}>
+          </Field>
+          <Field id="grant-role" label={t('people.membership.role')}>
+            <select id="grant-role" name="role" defaultValue="developer" className="field min-w-0">
               {GRANTED.map((role) => (
                 <option key={role} value={role}>
                   {roleName(t, role)}
                 </option>
               ))}
             </select>
-          </label>
+          </Field>
         </div>
       </ActForm>
     </details>
   )
 }
+
+const Field = ({ id, label, children }: { id: string; label: string; children: ReactNode }) => (
+  <div>
+    <label htmlFor={id} className="mb-1 block text-[13px] font-medium">
+      {label}
+    </label>
+    {children}
+  </div>
+)

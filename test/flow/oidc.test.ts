@@ -1,7 +1,5 @@
 // Signing in with the forge: Shiplock and the demo forge as its provider, both over HTTP, and a browser's cookie jar.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +10,7 @@ import { type DemoForge, startForge } from '../../demo/forge/forge'
 import { openRecord, type RecordHandle } from '../../prisma/client'
 import { ensureKeys } from '../../prisma/seal'
 import { freshDatabase } from '../database'
+import { freePort } from '../free-port'
 
 const PASSWORD = 'correct horse battery'
 const COOKIES = { session: 'shiplock_session', attempt: 'shiplock_sign_in' }
@@ -48,15 +47,6 @@ const start = async (oidc: Partial<OidcConfig> = {}, port = 0) => {
   webs.push(started)
   return started
 }
-
-/** A port that is free now: the provider must know the address that it sends browsers back to. */
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 beforeAll(async () => {
   database = await freshDatabase()

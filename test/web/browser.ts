@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { startWeb, type Web } from '../../app/_server/server'
+import { startWeb, type Web, type WebOptions } from '../../app/_server/server'
 import type { Signer } from '../../audit/certificate'
 import { ensureTrailKey, openSigner, openTrust } from '../../audit/keys'
 import type { Trust } from '../../audit/trust'
@@ -21,8 +21,8 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Accounts of the seed: an administrator, a developer, a viewer, an owner, and two of operations. */
-export type Visitor = 'ann' | 'dev' | 'vera' | 'owen' | 'olga' | 'otto'
+/** Accounts of the seed: an administrator, a developer, a viewer, an owner, two of operations; and Mira of seedAnswers. */
+export type Visitor = 'ann' | 'dev' | 'vera' | 'owen' | 'olga' | 'otto' | 'mira'
 
 /** Shiplock's pages over a seeded record, and a browser that looks at them. */
 export interface Town {
@@ -43,7 +43,10 @@ export interface Town {
   close(): Promise<void>
 }
 
-export async function openTown(options: { empty?: boolean } = {}): Promise<Town> {
+/** @param options.oidc where its people may sign in besides; the provider has to know the port */
+export async function openTown(
+  options: { empty?: boolean; oidc?: WebOptions['oidc']; port?: number } = {},
+): Promise<Town> {
   // React chooses its build when it is first loaded; vitest says "test", and the pages were built for production.
   Object.assign(process.env, { NODE_ENV: 'production' })
   const database = await freshDatabase()
@@ -57,7 +60,8 @@ export async function openTown(options: { empty?: boolean } = {}): Promise<Town>
     environments: [],
     pages: { dev: false },
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
+    oidc: options.oidc ?? null,
     publicUrl: null,
     keys,
     logLevel: 'error',

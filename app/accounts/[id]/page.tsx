@@ -146,16 +146,18 @@ async function Role({ account, back }: { account: AccountDetail; back: `/${strin
       denied={null}
       className="card p-4"
     >
-      <label className="block text-[13px] font-medium">
-        {t('people.role.label')}
-        <select key={account.role} name="role" defaultValue={account.role} className="field mt-1">
+      <div>
+        <label htmlFor="role" className="mb-1 block text-[13px] font-medium">
+          {t('people.role.label')}
+        </label>
+        <select key={account.role} id="role" name="role" defaultValue={account.role} className="field">
           {ROLES.map((role) => (
             <option key={role} value={role}>
               {roleName(t, role)}
             </option>
           ))}
         </select>
-      </label>
+      </div>
       <p className="text-[13px] text-faint">{t('people.role.help')}</p>
     </ActForm>
   )
