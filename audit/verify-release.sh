@@ -11,6 +11,8 @@ export LC_ALL
 dir=$1 pinned=${2-} lacking=0
 tmp=$(mktemp -d) || exit 64
 trap 'rm -rf "$tmp"' EXIT
+printf '\000' >"$tmp/zero"
+printf '\001' >"$tmp/one"
 mkdir "$tmp/keys" "$tmp/passkeys" "$tmp/given" "$tmp/used"
 
 tampered() { echo "TAMPERED: $*"; exit 1; }
@@ -26,7 +28,7 @@ decode_url() {
   decode "$padded" "$2"
 }
 # The text of a file, and of one line of it: cut FILE PATTERN, with one group
-cut_out() { sed -n "s/$2/\1/p" "$1" | head -n 1; }
+cut_out() { sed -n -e "s/$2/\1/p" -e 1q "$1"; }
 ed25519() { openssl pkeyutl -verify -pubin -inkey "$1" -keyform DER -rawin -in "$2" -sigfile "$3" >/dev/null 2>&1; }
 not_after() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort | head -n 1)" = "$1" ]; }
 
@@ -92,21 +94,25 @@ prove() { # SEQ
   sed '/^$/,$d' "$proof" >"$tmp/head"
   [ "$(sed -n 1p "$tmp/head")" = 'c2sp.org/tlog-proof@v1' ] && [ "$(sed -n 2p "$tmp/head")" = "index $1" ] || return 1
   [ "$1" -lt "$size" ] || return 1
-  { printf '\000'; cat "$dir/entries/$1.json"; } | sha >"$tmp/node"
+  cat "$tmp/zero" "$dir/entries/$1.json" | sha >"$tmp/node"
   fn=$1 sn=$((size - 1))
   sed 1,2d "$tmp/head" >"$tmp/path"
+  # 32 bytes in base64, written the one right way.
+  grep -Evxq '[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=' "$tmp/path" && return 1
+  node="$tmp/node" up="$tmp/up"
   while IFS= read -r line; do
-    [ $sn -ne 0 ] && decode "$line" "$tmp/sibling" && [ "$(wc -c <"$tmp/sibling")" -eq 32 ] || return 1
+    [ $sn -ne 0 ] || return 1
+    echo "$line" | base64 -d >"$tmp/sibling"
     if [ $((fn % 2)) -eq 1 ] || [ "$fn" -eq $sn ]; then
-      { printf '\001'; cat "$tmp/sibling" "$tmp/node"; } | sha >"$tmp/up"
+      cat "$tmp/one" "$tmp/sibling" "$node" | sha >"$up"
       while [ $((fn % 2)) -eq 0 ] && [ "$fn" -ne 0 ]; do fn=$((fn / 2)) sn=$((sn / 2)); done
     else
-      { printf '\001'; cat "$tmp/node" "$tmp/sibling"; } | sha >"$tmp/up"
+      cat "$tmp/one" "$node" "$tmp/sibling" | sha >"$up"
     fi
-    mv "$tmp/up" "$tmp/node"
+    swap=$node node=$up up=$swap
     fn=$((fn / 2)) sn=$((sn / 2))
   done <"$tmp/path"
-  [ $sn -eq 0 ] && cmp -s "$tmp/node" "$tmp/root"
+  [ $sn -eq 0 ] && cmp -s "$node" "$tmp/root"
 }
 
 # ---- What entries must be, by their kind. `no` names the entry. ----

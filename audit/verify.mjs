@@ -32,7 +32,6 @@ function found(what, check, text, seq = null, upTo = seq) {
   return problems.length < 100 && problems.push({ verdict: what, check, text, seq, upTo }) < 0
 }
 const [tampered, incomplete] = ['tampered', 'incomplete'].map((what) => found.bind(null, what))
-class Unreadable extends Error {}
 
 // ---- What is read: a folder or a zip, as names and streams. ----
 const [names, sums] = [new Map(), new Map()]
@@ -41,7 +40,7 @@ async function openFolder(dir, at = '', depth = 0) {
   for (const entry of await fs.readdir(join(dir, at), { withFileTypes: true })) {
     const name = at + entry.name
     if (entry.isDirectory() && depth < 3) await openFolder(dir, `${name}/`, depth + 1)
-    else if (!entry.isFile()) throw new Unreadable(`${name} is no plain file`)
+    else if (!entry.isFile()) throw new Error(`${name} is no plain file`)
     else names.set(name, null)
   }
   openFile = (name) => createReadStream(join(dir, name), { highWaterMark: 1 << 18 })
@@ -55,16 +54,16 @@ async function openZip(path, bytes) {
   }
   const tail = await at(Math.max(0, bytes - 65_557), Math.min(bytes, 65_557))
   const end = tail.lastIndexOf(Buffer.from('PK\x05\x06'))
-  if (end < 0 || end + 22 > tail.length) throw new Unreadable('it is cut off, or no zip: the end of a zip is missing')
+  if (end < 0 || end + 22 > tail.length) throw new Error('it is cut off, or no zip: the end of a zip is missing')
   const [count, length, start] = [tail.readUInt16LE(end + 10), tail.readUInt32LE(end + 12), tail.readUInt32LE(end + 16)]
-  if (start === 0xffffffff || count === 0xffff) throw new Unreadable('it is too large for a zip here: unpack it first')
+  if (start === 0xffffffff || count === 0xffff) throw new Error('it is too large for a zip here: unpack it first')
   const list = await at(start, length)
   for (let i = 0, p = 0; i < count; i++) {
-    if (p + 46 > list.length || list.readUInt32LE(p) !== 0x02014b50) throw new Unreadable('the zip is damaged')
+    if (p + 46 > list.length || list.readUInt32LE(p) !== 0x02014b50) throw new Error('the zip is damaged')
     const [named, extra, comment] = [28, 30, 32].map((offset) => list.readUInt16LE(p + offset))
     const name = list.toString('utf8', p + 46, p + 46 + named)
     const packed = { method: list.readUInt16LE(p + 10), size: list.readUInt32LE(p + 20), at: list.readUInt32LE(p + 42) }
-    if (names.has(name) || ![0, 8].includes(packed.method)) throw new Unreadable(`${name} is packed in another way`)
+    if (names.has(name) || ![0, 8].includes(packed.method)) throw new Error(`${name} is packed in another way`)
     if (!name.endsWith('/')) names.set(name, packed)
     p += 46 + named + extra + comment
   }
@@ -91,7 +90,7 @@ async function* stream(name) {
 async function bytesOf(name) {
   if (!names.has(name)) return null
   const chunks = []
-  for await (const chunk of stream(name)) if (chunks.push(chunk) > 1024) throw new Unreadable(`${name} is too long`)
+  for await (const chunk of stream(name)) if (chunks.push(chunk) > 1024) throw new Error(`${name} is too long`)
   return Buffer.concat(chunks)
 }
 
@@ -106,7 +105,7 @@ async function* linesOf(name) {
       begin = end + 1
     }
     rest = Buffer.from(all.subarray(begin))
-    if (rest.length > 1 << 20) throw new Unreadable(`${name} has a line that is too long`)
+    if (rest.length > 1 << 20) throw new Error(`${name} has a line that is too long`)
     yield lines
   }
   if (rest.length > 0) yield [rest]
@@ -120,13 +119,14 @@ const keyOf = (der) => createPublicKey({ key: der, format: 'der', type: 'spki' }
 async function readKeys(pinned) {
   const said = parsed(await bytesOf('keys.json'))
   origin = String(said?.origin)
-  keys = (Array.isArray(said?.keys) ? said.keys : []).map(({ publicKey, from }, i) => {
+  const listed = Array.isArray(said?.keys) ? said.keys : []
+  const isKey = (k) => base64(k?.publicKey).length === 32 && Number.isSafeInteger(k.from)
+  keys = listed.filter(isKey).map(({ publicKey, from }, i) => {
     const raw = base64(publicKey)
-    if (raw.length !== 32 || !Number.isSafeInteger(from)) throw new Unreadable('keys.json holds what is no key')
     const key = keyOf(Buffer.concat([ED25519, raw]))
     return { publicKey, from, key, id: sha(`${origin}\n`, NODE, raw).subarray(0, 4), brought: i === 0, signs: false }
   })
-  if (keys.length === 0) throw new Unreadable('keys.json holds no key')
+  if (keys.length === 0 || keys.length < listed.length) tampered('keys', 'keys.json holds no key, or what is none')
   if (pinned && !keys.some((k) => k.publicKey === pinned)) tampered('keys', 'keys.json does not hold the key you gave')
   return said
 }
@@ -357,14 +357,13 @@ async function check(path, { key, origin: webOrigin }) {
     for (const name of bundle?.FILES ?? FILES) if (!names.has(name)) incomplete('files', `${name} is missing`)
     if (problems.length === 0) {
       const said = await readKeys(key)
-      webOrigins = webOrigin ? [webOrigin] : (said.webOrigins ?? [])
+      webOrigins = webOrigin ? [webOrigin] : (said?.webOrigins ?? [])
       const tools = { names, bytesOf, parsed, sha, checkNote, whatIsOff, look, tampered, incomplete }
       result = await (bundle === null ? verifyTrail() : bundle.verifyBundle(tools))
       for (const { signs, brought } of keys) if (signs && !brought) tampered('keys', 'a key signs that no entry brings')
       await verifyManifest('MANIFEST.sha256')
     }
   } catch (error) {
-    if (!(error instanceof Unreadable) && error.code === undefined) throw error
     incomplete('files', `it cannot be read: ${error.message}`)
   }
   const bad = problems.filter((p) => p.verdict === 'tampered' && p.seq !== null)
