@@ -18,7 +18,7 @@ export function Facts({ entry }: { entry: TrailEntryWhole }) {
     [t('who'), <Who key="who" entry={entry} />],
     [t('writer'), writer ? t(`writers.${writer}`) : entry.writer],
     [t('subject'), <About key="about" entry={entry} />],
-    [t('where'), <Where key="where" entry={entry} />],
+    [t('where'), isSomewhere(entry) ? <Where key="where" entry={entry} /> : null],
     [t('change'), entry.after === null ? null : <code key="change">{`${entry.before ?? '–'} → ${entry.after}`}</code>],
     [t('because'), entry.because || null],
     [
@@ -37,13 +37,13 @@ export function Facts({ entry }: { entry: TrailEntryWhole }) {
     ],
   ]
   return (
-    <dl className="card grid gap-x-6 gap-y-2 px-4 py-3 sm:grid-cols-[9rem_minmax(0,1fr)]">
+    <dl className="card grid gap-x-6 gap-y-0.5 px-4 py-3 sm:gap-y-2 sm:grid-cols-[9rem_minmax(0,1fr)]">
       {facts
         .filter(([, value]) => value !== null)
         .map(([name, value]) => (
           <div key={name} className="contents">
             <dt className="text-[13px] text-soft">{name}</dt>
-            <dd className="min-w-0 wrap-anywhere">{value}</dd>
+            <dd className="min-w-0 wrap-anywhere max-sm:mb-2">{value}</dd>
           </div>
         ))}
     </dl>
@@ -74,9 +74,11 @@ function About({ entry }: { entry: TrailEntryWhole }) {
   )
 }
 
+const isSomewhere = ({ project, environment, release, run }: TrailEntryWhole) =>
+  project !== null || environment !== null || release !== null || run !== null
+
 function Where({ entry: { project, environment, release, run } }: { entry: TrailEntryWhole }) {
   const t = useTranslations()
-  if (!project && !environment && !release && run === null) return '–'
   return (
     <span className="flex flex-wrap gap-x-4">
       {project && <span className="wrap-anywhere">{project.path}</span>}
