@@ -10,8 +10,11 @@ import { Live } from './_ui/live'
 import { Lock } from './_ui/lock'
 import { Empty, PageHead } from './_ui/page'
 import { StatusBadge } from './_ui/status'
+import { readInstallation } from './environments/installation'
 import { lockActions } from './environments/lock-actions'
 import { readBoard } from './environments/read'
+import { EverythingStopped, StopEverything } from './environments/stop-everything'
+import { GoSwitch } from './environments/stop-switch'
 import { listProjects } from './projects/read'
 import type { EnvironmentShape, ProjectShape } from './shapes'
 import { viewer } from './viewer'
@@ -47,15 +50,26 @@ export default async function Board() {
   if (!asking.ok) return <Denied role={asking.viewer.role} why={asking.why} />
   const record = theRecord()
   const visible = visibleProjects(asking.viewer)
-  const [t, environments, projects] = await Promise.all([
+  const [t, environments, projects, installation] = await Promise.all([
     getTranslations(),
     readBoard(record, visible),
     listProjects(record, visible, { limit: 100 }),
+    readInstallation(record),
   ])
   const rows = rowsOf(environments, projects.items)
   return (
     <>
-      <PageHead title={t('board.title')} subtitle={t('board.subtitle')} aside={<Live />} />
+      <PageHead
+        title={t('board.title')}
+        subtitle={t('board.subtitle')}
+        aside={
+          <>
+            <StopEverything installation={installation} viewer={asking.viewer} />
+            <Live />
+          </>
+        }
+      />
+      <EverythingStopped installation={installation} viewer={asking.viewer} />
       {rows.length === 0 ? (
         <Empty
           icon={<Ship aria-hidden="true" />}
@@ -118,7 +132,14 @@ async function ProjectRow({ row, viewer: who }: { row: Row; viewer: Viewer }) {
       ) : (
         <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,320px),1fr))] gap-3">
           {environments.map((environment) => (
-            <Lock key={environment.id} environment={environment} actions={lockActions(t, who, environment, '/')} />
+            <Lock
+              key={environment.id}
+              environment={environment}
+              actions={{
+                ...lockActions(t, who, environment, '/'),
+                go: <GoSwitch place={environment} viewer={who} back="/" />,
+              }}
+            />
           ))}
         </div>
       )}

@@ -25,6 +25,10 @@ export interface LockActions {
   signs: boolean
   /** The page that the lock stands on. */
   back: `/${string}`
+  /** The way on after an emergency stop. */
+  go?: ReactNode
+  /** It says as well that nothing keeps the environment closed. */
+  whole?: boolean
 }
 
 /** One environment as a lock: what keeps it closed, what lies in it, what waits before it, and what did not get in. */
@@ -53,6 +57,8 @@ export function Lock({ environment, actions }: { environment: EnvironmentShape; 
       <PlaceBanners
         environment={environment}
         release={actions && <ReleaseHold environment={environment} denied={actions.hold} back={actions.back} />}
+        go={actions?.go}
+        whole={actions?.whole ?? false}
       />
       <div className={cn('grid grid-cols-[minmax(0,1fr)]', below && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]')}>
         {running ? (

@@ -1,4 +1,5 @@
-import { CalendarClock, GitMerge, Hand, Unplug } from 'lucide-react'
+import { CalendarClock, CalendarX, CircleCheck, GitMerge, Hand, OctagonX, ShieldAlert, Unplug } from 'lucide-react'
+import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
 import type { EnvironmentShape } from '../shapes'
@@ -8,18 +9,58 @@ import { Outward } from './refs'
 import { Moment, Time } from './time'
 
 const LOOK = {
-  hold: { icon: Hand, look: 'bg-wait-ground text-wait' },
-  freeze: { icon: CalendarClock, look: 'bg-queue-ground text-queue' },
-  debt: { icon: GitMerge, look: 'bg-err-ground text-err' },
+  stop: { icon: OctagonX, look: 'bg-fail-ground text-fail' },
+  policy: { icon: ShieldAlert, look: 'bg-fail-ground text-fail' },
+  freeze: { icon: CalendarX, look: 'bg-fail-ground text-fail' },
+  hold: { icon: Hand, look: 'bg-err-ground text-err' },
+  soon: { icon: CalendarClock, look: 'bg-queue-ground text-queue' },
+  open: { icon: CircleCheck, look: 'bg-ok-ground text-ok' },
+  debt: { icon: GitMerge, look: 'bg-wait-ground text-wait' },
   away: { icon: Unplug, look: 'bg-fail-ground text-fail' },
 } as const
 
-/** What keeps an environment closed, on the environment itself: hold, freeze, debt, and a target that does not answer. */
-export function PlaceBanners({ environment, release }: { environment: EnvironmentShape; release?: ReactNode }) {
+interface Props {
+  environment: EnvironmentShape
+  /** The way out of a hold. */
+  release?: ReactNode
+  /** The way on after an emergency stop. */
+  go?: ReactNode
+  /** It is said as well that nothing keeps it closed. */
+  whole?: boolean
+}
+
+/**
+ * What keeps an environment closed, on the environment itself: red where nothing may go there, orange where only a return may,
+ * and green, where all of it is told, when it is open.
+ */
+export function PlaceBanners({ environment, release, go, whole = false }: Props) {
   const t = useTranslations()
-  const { hold, frozen, debts, unreachable } = environment
+  const { stopped, hold, frozen, nextFreeze, policyVersion, debts, unreachable } = environment
+  const isOpen = !(stopped || hold || frozen || unreachable) && policyVersion >= 0
   return (
     <>
+      {stopped && (
+        <Banner kind="stop" title={t('stop.stopped', { name: stopped.by, because: stopped.because })}>
+          <span>
+            {t('stop.help')} <Time at={stopped.since} />
+          </span>
+          {go}
+        </Banner>
+      )}
+      {policyVersion < 0 && (
+        <Banner kind="policy" title={t('policy.noneInForce')}>
+          <Link href={`/environments/${environment.id}/policy`} className="text-accent hover:underline">
+            {t('policy.see')}
+          </Link>
+        </Banner>
+      )}
+      {frozen && (
+        <Banner kind="freeze" title={t('place.frozen', { because: frozen.reason })}>
+          <span>
+            {t('place.reopens')} <Moment at={frozen.until} className="font-medium" /> (<Time at={frozen.until} />)
+          </span>
+        </Banner>
+      )}
       {hold && (
         <Banner kind="hold" title={t('place.held', { name: hold.by, because: hold.because })}>
           <span>
@@ -28,10 +69,18 @@ export function PlaceBanners({ environment, release }: { environment: Environmen
           {release}
         </Banner>
       )}
-      {frozen && (
-        <Banner kind="freeze" title={t('place.frozen', { because: frozen.reason })}>
+      {whole && isOpen && (
+        <Banner kind="open" title={t('stop.open')}>
+          <span>{nextFreeze ? null : t('stop.noFreeze')}</span>
+        </Banner>
+      )}
+      {nextFreeze && (
+        <Banner kind="soon" title={t('stop.soon', { because: nextFreeze.reason })}>
           <span>
-            {t('place.reopens')} <Moment at={frozen.until} className="font-medium" /> (<Time at={frozen.until} />)
+            {t('stop.from')} <Moment at={nextFreeze.since} className="font-medium" /> (<Time at={nextFreeze.since} />)
+          </span>
+          <span>
+            {t('stop.until')} <Moment at={nextFreeze.until} />
           </span>
         </Banner>
       )}

@@ -19,6 +19,7 @@ import type { EnvironmentShape } from '../../shapes'
 import { one, viewer } from '../../viewer'
 import { whyNot } from '../../why-not'
 import { lockActions } from '../lock-actions'
+import { GoSwitch, StopSwitch } from '../stop-switch'
 import { thePlace } from '../the-place'
 
 interface Props {
@@ -58,7 +59,15 @@ export default async function Environment({ params, searchParams }: Props) {
       />
       <div className="space-y-7">
         <Refusal problem={one(query.problem)} />
-        <Lock environment={place} actions={{ ...lockActions(t, asking.viewer, place, back), rollback: undefined }} />
+        <Lock
+          environment={place}
+          actions={{
+            ...lockActions(t, asking.viewer, place, back),
+            rollback: undefined,
+            go: <GoSwitch place={place} viewer={asking.viewer} back={back} />,
+            whole: true,
+          }}
+        />
         <Section title={t('promotion.timeline')}>
           <div className="card flex flex-wrap items-start gap-x-6 gap-y-3 px-4 py-4">
             <div className="flex flex-wrap items-center gap-3">
@@ -94,6 +103,7 @@ export default async function Environment({ params, searchParams }: Props) {
                 }}
               />
             )}
+            <StopSwitch place={place} viewer={asking.viewer} back={back} />
             <AskFirst
               path={`/api/v1/environments/${place.id}/remove`}
               back={back}
@@ -148,6 +158,9 @@ async function Entered({ place }: { place: EnvironmentShape }) {
           ? t('place.afterNothing')
           : t('place.afterVerified', { environment: environmentInText(t, place.after) })}
       </span>
+      <Link href={`/environments/${place.id}/policy`} className="text-accent hover:underline">
+        {t('policy.see')}
+      </Link>
     </p>
   )
 }
