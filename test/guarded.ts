@@ -141,7 +141,6 @@ const IDS: Record<string, Kind | InPlace | number> = {
 }
 const IN_PLACE = new Set<unknown>(['environment', 'promotion', 'policyChange', 'approval'])
 
-/** Bodies that the schemas let through, where {} is none. */
 const reason = 'because it is asked for here, at length'
 const ASSERTION = { credentialId: 'AA', clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' }
 const REGISTRATION = {
@@ -151,6 +150,7 @@ const REGISTRATION = {
   clientExtensionResults: {},
   response: { clientDataJSON: 'AA', attestationObject: 'AA', transports: [] },
 }
+/** Bodies that the schemas let through, where {} is none. */
 const BODIES: Record<string, (target: Target, projects: Projects) => Record<string, unknown>> = {
   'POST /api/v1/session': () => ({ name: 'nobody', password: 'wrong' }),
   'POST /api/v1/promotions': (t, p) => ({ release: idOf('release', t, p), environment: idOf('environment', t, p) }),
@@ -170,6 +170,11 @@ const BODIES: Record<string, (target: Target, projects: Projects) => Record<stri
   'POST /api/v1/accounts/{id}/password': () => ({ password: 'correct horse battery' }),
   'POST /api/v1/account/password': () => ({ old: 'correct horse', new: 'battery staple' }),
   'POST /api/v1/memberships': () => ({ account: 1, project: 1, role: 'viewer' }),
+  'POST /api/v1/environments/{id}/policy/changes': () => ({ yaml: 'name: test', reason }),
+  'POST /api/v1/environments/{id}/stop': () => ({ because: reason }),
+  'POST /api/v1/environments/{id}/go': () => ({ because: reason }),
+  'POST /api/v1/installation/stop': () => ({ because: reason }),
+  'POST /api/v1/installation/go': () => ({ because: reason }),
   'POST /api/v1/tokens': () => ({ name: 'ci' }),
   'POST /api/v1/session/passkey': () => ({ assertion: ASSERTION }),
   'POST /api/v1/passkeys': () => ({ name: 'laptop', response: REGISTRATION }),

@@ -7,6 +7,7 @@ import { listProjects } from '../../app/projects/read'
 import { listPromotions, readPromotion } from '../../app/promotions/read'
 import { listReleases, readRelease } from '../../app/releases/read'
 import { listRuns, readRun, runFilters } from '../../app/runs/read'
+import type { Trust } from '../../audit/trust'
 import { readFacts } from '../../environments/facts'
 import { whyOwnChange } from '../../environments/hands'
 import { previewGates } from '../../environments/preview'
@@ -21,6 +22,15 @@ const FEW = 500
 /** The newest promotion that waits for production. */
 let waiting = 0
 const ops: Viewer = { kind: 'account', id: 1, accountId: 1, name: 'omar', role: 'ops', grants: [] }
+/** Nothing here is signed. */
+const trust: Trust = {
+  origin: 'shiplock/plans',
+  keys: [],
+  rpId: 'localhost',
+  webOrigin: 'http://localhost',
+  agreed: () => undefined,
+  removed: () => false,
+}
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let record: RecordHandle
 
@@ -136,8 +146,8 @@ describe(`with ${RUNS.toLocaleString('en')} runs, nothing reads a table from end
       'promotions to an environment that wait',
       () => listPromotions(record, 'all', { environment: 'production', status: 'waiting' }),
     ],
-    ['one promotion with its gates', () => readPromotion(record, waiting, ops)],
-    ['what the gates judge by', () => readFacts(record.pool, waiting)],
+    ['one promotion with its gates', () => readPromotion(record, waiting, ops, trust)],
+    ['what the gates judge by', () => readFacts(record.pool, waiting, trust)],
     [
       'what the gates would say',
       () =>

@@ -54,6 +54,8 @@ describe('the OpenAPI document', () => {
       'get /api/v1/oidc/begin',
       'get /api/v1/oidc/callback',
       'post /api/v1/session',
+      'post /api/v1/session/passkey',
+      'post /api/v1/session/passkey/challenge',
     ])
     for (const { operation } of operations)
       if (operation.security.length > 0)
