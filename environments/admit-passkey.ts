@@ -123,12 +123,13 @@ async function wasRemoved(context: Context, tx: Tx, credentialId: string): Promi
 async function withCode(context: Context, tx: Tx, row: Proposed, roles: string[]): Promise<Verdict> {
   const used = await spendEnrolmentCode(context.keys, row.proof ?? '', row)
   if (typeof used === 'string') return used
-  // Another machine's worker may hold the same codes: the trail knows what was used there.
+  // The trail knows what it was used for: by a worker of another machine with the same codes, or for this very passkey, whose
+  // proof the web process may have kept to send it again when its account has more roles.
   const { rows } = await tx.query(
-    `SELECT 1 FROM "AuditEntry" WHERE kind = 'passkey.admit' AND data->>'code' = $1 AND data->>'credential' <> $2 LIMIT 1`,
-    [used.code, row.credentialId],
+    `SELECT 1 FROM "AuditEntry" WHERE kind = 'passkey.admit' AND data->>'code' = $1 LIMIT 1`,
+    [used.code],
   )
-  if (rows.length > 0) return 'the enrolment code was used for another passkey already'
+  if (rows.length > 0) return 'the enrolment code was used already'
   return { roles, data: { code: used.code } }
 }
 

@@ -13,7 +13,7 @@ import { PASSKEY, type PasskeyStatus } from './passkey'
 import { CHALLENGE_MS, challengeIn, issueChallenge, randomChallenge, takeChallenge } from './passkey-challenge'
 
 /** Passkeys of one account that are not removed. */
-export const MOST_PASSKEYS = 20
+const MOST_PASSKEYS = 20
 const MOST_NAME = 60
 /** How long a browser waits for the person, ms. */
 const PROMPT_MS = 120_000

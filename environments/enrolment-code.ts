@@ -29,7 +29,7 @@ interface Code {
 const keyOf = (code: string): Buffer => createHash('sha256').update(PREFIX).update(plain(code)).digest()
 
 /** As people type it: case and what stands between the letters do not matter. */
-export const plain = (code: string) => code.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+const plain = (code: string) => code.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
 
 /** What a proof covers: that this key is this account's. The same as a certificate's claim, without roles. */
 export const enrolmentClaim = (p: { accountId: number; credentialId: string; spki: Uint8Array }): Json => ({
@@ -92,7 +92,7 @@ export async function firstEnrolmentCodes(keys: string, howMany = 2): Promise<st
 
 /**
  * Which code this proof was made with, and uses it up for this passkey: from now on it admits no other. The same passkey may
- * come again with it, because a worker may die between here and its commit.
+ * come again with it, because a worker may die between here and its commit: whether it did commit stands in the trail.
  * @returns a name for the code that gives nothing away; or why not, as half a sentence
  */
 export function spendEnrolmentCode(

@@ -273,6 +273,21 @@ describe('an enrolment code', () => {
     expect(codes).toEqual([])
   })
 
+  it('is no use a second time to the passkey that it admitted, whatever roles its account has by then', async () => {
+    const code = await makeEnrolmentCode(keys)
+    const { key, id } = await add('mia', code)
+    expect((await judged('mia', id)).roles).toEqual(['developer'])
+    await record.pool.query(`UPDATE "Account" SET role = 'ops' WHERE id = $1`, [ids.mia])
+    try {
+      const claim = enrolmentClaim({ accountId: ids.mia ?? 0, credentialId: key.credentialId, spki: key.spki })
+      await done(post('mia', `/passkeys/${id}/code`, { proof: proofOf(code, claim) }))
+      expect(await judged('mia', id)).toMatchObject({ state: 'admitted', roles: ['developer'], lacks: ['ops'] })
+      expect(await counts(key)).toMatchObject({ roles: ['developer'] })
+    } finally {
+      await record.pool.query(`UPDATE "Account" SET role = 'developer' WHERE id = $1`, [ids.mia])
+    }
+  })
+
   it('that is wrong admits nothing, and a right one may be given afterwards', async () => {
     const { key, id } = await add('lena', 'AAAA-BBBB-CCCC-DDDD-EEEE-FFFF')
     expect(await judged('lena', id)).toMatchObject({

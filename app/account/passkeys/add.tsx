@@ -54,15 +54,17 @@ export function AddPasskey() {
         />
       </div>
       <CodeField required={false} />
-      <Button type="submit" kind="primary" disabled={busy} className="w-full">
-        <KeyRound aria-hidden="true" className="size-4" />
-        {busy ? t('making') : t('make')}
-      </Button>
-      <Trouble text={problem} />
-      <p role="status" className="text-[13px] text-ok">
-        {added === '' ? '' : t('added', { name: added })}
-      </p>
-      <NeedsScript />
+      <div className="space-y-2">
+        <Button type="submit" kind="primary" disabled={busy} className="w-full">
+          <KeyRound aria-hidden="true" className="size-4" />
+          {busy ? t('making') : t('make')}
+        </Button>
+        <Trouble text={problem} />
+        <NeedsScript />
+        <p role="status" className="text-[13px] text-ok">
+          {added === '' ? '' : t('added', { name: added })}
+        </p>
+      </div>
     </form>
   )
 }

@@ -4,6 +4,7 @@ import { getTranslations } from 'next-intl/server'
 import { isFault } from '../../../pipelines/fault'
 import { may, type Viewer } from '../../_server/permit'
 import { theRecord, theTrust } from '../../_server/record'
+import { cn } from '../../_ui/classes'
 import { Denied } from '../../_ui/denied'
 import { Empty, Note, PageHead, Section } from '../../_ui/page'
 import { Pager } from '../../_ui/pager'
@@ -51,7 +52,8 @@ export default async function Passkeys({
             <Waiting viewer={asking.viewer} after={after} signs={items.some((item) => item.state === 'admitted')} />
           )}
         </div>
-        <div className="space-y-5">
+        {/* Who has none yet comes for this. */}
+        <div className={cn('space-y-5', items.length === 0 && 'max-lg:order-first')}>
           <AddPasskey />
           <Note icon={<CircleAlert aria-hidden="true" />} title={t('limitTitle')}>
             <p className="mt-1 text-[13px] text-soft">{t('limit')}</p>

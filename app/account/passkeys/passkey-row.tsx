@@ -40,7 +40,9 @@ export function PasskeyRow({ passkey, vouchers }: { passkey: PasskeyShape; vouch
           <State passkey={passkey} />
         </span>
       </p>
-      {state === 'refused' && <p className="mt-0.5 pl-6 text-[13px] text-soft wrap-anywhere">{passkey.because}</p>}
+      {state === 'refused' && (
+        <p className="mt-0.5 pl-6 text-[13px] text-soft wrap-anywhere first-letter:uppercase">{passkey.because}</p>
+      )}
       {grows && (
         <p className="mt-0.5 pl-6 text-[13px] text-soft wrap-anywhere">
           <WhatNext passkey={passkey} vouchers={vouchers} />
