@@ -36,8 +36,7 @@ const bytes = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byt
 export async function ensureKeys(dir: string) {
   // An installation of an earlier version has no trail key yet.
   if (existsSync(join(dir, FILES.instance))) return ensureTrailKey(dir)
-  mkdirSync(dirname(dir), { recursive: true, mode: 0o755 })
-  const making = mkdtempSync(`${dir}.making-`)
+  const making = makeFolder(dir)
   const pair = await suite.kem.generateKeyPair()
   write(making, FILES.workerPublic, Buffer.from(await suite.kem.serializePublicKey(pair.publicKey)))
   write(making, FILES.workerPrivate, Buffer.from(await suite.kem.serializePrivateKey(pair.privateKey)))
@@ -51,6 +50,18 @@ export async function ensureKeys(dir: string) {
     rmSync(making, { recursive: true })
     // Another process was quicker, and its keys are in force.
     if (!existsSync(join(dir, FILES.instance))) throw error
+  }
+}
+
+function makeFolder(dir: string): string {
+  try {
+    mkdirSync(dirname(dir), { recursive: true, mode: 0o755 })
+    return mkdtempSync(`${dir}.making-`)
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause
+    throw new Error(`there are no keys in ${dir}, and this user may not make them: start a worker there first`, {
+      cause,
+    })
   }
 }
 

@@ -2,6 +2,7 @@
 import { startingEnvironments } from '../../environments/starting'
 import { openRecord } from '../../prisma/client'
 import { migrate } from '../../prisma/migrate'
+import { whyNotSeparated } from '../../prisma/roles'
 import { ensureKeys } from '../../prisma/seal'
 import { ensureFirstAdmin } from './accounts'
 import { readConfig, type WebConfig } from './config'
@@ -20,6 +21,9 @@ async function main(config: WebConfig) {
   await ensureKeys(config.keys)
   await migrate(config.databaseUrl)
   const record = openRecord(config.databaseUrl, { max: config.databasePool, name: 'shiplock web' })
+  // `npm start` has said so itself.
+  const why = process.send === undefined ? await whyNotSeparated(record) : null
+  if (why !== null) console.warn(why)
   await addMissingEnvironments(record, environments)
   const first = await ensureFirstAdmin(record, config.adminPassword)
   if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeConfig as webConfig } from '../../app/_server/config'
 import { webEnvironment, workerEnvironment } from '../../cli/environment'
+import { webUser } from '../../cli/web-user'
 import { ownTsxCache } from '../../scripts/tsx-cache.mjs'
 import { describeConfig as workerConfig } from '../../worker/config'
 
@@ -41,6 +42,36 @@ describe('what a process is told by its environment', () => {
     ).toEqual({})
     expect(workerEnvironment(all(['DOCKER_HOST', 'GIT_SSL_CAINFO']))).toEqual(all(['DOCKER_HOST', 'GIT_SSL_CAINFO']))
   })
+})
+
+const isRoot = process.getuid?.() === 0
+describe('the user of the web process', () => {
+  const home = mkdtempSync(join(tmpdir(), 'shiplock-user-'))
+  afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+  it.skipIf(!isRoot)(
+    `is another one where it can read the code, and none where it cannot${isRoot ? '' : ' (needs root)'}`,
+    () => {
+      chmodSync(home, 0o755)
+      const { user, because } = webUser(home, home)
+      expect(because).toBeNull()
+      expect(user?.uid).toBeGreaterThan(0)
+      chmodSync(home, 0o700)
+      expect(webUser(home, tmpdir())).toEqual({
+        user: null,
+        because: expect.stringContaining(`may not enter or read ${home}`),
+      })
+      chmodSync(home, 0o755)
+      writeFileSync(join(home, 'package.json'), '{}', { mode: 0o600 })
+      expect(webUser(home, tmpdir()).because).toContain(join(home, 'package.json'))
+    },
+  )
+  it.skipIf(isRoot)(
+    `is the worker’s where nobody is root, which is said${isRoot ? ' (needs another user)' : ''}`,
+    () => {
+      expect(webUser(home, home)).toEqual({ user: null, because: expect.stringContaining('was not started by root') })
+    },
+  )
 })
 
 describe('compiled code in the shared folder', () => {
