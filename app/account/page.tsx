@@ -62,18 +62,22 @@ export default async function Mine({
         />
       )}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-2">
-        <Section title={t('people.roles.title')}>
-          <MyRoles account={account} memberships={memberships.items} />
-        </Section>
-        <Section title={t('people.password.title')}>
-          <Password has={account.hasPassword} />
-        </Section>
-        <Section title={t('people.session.mine')} aside={<EndOthers account={account} />}>
-          <Sessions sessions={account.sessions} end={(id) => `/api/v1/sessions/${id}/end`} back="/account" />
-        </Section>
-        <Section title={t('people.identity.mine')}>
-          <MyIdentities account={account} />
-        </Section>
+        <div className="space-y-7">
+          <Section title={t('people.roles.title')}>
+            <MyRoles account={account} memberships={memberships.items} />
+          </Section>
+          <Section title={t('people.session.mine')} aside={<EndOthers account={account} />}>
+            <Sessions sessions={account.sessions} end={(id) => `/api/v1/sessions/${id}/end`} back="/account" />
+          </Section>
+        </div>
+        <div className="space-y-7">
+          <Section title={t('people.password.title')}>
+            <Password has={account.hasPassword} />
+          </Section>
+          <Section title={t('people.identity.mine')}>
+            <MyIdentities account={account} />
+          </Section>
+        </div>
       </div>
     </>
   )

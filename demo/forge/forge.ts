@@ -111,6 +111,7 @@ export async function startForge(options: ForgeOptions): Promise<DemoForge> {
   const oidc = new OidcProvider(world)
   await app.register(async (scope) => oidc.routes(scope))
   await app.register(async (scope) => gitRoutes(scope, world, options.maxPushBytes))
+  app.get('/favicon.ico', (_request, reply) => reply.code(204).send())
   app.get('/', (_request, reply) => reply.type('text/html').send(projectsPage(world.projects)))
   const host = options.host ?? '127.0.0.1'
   await app.listen({ host, port: options.port ?? 0 })

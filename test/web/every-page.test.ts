@@ -49,6 +49,9 @@ describe('every page', () => {
     '/trail/0',
     '/accounts',
     '/accounts/new',
+    '/accounts/1',
+    '/account',
+    '/account/tokens',
     '/environments/12/rollback',
   ]
 

@@ -73,7 +73,7 @@ describe('signing in with the forge', () => {
     await page.context().close()
   })
 
-  it('says in words that the person said no, and that the forge is away', async () => {
+  it('says in words that the person said no', async () => {
     const page = await town.stranger('/login?next=/runs')
     await withForge(page)
     await atForge(page, 'mia', 'Deny')

@@ -81,32 +81,36 @@ export default async function Account({ params, searchParams }: Props) {
         </Note>
       )}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-7 lg:grid-cols-2">
-        <Section title={t('people.role.title')}>
-          <Role account={account} back={back} />
-        </Section>
-        <Section title={t('people.ways.title')}>
-          <Ways account={account} />
-        </Section>
-        <Section title={t('people.membership.title')}>
-          <Memberships items={memberships.items} of="account" back={back} mayChange />
-          <Pager path={back} query={{}} next={memberships.next} deep={after !== undefined} />
-          <Grant
-            fixed={{ account: account.id }}
-            choices={projects.map(({ id, path }) => ({ id, name: path }))}
-            environments={[...new Set(projects.flatMap((project) => project.environments))]}
-            back={back}
-          />
-        </Section>
-        <Section title={t('people.session.title')} aside={<EndAll account={account} back={back} />}>
-          <Sessions
-            sessions={account.sessions}
-            end={(session) => `/api/v1/accounts/${account.id}/sessions/${session}/end`}
-            back={back}
-          />
-        </Section>
-        <Section title={t('people.identity.title')}>
-          <Identities identities={account.identities} />
-        </Section>
+        <div className="space-y-7">
+          <Section title={t('people.role.title')}>
+            <Role account={account} back={back} />
+          </Section>
+          <Section title={t('people.membership.title')}>
+            <Memberships items={memberships.items} of="account" back={back} mayChange />
+            <Pager path={back} query={{}} next={memberships.next} deep={after !== undefined} />
+            <Grant
+              fixed={{ account: account.id }}
+              choices={projects.map(({ id, path }) => ({ id, name: path }))}
+              environments={[...new Set(projects.flatMap((project) => project.environments))]}
+              back={back}
+            />
+          </Section>
+        </div>
+        <div className="space-y-7">
+          <Section title={t('people.ways.title')}>
+            <Ways account={account} />
+          </Section>
+          <Section title={t('people.identity.title')}>
+            <Identities identities={account.identities} />
+          </Section>
+          <Section title={t('people.session.title')} aside={<EndAll account={account} back={back} />}>
+            <Sessions
+              sessions={account.sessions}
+              end={(session) => `/api/v1/accounts/${account.id}/sessions/${session}/end`}
+              back={back}
+            />
+          </Section>
+        </div>
       </div>
     </>
   )
