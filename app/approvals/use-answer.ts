@@ -57,7 +57,7 @@ export function useAnswer(to: AnswerTo) {
       if (mine === now()) setStep({ at: 'shown', deed, reason, made, changed, problem: '', busy: null })
     } catch (error) {
       if (mine !== now()) return
-      const problem = [changed, passkeyWords(t, error)].filter((text) => text !== '').join(' · ')
+      const problem = [...new Set([changed, passkeyWords(t, error)])].filter((text) => text !== '').join(' · ')
       setStep({ at: 'stuck', deed, problem })
       router.refresh() // the page may be older than what it was refused for
     }

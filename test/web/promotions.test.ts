@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { GATE_NAMES } from '../../environments/gate'
 import { openTown, type Town } from './browser'
 import { ENGINE_AWAY, FAILED_FUNCTIONAL, REFUSED_REASON, ROLLBACK_REASON } from './seed-flow-stories'
 import { digestOf } from './seed-runs'
@@ -28,7 +29,7 @@ describe('a promotion', () => {
   it('shows every gate with its reason, the closed ones first', async () => {
     const page = await town.visit('vera', `/promotions/${promotion('many gates')}`)
     const gates = page.getByRole('list', { name: 'Gates' }).getByRole('listitem')
-    expect(await gates.count()).toBe(16)
+    expect(await gates.count()).toBe(GATE_NAMES.length)
     const texts = await gates.allTextContents()
     expect(texts.slice(0, 4).every((text) => text.includes('waiting'))).toBe(true)
     expect(texts.slice(4).every((text) => text.includes('open'))).toBe(true)
@@ -53,7 +54,7 @@ describe('a promotion', () => {
 
   it('cannot be signed by whoever pushed it, who sees why', async () => {
     const page = await town.visit('otto', `/promotions/${promotion('to sign')}`)
-    const sign = page.getByRole('button', { name: /^Sign off V2\.4\.1_\d+ for production$/ })
+    const sign = page.getByRole('button', { name: /^Approve V2\.4\.1_\d+ for production$/ })
     await sign.waitFor()
     expect(await sign.isDisabled()).toBe(true)
     const why = await sign.getAttribute('aria-describedby')
@@ -63,8 +64,10 @@ describe('a promotion', () => {
 
   it('cannot be signed by a viewer, who sees whose it is to sign', async () => {
     const page = await town.visit('vera', `/promotions/${promotion('to sign')}`)
-    expect(await page.getByRole('button', { name: /^Sign off/ }).isDisabled()).toBe(true)
-    await page.getByText('Your role (Viewer) may not do this. It is for: Project owner, Operations.').waitFor()
+    const sign = page.getByRole('button', { name: /^Approve V2\.4\.1/ })
+    expect(await sign.isDisabled()).toBe(true)
+    const why = await sign.getAttribute('aria-describedby')
+    expect(await page.locator(`[id="${why}"]`).textContent()).toContain('Your role (Viewer) may not do this.')
     await page.context().close()
   })
 
@@ -75,11 +78,12 @@ describe('a promotion', () => {
       .getByRole('link', { name: /^Review & sign/ })
       .click()
     await page.getByLabel('Comment').fill('Seen with a card that has no CVC.')
-    await page.getByRole('button', { name: /^Sign off V2\.4\.1/ }).click()
-    const signed = page.getByRole('list', { name: 'Signed off' })
+    await page.getByRole('button', { name: /^Approve V2\.4\.1/ }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Approve', exact: true }).click()
+    const signed = page.getByRole('list', { name: 'Answers' })
     await signed.getByText('Seen with a card that has no CVC.').waitFor()
     await page.getByText('1 of 1', { exact: true }).waitFor()
-    expect(await page.getByRole('button', { name: /^Sign off V2\.4\.1/ }).isDisabled()).toBe(true)
+    expect(await page.getByRole('button', { name: /^Approve V2\.4\.1/ }).isDisabled()).toBe(true)
     const approval = await town.record.db.approval.findFirstOrThrow({ where: { promotionId: promotion('to sign') } })
     expect(approval.digest).toBe((await releaseOf('to sign')).digest)
     await page.context().close()

@@ -64,6 +64,11 @@ export async function seedAnswers({ record, signer, trust }: AnswerTown): Promis
   await record.db.checkpoint.create({ data: { size: 1, root: new Uint8Array(32), note: 'as a worker published it' } })
   const promotions = {} as Record<AnswerStory, number>
   for (const [at, story] of STORIES.entries()) promotions[story] = await createWaiting(record, story, at, now)
+  // The rows have ids of our own: what is made from now on must not be given one of them.
+  for (const table of ['Project', 'Environment', 'Run', 'Release', 'Promotion'])
+    await record.pool.query(
+      `SELECT setval(pg_get_serial_sequence('"${table}"', 'id'), (SELECT max(id) FROM "${table}"))`,
+    )
   const keys = {
     olga: await enrolled(record, signer, people.olga.accountId, ['ops']),
     otto: await enrolled(record, signer, people.otto.accountId, ['ops']),
