@@ -12,7 +12,7 @@ import { agreed } from '../policies'
 import { openTown, type Town } from './browser'
 
 const PLACE = 12
-const RULES = { approvals: [{ role: 'ops', count: 1 }] }
+const RULES = { approvals: [{ role: 'ops', count: 1 }], remind: '2h' }
 let town: Town
 let trail: string
 let worker: Context
@@ -61,11 +61,7 @@ describe('the policy of an environment', () => {
     expect(await file.textContent()).toBe(policyAsYaml(await policyNow()))
     const versions = page.getByRole('list', { name: 'Versions' }).getByRole('listitem')
     await versions.first().getByText('the test wants it so').click()
-    await versions
-      .first()
-      .getByRole('rowheader', { name: /^approvals/ })
-      .first()
-      .waitFor()
+    await versions.first().getByRole('rowheader', { name: 'remind' }).first().waitFor()
     await page.context().close()
   })
 

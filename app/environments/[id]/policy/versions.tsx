@@ -22,7 +22,9 @@ export async function Versions({ versions }: { versions: readonly PolicyVersionS
               {version.difference.length > 0 ? (
                 <PolicyDifference rows={version.difference} />
               ) : (
-                <p className="px-4 py-2.5 text-[13px] text-soft">{t('firstVersion')}</p>
+                <p className="px-4 py-2.5 text-[13px] text-soft">
+                  {t(version.version === 1 ? 'firstVersion' : 'sameAsBefore')}
+                </p>
               )}
               <p className="border-t border-line px-4 py-2 text-xs text-faint wrap-anywhere">
                 sha256 <code>{version.sha256}</code>
