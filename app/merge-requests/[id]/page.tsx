@@ -136,7 +136,7 @@ async function Notes({ mergeRequest: m, asking }: { mergeRequest: MergeRequestDe
               run={m.run.id}
               head={m.head}
               back={`/merge-requests/${m.id}`}
-              denied={allow.may ? null : t('fork.denied', { role: t(`account.role.${asking.viewer.role}`) })}
+              denied={allow.may ? null : t('fork.denied', { role: rolesHeld(t, asking.viewer, asking.where) })}
             />
           )}
         </Note>
