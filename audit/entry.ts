@@ -1,5 +1,5 @@
 // An entry of the trail: the exact bytes that are chained and signed, and the row that pages read. The bytes are what counts.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonical, type Json } from './canonical'
 
 /** What the bytes say; every member is there, in this order of names. */
@@ -67,8 +67,27 @@ export function readBody(bytes: Uint8Array): Body | null {
 }
 
 /** SHA-256 of salt and name, hex: what stands for a name in the bytes. */
-export const commitment = (salt: Uint8Array, name: string) =>
-  createHash('sha256').update(salt).update(name).digest('hex')
+export const commitment = (salt: Uint8Array, name: string) => hash('sha256', Buffer.concat([salt, Buffer.from(name)]))
+
+/** What the bytes say beside the row. */
+export interface Link {
+  seq: number
+  /** Hex */
+  prev: string
+  origin: string
+  /** The commitment that stands for the actor's name. */
+  name: string
+}
+
+const text = (value: string | null) => JSON.stringify(value)
+
+/** The bytes that the database would have written for this row, as text; data with fractions may be written otherwise. */
+export const bytesOf = (row: EntryRow, link: Link): string =>
+  `{"actor":{"id":${text(row.actor)},"name":"${link.name}"},"after":${text(row.after)},"at":"${row.at.toISOString()}",` +
+  `"because":${text(row.because)},"before":${text(row.before)},"data":${canonical(row.data as Json)},` +
+  `"environment":${row.environmentId},"kind":${text(row.kind)},"origin":${text(link.origin)},"prev":"${link.prev}",` +
+  `"project":${row.projectId},"release":${row.releaseId},"run":${row.runId},"seq":${link.seq},` +
+  `"subject":{"id":${row.subjectId},"kind":${text(row.subject)}},"v":1,"writer":${text(row.writer)}}`
 
 /** Does the row say what the bytes say? The first thing in which they differ, or null. A name that was forgotten is no difference. */
 export function whatDiffers(body: Body, row: EntryRow): string | null {

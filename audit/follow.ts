@@ -1,6 +1,6 @@
 // Recomputes the trail from its bytes: sequence, links, tree, and that each row says what its bytes say.
 import type { Tx } from '../prisma/record'
-import { type EntryRow, readBody, whatDiffers } from './entry'
+import { bytesOf, commitment, type EntryRow, readBody, whatDiffers } from './entry'
 import { Frontier, type Hash, leafHash } from './tree'
 
 /** Where the trail stands: what it takes to go on. */
@@ -39,15 +39,36 @@ const LEAVES = `
   LEFT JOIN "Checkpoint" c ON c.size = l.seq + 1
   ORDER BY l.seq`
 
+/** People and processes whose commitments are not computed again; far more than act at a time. */
+const MOST_NAMES = 2_000
+
+/** Commitments of names, computed once for each. */
+class Names {
+  readonly #known = new Map<string, string>()
+  /** Null where nobody remembers the name. */
+  of({ salt, actorName }: LeafRow): string | null {
+    if (salt === null || actorName === '') return null
+    const key = `${Buffer.from(salt).toString('hex')} ${actorName}`
+    const known = this.#known.get(key) ?? commitment(salt, actorName)
+    if (this.#known.size >= MOST_NAMES) this.#known.clear()
+    this.#known.set(key, known)
+    return known
+  }
+}
+
 /** What is wrong with this leaf as the next one, or null. */
-function wrongLeaf(row: LeafRow, at: Position, origin: string): string | null {
+function wrongLeaf(row: LeafRow, at: Position, origin: string, names: Names): string | null {
   const seq = at.frontier.size
   if (row.seq !== String(seq)) return `entry ${seq} is missing, the next one is ${row.seq}`
   if (!leafHash(row.body).equals(row.leaf)) return `the bytes of entry ${seq} are not those that were chained`
+  const prev = at.last.toString('hex')
+  const name = names.of(row)
+  // As nearly always: the row, written once more, is these very bytes. Otherwise it is found out in what it differs.
+  if (row.found && name !== null && bytesOf(row, { seq, prev, origin, name }) === row.body.toString('utf8')) return null
   const body = readBody(row.body)
   if (body === null || body.seq !== seq) return `the bytes of entry ${seq} are no entry of that number`
   if (body.origin !== origin) return `entry ${seq} is of another trail, ${body.origin.slice(0, 100)}`
-  if (body.prev !== at.last.toString('hex')) return `entry ${seq} does not continue the entry before it`
+  if (body.prev !== prev) return `entry ${seq} does not continue the entry before it`
   if (!row.found) return `the row of entry ${seq} is missing`
   const other = whatDiffers(body, row)
   return other === null ? null : `the row of entry ${seq} says another "${other}" than its bytes`
@@ -64,13 +85,14 @@ export async function follow(
   passed: (at: Position) => Refusal | null = () => null,
 ): Promise<Position | Refusal> {
   const frontier = from.frontier.copy()
+  const names = new Names()
   let at: Position = { frontier, last: from.last }
   let refusal = passed(at)
   if (refusal !== null) return refusal
   for (;;) {
     const { rows } = await db.query<LeafRow>({ name: 'trail-follow', text: LEAVES, values: [frontier.size] })
     for (const row of rows) {
-      const because = wrongLeaf(row, at, origin)
+      const because = wrongLeaf(row, at, origin, names)
       if (because !== null) return { what: 'changed', because }
       frontier.append(row.leaf)
       at = { frontier, last: row.leaf }

@@ -1,15 +1,11 @@
 // The tree over the trail's leaves, as RFC 6962 and RFC 9162 have it: one hash stands for everything up to a size.
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 /** SHA-256, 32 bytes. */
 export type Hash = Buffer
 const HASH_BYTES = 32
 
-const sha = (...parts: Uint8Array[]): Hash => {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
+const sha = (...parts: Uint8Array[]): Hash => hash('sha256', Buffer.concat(parts), 'buffer')
 const LEAF = Buffer.from([0])
 const NODE = Buffer.from([1])
 

@@ -12,6 +12,8 @@ import { intake } from './intake'
 import type { Figure } from './measure'
 import { rest } from './rest'
 import { machine, printFigures, writeResults } from './results'
+import { trail } from './trail'
+import { trailPage } from './trail-page'
 import { closeAll } from './world'
 
 const DEADLINE_MS = 10 * 60_000
@@ -21,6 +23,8 @@ const FIGURES: Record<string, () => Promise<Figure>> = {
   'first-container': firstContainer,
   delivery,
   rest,
+  trail,
+  'trail-page': trailPage,
 }
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(FIGURES)
