@@ -149,7 +149,9 @@ export const EnvironmentShape = z.object({
   start: z.string().describe('automatic | on-signoff | by-hand'),
   after: z.string().nullable().describe('Where a release must have been verified before'),
   hold: HoldShape.nullable().describe('Nothing new follows until it is released'),
-  stopped: HoldShape.nullable().describe('The emergency stop of this environment: nothing at all moves there'),
+  stopped: HoldShape.extend({ everything: z.boolean().describe('It is not this environment alone') })
+    .nullable()
+    .describe('The emergency stop: nothing at all moves there'),
   frozen: z.object({ reason: z.string(), since: z.iso.datetime(), until: z.iso.datetime() }).nullable(),
   nextFreeze: z
     .object({ reason: z.string(), since: z.iso.datetime(), until: z.iso.datetime() })

@@ -26,7 +26,8 @@ function ofObjects(a: Members, b: Members, above: string): PolicyDifference[] {
     const [before, after] = [a[key], b[key]]
     if (same(before, after)) return []
     const path = above === '' ? key : `${above}.${key}`
-    if (isObject(before) && isObject(after)) return ofObjects(before, after, path)
+    if (isObject(before ?? after) && isObject(after ?? before))
+      return ofObjects((before ?? {}) as Members, (after ?? {}) as Members, path)
     if (isList(before) && isList(after)) return ofLists(before, after, path)
     return [{ path, before: before ?? null, after: after ?? null }]
   })

@@ -39,8 +39,14 @@ export function PlaceBanners({ environment, release, go, whole = false }: Props)
   const isOpen = !(stopped || hold || frozen || unreachable) && policyVersion >= 0
   return (
     <>
-      {stopped && (
-        <Banner kind="stop" title={t('stop.stopped', { name: stopped.by, because: stopped.because })}>
+      {stopped && (whole || !stopped.everything) && (
+        <Banner
+          kind="stop"
+          title={t(stopped.everything ? 'stop.allStopped' : 'stop.stopped', {
+            name: stopped.by,
+            because: stopped.because,
+          })}
+        >
           <span>
             {t('stop.help')} <Time at={stopped.since} />
           </span>

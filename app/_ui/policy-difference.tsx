@@ -2,8 +2,8 @@ import { useTranslations } from 'next-intl'
 import type { PolicyDifferenceShape } from '../environments/policy-shapes'
 import { cn } from './classes'
 
-/** What a policy says now, and what it would say: as the lines of the file. */
-export function PolicyDifference({ rows }: { rows: readonly PolicyDifferenceShape[] }) {
+/** What a policy says now, and what it would say: as the lines of the file. `past`: what it said before, and since then. */
+export function PolicyDifference({ rows, past = false }: { rows: readonly PolicyDifferenceShape[]; past?: boolean }) {
   const t = useTranslations('policy')
   return (
     <table className="block w-full text-[13px] sm:table">
@@ -13,10 +13,10 @@ export function PolicyDifference({ rows }: { rows: readonly PolicyDifferenceShap
             {t('key')}
           </th>
           <th scope="col" className="px-2 py-2 font-normal">
-            {t('before')}
+            {t(past ? 'was' : 'before')}
           </th>
           <th scope="col" className="px-4 py-2 font-normal">
-            {t('after')}
+            {t(past ? 'became' : 'after')}
           </th>
         </tr>
       </thead>

@@ -100,6 +100,8 @@ interface Place {
   stoppedAt: Date | null
   stoppedBy: string
   stoppedBecause: string
+  /** It is not this environment alone that is stopped. */
+  everything: boolean
   policyVersion: number
   running: number | null
   open: number[]
@@ -110,10 +112,13 @@ interface Place {
 // costs the same however long the history is.
 const BOARD = `
 SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
-       e."stoppedAt", e."stoppedBy", e."stoppedBecause", e."policyVersion",
+       COALESCE(e."stoppedAt", i."stoppedAt") AS "stoppedAt", CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBy" ELSE e."stoppedBy" END AS "stoppedBy",
+       CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBecause" ELSE e."stoppedBecause" END AS "stoppedBecause",
+       e."stoppedAt" IS NULL AS everything, e."policyVersion",
        p.id AS "projectId", p.path, running.id AS running, COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
 FROM "Environment" e
 JOIN "Project" p ON p.id = e."projectId"
+LEFT JOIN "Installation" i ON i.id = 1
 LEFT JOIN LATERAL (
   SELECT id FROM (
     SELECT id, "deployedAt" FROM "Promotion" WHERE "environmentId" = e.id AND "deployedAt" IS NOT NULL ORDER BY id DESC LIMIT ${LOOK_BACK}
@@ -197,7 +202,12 @@ function asPlace(row: Place, now: Date) {
     stopped:
       row.stoppedAt === null
         ? null
-        : { by: row.stoppedBy, because: row.stoppedBecause, since: row.stoppedAt.toISOString() },
+        : {
+            by: row.stoppedBy,
+            because: row.stoppedBecause,
+            since: row.stoppedAt.toISOString(),
+            everything: row.everything,
+          },
     frozen: asSpan(frozenAt(policy.freeze, now)),
     nextFreeze: asSpan(nextFreeze(policy.freeze, now)),
     policyVersion: row.policyVersion,

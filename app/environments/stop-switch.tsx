@@ -14,7 +14,7 @@ interface Props {
 
 /** The emergency stop of one environment: one switch, at once. Nothing where it is stopped already. */
 export async function StopSwitch({ place, viewer, back }: Props) {
-  if (place.stopped !== null) return null
+  if (place.stopped?.everything === false) return null
   const t = await getTranslations()
   const words = { environment: environmentInText(t, place.name) }
   return (
@@ -37,8 +37,9 @@ export async function StopSwitch({ place, viewer, back }: Props) {
 
 const whereOf = ({ project, name }: EnvironmentShape) => ({ projectId: project.id, environment: name })
 
-/** The way on, in the banner that says it is stopped. */
+/** The way on, in the banner that says it is stopped. Where everything is, the way on is on the board. */
 export async function GoSwitch({ place, viewer, back }: Props) {
+  if (place.stopped?.everything) return null
   const t = await getTranslations()
   const words = { environment: environmentInText(t, place.name) }
   return (

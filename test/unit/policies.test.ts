@@ -63,6 +63,10 @@ describe('the difference between two policies', () => {
       { path: 'limits.cpus', before: 1, after: 2 },
       { path: 'after', before: null, after: 'prerelease' },
     ])
+    expect(policyDifference(policy(), policy({ limits: { memory: '512m', cpus: 1 } }))).toEqual([
+      { path: 'limits.memory', before: null, after: 512 * 1024 ** 2 },
+      { path: 'limits.cpus', before: null, after: 1 },
+    ])
   })
 
   it('tells a rule that was put in front of others once', () => {

@@ -35,11 +35,14 @@ describe('every page', () => {
     '/projects/3',
     '/projects/new',
     '/promotions',
+    '/approvals',
+    '/approvals?tab=all',
     `/promotions/${town.seeded.promotions['to sign']}`,
     `/promotions/${town.seeded.promotions.failed}`,
     '/releases',
     `/releases/${town.seeded.runs.deployed}`,
     '/environments/12',
+    '/environments/12/policy',
     '/merge-requests',
     `/merge-requests/${MERGE_REQUESTS.ready}`,
     `/merge-requests/${MERGE_REQUESTS.fork}`,
@@ -89,11 +92,21 @@ describe('every page', () => {
     await page.keyboard.press('Tab')
     expect(await focused()).toBe('Skip to content')
     const seen: (string | undefined)[] = []
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 9; i++) {
       await page.keyboard.press('Tab')
       seen.push(await focused())
     }
-    expect(seen).toEqual(['Shiplock', 'Board', 'Promotions', 'Releases', 'Merge requests', 'Runs', 'Inbox', 'Projects'])
+    expect(seen).toEqual([
+      'Shiplock',
+      'Board',
+      'Promotions',
+      'Approvals',
+      'Releases',
+      'Merge requests',
+      'Runs',
+      'Inbox',
+      'Projects',
+    ])
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
     await page.context().close()

@@ -45,7 +45,9 @@ const whyBeside = async (page: Page, button: Locator) =>
   page.locator(`[id="${await button.getAttribute('aria-describedby')}"]`).textContent()
 
 async function propose(page: Page, yaml: string, why: string) {
-  await page.getByLabel('The whole policy, as YAML').fill(yaml)
+  const field = page.getByLabel('The whole policy, as YAML')
+  if (!(await field.isVisible())) await page.getByText('Propose a change', { exact: true }).click()
+  await field.fill(yaml)
   await page.getByLabel('Why', { exact: true }).fill(why)
   await page.getByRole('button', { name: 'Propose for production' }).click()
 }
@@ -67,6 +69,7 @@ describe('the policy of an environment', () => {
 
   it('cannot be proposed by a viewer, who is told whose it is', async () => {
     const page = await town.visit('vera', policyPage)
+    await page.getByText('Propose a change', { exact: true }).click()
     const button = page.getByRole('button', { name: 'Propose for production' })
     expect(await button.isDisabled()).toBe(true)
     expect(await whyBeside(page, button)).toContain('Your role (Viewer) may not do this')

@@ -81,9 +81,10 @@ export default async function Policy({ params, searchParams }: Props) {
             <pre className="card overflow-x-auto px-4 py-3 font-mono text-xs leading-relaxed">{policy.yaml}</pre>
           </Section>
         )}
-        <Section title={t('policy.propose')} id="propose">
+        <details id="propose">
+          <summary className="mb-2.5 cursor-pointer text-sm font-semibold">{t('policy.propose')}</summary>
           <Propose policy={policy} viewer={asking.viewer} back={back} />
-        </Section>
+        </details>
         {versions.items.length > 0 && (
           <Section title={t('policy.versions')}>
             <Versions versions={versions.items} />

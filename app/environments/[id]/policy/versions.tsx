@@ -20,7 +20,7 @@ export async function Versions({ versions }: { versions: readonly PolicyVersionS
             </summary>
             <div className="border-t border-line">
               {version.difference.length > 0 ? (
-                <PolicyDifference rows={version.difference} />
+                <PolicyDifference rows={version.difference} past />
               ) : (
                 <p className="px-4 py-2.5 text-[13px] text-soft">
                   {t(version.version === 1 ? 'firstVersion' : 'sameAsBefore')}
