@@ -1,2 +1,4 @@
 // Shapes of export routes that are components of the OpenAPI document.
-export const EXPORTS_NAMED = {} as const
+import { Dossier } from '../../releases/dossier-shapes'
+
+export const EXPORTS_NAMED = { Dossier } as const

@@ -18,6 +18,7 @@ import { readExceptions } from '../../approvals/exceptions'
 import { one, viewer, whoLooks } from '../../viewer'
 import { readRelease } from '../read'
 import type { ReleaseDetail } from '../shapes'
+import { DossierLinks } from './dossier'
 import { ReleaseFacts } from './facts'
 import { Came, Runs, Tags, WayBack } from './history'
 import { Promote } from './promote'
@@ -97,6 +98,7 @@ export default async function Release({ params, searchParams }: Props) {
           <div className="space-y-7">
             <Section title={t('release.facts')}>
               <ReleaseFacts release={release} />
+              <DossierLinks id={release.id} />
             </Section>
             <Section title={t('release.runs')}>
               <Runs runs={release.runs} />
