@@ -7,8 +7,10 @@ import { NOW, type Person, record, type Tx, tell, transaction } from '../prisma/
 import { type No, type Question, readQuestion, rolesAt, type Subject, whichRole } from './answerable'
 import { answersOf, mustBeSigned, type Standing } from './answers'
 import { APPROVAL } from './approval'
+import type { Assertion } from './assertion'
 import { judgeNow } from './judge-now'
-import { ringEnvironment, ringPromotion, takePlace } from './place'
+import { notePasskeyUse } from './passkey-use'
+import { ringPromotion, takePlace } from './place'
 import { POLICY_CHANGE } from './policy-change'
 import { PROMOTION } from './promotion'
 import { type AnswerRow, soundness } from './sound'
@@ -20,6 +22,7 @@ import {
   GLASS_MS,
   GLASS_REASON,
   GLASS_REVIEW_MS,
+  MOST_REASON,
   readStatement,
   STATEMENT_MS,
   type Statement,
@@ -39,16 +42,6 @@ export interface Prepared {
   expiresAt: Date
   passkey: { required: boolean; credentials: { id: string; transports: string[] }[] }
 }
-
-/** What `navigator.credentials.get` gives, each base64url. */
-export interface Assertion {
-  credentialId: string
-  clientDataJSON: string
-  authenticatorData: string
-  signature: string
-}
-
-const MOST_REASON = 2000
 
 /**
  * Puts into bytes what a person would answer to, so that nothing can change between seeing and saying. Kept for five minutes.
@@ -196,7 +189,7 @@ export async function answer(
     if (because !== null) throw new Fault('not.permitted', `this answer would not count: ${because}`)
     await refuseWhereShut(tx, question, statement, trust)
     const id = await write(tx, { question, statement, bytes }, row, by)
-    await noteUse(tx, row, by)
+    if (given.assertion !== undefined) await noteUse(tx, given.assertion, by)
     await follow(tx, question, statement, by)
     return { approval: id, promotion: question.promotionId, policyChange: question.policyChangeId }
   })
@@ -322,24 +315,9 @@ async function voidEarlier(tx: Tx, question: Question, decision: Decision, by: P
     await record(tx, 'approval', APPROVAL, { id, from: 'given', event: 'void', because: 'it was given anew', by })
 }
 
-/** A counter that goes back is a sign of a copied key; it proves nothing, and is told. */
-async function noteUse(tx: Tx, row: AnswerRow, by: Person) {
-  if (row.credentialId === null || row.authenticatorData === null) return
-  const count = row.authenticatorData.readUInt32BE(33)
-  const { rows } = await tx.query<{ id: number; before: string }>(
-    `UPDATE "Passkey" p SET "lastUsedAt" = clock_timestamp(), "signCount" = GREATEST(p."signCount", $2) FROM "Passkey" old
-     WHERE p."credentialId" = $1 AND old.id = p.id RETURNING p.id, old."signCount" AS before`,
-    [row.credentialId, count],
-  )
-  const used = rows[0]
-  if (used !== undefined && count !== 0 && BigInt(count) <= BigInt(used.before))
-    await tell(tx, {
-      kind: 'passkey.alarm',
-      subject: 'passkey',
-      subjectId: used.id,
-      by,
-      because: `its counter went from ${used.before} to ${count}: it may have been copied`,
-    })
+async function noteUse(tx: Tx, { credentialId, authenticatorData }: Assertion, by: Person) {
+  const { rows } = await tx.query<{ id: number }>('SELECT id FROM "Passkey" WHERE "credentialId" = $1', [credentialId])
+  if (rows[0] !== undefined) await notePasskeyUse(tx, rows[0].id, authenticatorData, by)
 }
 
 /** A no ends it; a yes may have been the last that was missing. */
@@ -371,93 +349,4 @@ async function follow(tx: Tx, question: Question, statement: Statement, by: Pers
     await tx.query('UPDATE "PolicyChange" SET "dueAt" = clock_timestamp() WHERE id = $1', [change])
     await tx.query(`SELECT pg_notify('shiplock', 'policyChange:' || $1::text || ':proposed')`, [change])
   }
-}
-
-/**
- * Takes one's own answer back, until it is used.
- * @throws Fault not.found; not.permitted for somebody else's; conflict where it was used, or counts no longer
- */
-export async function withdraw(handle: RecordHandle, approvalId: number, by: Person): Promise<void> {
-  await transaction(handle, async (tx) => {
-    const approval = await readApproval(tx, approvalId)
-    if (approval.accountId !== by.accountId) throw new Fault('not.permitted', 'this answer is not yours')
-    await takePlace(tx, approval.environmentId)
-    const because = `taken back by ${by.actorName}`
-    const row = await record(tx, 'approval', APPROVAL, {
-      id: approvalId,
-      from: 'given',
-      event: 'withdraw',
-      because,
-      by,
-    })
-    if (row === null)
-      throw new Fault('conflict', 'this answer was used, or counts no longer: there is nothing to take back')
-    if (approval.promotionId !== null) await ringPromotion(tx, approval.promotionId)
-  })
-}
-
-interface ApprovalRow {
-  accountId: number
-  promotionId: number | null
-  environmentId: number
-  projectId: number
-  runId: number | null
-  decision: string
-  reviewedAt: Date | null
-  environment: string
-}
-
-async function readApproval(tx: Tx, id: number): Promise<ApprovalRow> {
-  const { rows } = await tx.query<ApprovalRow>(
-    `SELECT s."accountId", s."promotionId", e.id AS "environmentId", e."projectId", e.name AS environment, p."runId", s.decision, s."reviewedAt"
-     FROM "Approval" s LEFT JOIN "Promotion" p ON p.id = s."promotionId" LEFT JOIN "PolicyChange" c ON c.id = s."policyChangeId"
-     JOIN "Environment" e ON e.id = COALESCE(p."environmentId", c."environmentId") WHERE s.id = $1`,
-    [id],
-  )
-  if (rows[0] === undefined) throw new Fault('not.found', `there is no answer #${id}`)
-  return rows[0]
-}
-
-/**
- * What somebody else finds who looks at a broken glass.
- * @throws Fault not.found; input.invalid without a word; not.permitted for who broke it; conflict where it is none, or was reviewed
- */
-export async function reviewGlass(
-  handle: RecordHandle,
-  approvalId: number,
-  because: string,
-  by: Person,
-): Promise<void> {
-  const found = because.trim().slice(0, MOST_REASON)
-  if (found === '') throw new Fault('input.invalid', 'because: say what you found')
-  await transaction(handle, async (tx) => {
-    const approval = await readApproval(tx, approvalId)
-    if (approval.decision !== 'break-glass') throw new Fault('conflict', 'only a broken glass is reviewed')
-    if (approval.accountId === by.accountId)
-      throw new Fault('not.permitted', 'you broke the glass: somebody else reviews it')
-    const { rows } = await tx.query<{ may: boolean }>(`SELECT "roles_of"($1, $2, $3) && '{owner,ops}' AS may`, [
-      by.accountId,
-      approval.projectId,
-      approval.environment,
-    ])
-    if (rows[0]?.may !== true)
-      throw new Fault('not.permitted', `it takes the role owner or ops in ${approval.environment}`)
-    const { rowCount } = await tx.query(
-      `UPDATE "Approval" SET "reviewedAt" = clock_timestamp(), "reviewerId" = $2, "reviewerName" = $3, review = $4
-       WHERE id = $1 AND "reviewedAt" IS NULL`,
-      [approvalId, by.accountId, by.actorName, found],
-    )
-    if (!rowCount) throw new Fault('conflict', 'it was reviewed already')
-    await tell(tx, {
-      kind: 'promotion.review',
-      subject: 'promotion',
-      subjectId: approval.promotionId ?? 0,
-      runId: approval.runId,
-      projectId: approval.projectId,
-      by,
-      because: found,
-      data: { approval: approvalId, name: approval.environment },
-    })
-    await ringEnvironment(tx, approval.environmentId)
-  })
 }

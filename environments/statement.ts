@@ -11,6 +11,8 @@ export const GLASS_REASON = 20
 export const GLASS_MS = 3_600_000
 /** By then somebody else has looked at it, or the environment freezes. */
 export const GLASS_REVIEW_MS = 24 * 3_600_000
+/** Of a comment or a reason, in characters. */
+export const MOST_REASON = 2_000
 /** An unsigned statement may be answered for this long, in ms. */
 export const STATEMENT_MS = 5 * 60_000
 export const DEFAULT_EXPIRES_MS = 4 * 3_600_000

@@ -1,8 +1,8 @@
 // An approval in a race with everything that could make it wrong. RACES=10000 runs them all; the suite runs fewer.
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { cancelPromotion, retryByHand } from '../../environments/end-promotion'
-import { withdraw } from '../../environments/sign-off'
 import { readStatement } from '../../environments/statement'
+import { withdraw } from '../../environments/take-back'
 import type { Deployment } from '../../environments/targets/target'
 import { isFault } from '../../pipelines/fault'
 import type { Person } from '../../prisma/record'

@@ -1,8 +1,9 @@
 // Answers to promotions and to changes of policies: statements, sign-offs, rejections.
 import { z } from 'zod'
 import type { Subject } from '../../../environments/answerable'
-import { answer, prepareStatement, reviewGlass, withdraw } from '../../../environments/sign-off'
+import { answer, prepareStatement } from '../../../environments/sign-off'
 import { DECISIONS, type Decision } from '../../../environments/statement'
+import { reviewGlass, withdraw } from '../../../environments/take-back'
 import { Fault } from '../../../pipelines/fault'
 import { countNeedsMe, listApprovals, TABS } from '../../approvals/read'
 import { AssertionShape } from '../../approvals/shapes'
