@@ -89,7 +89,7 @@ export function renderDossier(d: Dossier, locale: Locale): string {
 <title>${release.service} ${release.tag} – ${t.title}</title><style>${new Markup(DOSSIER_STYLE)}</style></head><body>
 <header><p class="kind">${t.title}</p><h1>${release.service} <span>${release.tag}</span></h1>
 <p class="digest">${code(release.digest)}</p>
-<p class="soft">${fill(t.made, { at: d.made.at.slice(0, 19).replace('T', ' '), by: d.made.by, origin: d.origin })}. ${t.offline}</p>
+<p class="soft">${fill(t.made, { at: d.made.at.slice(0, 19).replace('T', ' '), by: d.made.by, origin: d.origin })} ${t.offline}</p>
 ${release.refused === null ? null : html`<p class="note bad">${fill(t.refused, release.refused)}</p>`}
 ${d.left.length === 0 ? null : html`<p class="note bad">${fill(t.left, { lists: d.left.join(', ') })}</p>`}</header>
 <nav aria-label="${t.contents}">${SECTIONS.map((name) => html`<a href="#${name}">${t[name]}</a>`)}</nav>
@@ -142,7 +142,7 @@ const isDecision = (text: string): text is keyof typeof DECISION => Object.hasOw
 
 function signoff(s: DossierSignoff, t: Words) {
   const decision = isDecision(s.decision) ? badge(DECISION[s.decision], t[s.decision]) : s.decision
-  const entry = (text: string, seq: number | null) => (seq === null ? null : html`<span>${fill(text, { seq })}</span> `)
+  const entry = (text: string, seq: number | null) => (seq === null ? [] : [fill(text, { seq })])
   const rows: (readonly [string, Piece])[] = [
     [t.environment, s.environment],
     [
@@ -162,7 +162,7 @@ function signoff(s: DossierSignoff, t: Words) {
       t.entries,
       s.given === null
         ? t.unsigned
-        : html`${entry(t.given, s.given)}${entry(t.used, s.used)}${entry(t.admitted, s.admitted)}`,
+        : [...entry(t.given, s.given), ...entry(t.used, s.used), ...entry(t.admitted, s.admitted)].join(' · '),
     ],
     ...(s.review === null
       ? []

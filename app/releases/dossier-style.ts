@@ -31,7 +31,7 @@ dd{margin:0;overflow-wrap:anywhere}
 .wide{overflow-x:auto}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
 th{padding:.3rem .8rem .3rem 0;text-align:left;font-weight:600;color:var(--soft);white-space:nowrap;border-bottom:1px solid var(--line)}
-td{padding:.4rem .8rem .4rem 0;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:break-word}
+td{padding:.4rem .8rem .4rem 0;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:break-word;min-width:4.5em}
 td code{display:inline-block;min-width:6rem}
 tr:last-child>td{border-bottom:0}
 time{white-space:nowrap;font-variant-numeric:tabular-nums}
