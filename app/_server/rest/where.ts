@@ -67,12 +67,6 @@ export const ofApproval = byId(
   'approval',
   `SELECT e.* FROM "Approval" x CROSS JOIN LATERAL (${ANSWERED}) e WHERE x.id = $1`,
 )
-/** A membership of the whole project has no environment. */
-export const ofMembership = byId(
-  'membership',
-  `SELECT "projectId", NULLIF(environment, '') AS environment FROM "Membership" WHERE id = $1`,
-)
-
 /** By the SHA-256 of its bytes, in hexadecimal digits. */
 export const ofStatement =
   (hash: string): Place =>
