@@ -151,6 +151,7 @@ describe('an answer', () => {
     expect(await words.allTextContents()).toHaveLength(8)
     expect(await dialog(page).textContent()).toContain('Seen with a leap year.')
     expect(await dialog(page).textContent()).toMatch(/Can be answered for another [45]:/)
+    await dialog(page).getByText('The exact bytes').click()
     const bytes = await dialog(page).getByRole('region', { name: 'The exact bytes' }).textContent()
     await dialog(page).getByRole('button', { name: 'Sign with your passkey' }).click()
     const answers = page.getByRole('list', { name: 'Answers' })
