@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -62,7 +63,7 @@ async function main(world: World) {
   world.forge = forge
   const tokens = await makePeople(forge)
   say(`the demo forge is up: a stand-in for GitLab on real git repositories`)
-  const { url, codes } = await startShiplock(world)
+  const { url, codes } = await startShiplock(world, forge)
   const client = await Client.signIn(url, 'admin', adminPassword)
   say(`Shiplock is up: web, worker, embedded PostgreSQL`)
   await Client.makeAccounts(url, { name: 'admin', password: adminPassword }, [
@@ -76,6 +77,7 @@ async function main(world: World) {
       ['dashboard', url, 'admin', adminPassword],
       ['', 'as owner', noor.username, noor.password],
       ['', 'as operations', omar.username, omar.password],
+      ['', 'or sign in with the demo forge, which is an OpenID provider', '', ''],
       ['demo forge', forge.url, mia.username, mia.password],
       ['', '', noor.username, noor.password],
     ],
@@ -128,7 +130,12 @@ async function makePeople(forge: DemoForge) {
 }
 
 /** In a process group of its own: Ctrl-C reaches this process alone, which then stops everything in order. */
-function startShiplock(world: World): Promise<{ url: string; codes: string[] }> {
+async function startShiplock(world: World, forge: DemoForge): Promise<{ url: string; codes: string[] }> {
+  // The provider must know where it may send people back to.
+  const port = await freePort()
+  const provider = forge.addOidcClient({
+    redirectUris: ['localhost', '127.0.0.1'].map((host) => `http://${host}:${port}/api/v1/oidc/callback`),
+  })
   const child = fork(join(ROOT, 'cli/up.ts'), [], {
     cwd: ROOT,
     execArgv: ['--import', 'tsx'],
@@ -138,7 +145,11 @@ function startShiplock(world: World): Promise<{ url: string; codes: string[] }> 
       ...process.env,
       SHIPLOCK_STATE: join(world.dir, 'state'),
       HOST: '127.0.0.1',
-      PORT: '0',
+      PORT: String(port),
+      OIDC_ISSUER: forge.url,
+      OIDC_CLIENT_ID: provider.id,
+      OIDC_CLIENT_SECRET: provider.secret,
+      OIDC_NAME: 'the demo forge',
       PUBLIC_URL: '',
       LOG_LEVEL: 'warn',
       DRAIN_SECONDS: '5',
@@ -161,6 +172,21 @@ function startShiplock(world: World): Promise<{ url: string; codes: string[] }> 
       clearTimeout(late)
       done({ url: message.ready, codes: message.codes })
     })
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer()
+      .once('error', failed)
+      .listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        server.close(() =>
+          address !== null && typeof address === 'object'
+            ? done(address.port)
+            : failed(new Error('there is no free port')),
+        )
+      })
   })
 }
 
