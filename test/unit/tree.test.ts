@@ -158,12 +158,9 @@ describe('proofs of inclusion', () => {
 })
 
 describe('proofs of consistency', () => {
-  const roots = new Map<number, Hash>()
-  const rootAt = (size: number) => {
-    const known = roots.get(size) ?? rootOf(upTo(size))
-    roots.set(size, known)
-    return known
-  }
+  const frontier = new Frontier()
+  const roots = [EMPTY_ROOT, ...LEAVES.map((leaf) => frontier.append(leaf).root())]
+  const rootAt = (size: number) => roots[size] as Hash
   const claim = (first: number, second: number) => ({
     first,
     second,
@@ -184,7 +181,7 @@ describe('proofs of consistency', () => {
     expect(bad).toEqual([])
   })
   it('hold for random sizes, and fail for another root, another size or another proof', () => {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 50; i++) {
       const second = randomInt(2, 4_098)
       const good = claim(randomInt(1, second), second)
       expect(verifyConsistency(good)).toBe(true)
