@@ -22,7 +22,9 @@ interface ImageInspect {
 /** The image in the local store, by name or digest; null where it is not. */
 export async function findImage(api: DockerApi, reference: string): Promise<StoredImage | null> {
   const found = await api.find<ImageInspect>({ method: 'GET', path: `/images/${encodeURI(reference)}/json` })
-  return found && { digest: found.Id, bytes: found.Size, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
+  return (
+    found && { digest: found.Id, bytes: found.Size, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
+  )
 }
 
 /** The image, pulled where it is absent. A pull that fails is a verdict; an absent digest cannot be pulled: a Fault. */

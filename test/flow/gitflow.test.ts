@@ -72,12 +72,8 @@ describe('one image through three environments', () => {
 
   it('who pushed it may not sign it, a developer may not either, and the digest is what is signed', async () => {
     const asked = await shiplock.waitsFor(master, 'production', 'approvals')
-    await expect(shiplock.people.mia.approve(asked.id)).rejects.toThrow(
-      /403.*nobody signs their own change/,
-    )
-    await expect(shiplock.people.noor.approve(asked.id)).rejects.toThrow(
-      /403.*asks for the role ops/,
-    )
+    await expect(shiplock.people.mia.approve(asked.id)).rejects.toThrow(/403.*nobody signs their own change/)
+    await expect(shiplock.people.noor.approve(asked.id)).rejects.toThrow(/403.*asks for the role ops/)
     await expect(shiplock.people.omar.ask('POST', '/approvals', { hash: '0'.repeat(64) })).rejects.toThrow(/404/)
   })
 
