@@ -116,8 +116,8 @@ describe('proofs of inclusion', () => {
       if (holds(bodyOf(i), other, size, proofOf(i))) wrong.push(`entry ${i} as ${other}`)
       // Another size has another root. With this root, only a size whose paths look the same could pass: which size belongs to
       // a root is what a checkpoint's signature says.
-      for (const of of SIZES) if (of > i && provenIn(i, of)) wrong.push(`entry ${i} in the tree of ${of}`)
-      for (const of of [i, 1, 512, 2_000, 4_097]) if (holds(bodyOf(i), i, of)) wrong.push(`entry ${i} as one of ${of}`)
+      for (const n of SIZES) if (n > i && provenIn(i, n)) wrong.push(`entry ${i} in the tree of ${n}`)
+      for (const n of [i, 1, 512, 2_000, 4_097]) if (holds(bodyOf(i), i, n)) wrong.push(`entry ${i} as one of ${n}`)
     }
     expect(wrong).toEqual([])
   })
