@@ -80,7 +80,7 @@ describe('what is shown', () => {
     async (_, line) => {
       const headers = guarded.headersOf('auditor-of-project')
       const { text, status } = await ask(guarded, line, { project: 'a', environment: 'test' }, headers, guarded.web)
-      expect([200, 404], text).toContain(status)
+      expect([200, 404, 409], text).toContain(status)
       expect(text).not.toContain(MARK.b)
     },
   )
