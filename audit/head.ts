@@ -82,6 +82,7 @@ export function readAlarm(dir: string): Refusal | null {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Refusal) : null
 }
 export function keepAlarm(dir: string, alarm: Refusal) {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
   writeFileSync(join(dir, ALARM), `${JSON.stringify(alarm)}\n`, { mode: 0o600, flush: true })
 }
 export const endAlarm = (dir: string) => rmSync(join(dir, ALARM), { force: true })
