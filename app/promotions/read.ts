@@ -134,7 +134,12 @@ export async function readPromotion(
     record.db.promotion.findFirst({ where: { insteadOf: id }, select: { id: true }, orderBy: { id: 'desc' } }),
     readTests(record, row.releaseId),
     readVerification(record, id),
-    readTrail(record, { OR: [{ subject: 'promotion', subjectId: id }, { subject: 'approval', subjectId: { in: await answersTo(record, id) } }] }),
+    readTrail(record, {
+      OR: [
+        { subject: 'promotion', subjectId: id },
+        { subject: 'approval', subjectId: { in: await answersTo(record, id) } },
+      ],
+    }),
     readAnswers(record, { promotionId: id }, viewer, trust),
   ])
   const policy = policyOf(row.environment.policy)

@@ -40,7 +40,8 @@ describe('the words', () => {
     expect(words).toEqual(
       (
         'word forge delivery service pipeline run stage step job image digest release environment target promotion ' +
-        'gate approval sign-off hold freeze refusal back-merge debt deployment failed errored'
+        'gate approval sign-off statement rule vote override break-glass stop policy version passkey enrolment vouch membership trail ' +
+        'entry leaf checkpoint proof dossier bundle hold freeze refusal back-merge debt deployment failed errored'
       ).split(' '),
     )
   })
@@ -160,6 +161,7 @@ describe('the environment variables', () => {
   ]
     .concat(
       'environments/deployment.ts',
+      'cli/programs.ts',
       readdirSync(join(root, 'scripts')).map((name) => `scripts/${name}`),
     )
     .filter((path) => path !== 'scripts/readme.ts')
@@ -176,7 +178,7 @@ describe('the environment variables', () => {
   })
 
   it('that `npm start` and the set-up read are named', () => {
-    const code = ['cli/up.ts', 'scripts/setup.mjs', 'scripts/setup-engine.mjs', 'prisma/postgres.ts']
+    const code = ['cli/up.ts', 'cli/programs.ts', 'scripts/setup.mjs', 'scripts/setup-engine.mjs', 'prisma/postgres.ts']
       .map(read)
       .join('\n')
     const found = [...code.matchAll(/\benv\.([A-Z][A-Z0-9_]+)/g)].map((m) => m[1] ?? '')

@@ -241,6 +241,18 @@ CREATE TABLE "PasskeyChallenge" (
 );
 
 -- CreateIndex
+CREATE INDEX "Run_projectId_id_idx" ON "Run"("projectId", "id");
+
+-- CreateIndex
+CREATE INDEX "Release_projectId_id_idx" ON "Release"("projectId", "id");
+
+-- CreateIndex
+CREATE INDEX "MergeRequest_projectId_id_idx" ON "MergeRequest"("projectId", "id");
+
+-- CreateIndex
+CREATE INDEX "Delivery_projectId_id_idx" ON "Delivery"("projectId", "id");
+
+-- CreateIndex
 CREATE INDEX "MergeRequest_projectId_mergeCommit_idx" ON "MergeRequest"("projectId", "mergeCommit");
 
 -- CreateIndex
