@@ -1,13 +1,13 @@
 // The trail's keys, and what is kept of it outside the database. The private key and the memory are the worker's alone.
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Signer } from './certificate'
 import { publicKeyOf } from './certificate'
 import type { Trust } from './trust'
 
-const PRIVATE = 'trail.key'
-const PUBLIC = 'trail-keys.json'
+export const PRIVATE = 'trail.key'
+export const PUBLIC = 'trail-keys.json'
 
 /** A public key of the trail, and from which size of it on it signs. */
 export interface TrailKey {
@@ -42,10 +42,22 @@ export function ensureTrailKey(keys: string) {
 export const readTrailKeys = (keys: string): TrailKey[] =>
   JSON.parse(readFileSync(join(keys, PUBLIC), 'utf8')) as TrailKey[]
 
-/** For workers: the web process may not read this file. */
+/** What a file holds, read again when it is another one: keys are rotated while processes run. */
+function whenChanged<T>(file: string, read: (bytes: Buffer) => T): () => T {
+  let held: { of: string; value: T } | undefined
+  return () => {
+    const { ino, mtimeMs, size } = statSync(file)
+    const of = `${ino} ${mtimeMs} ${size}`
+    if (held?.of !== of) held = { of, value: read(readFileSync(file)) }
+    return held.value
+  }
+}
+
+/** For workers: the web process may not read this file. Throws where it is missing. */
 export function openSigner(keys: string): Signer {
-  const key = createPrivateKey(readFileSync(join(keys, PRIVATE)))
-  return { sign: (bytes) => sign(null, bytes, key) }
+  const key = whenChanged(join(keys, PRIVATE), (pem) => createPrivateKey(pem))
+  key()
+  return { sign: (bytes) => sign(null, bytes, key()) }
 }
 
 /** Where assertions must come from. A loopback address has no name of its own, and passkeys need one: it counts as localhost. */
@@ -78,10 +90,15 @@ export function writeMemory(trail: string, memory: Memory) {
  * @param publicUrl asked each time: the web process knows its address once it listens
  */
 export function openTrust(keys: string, trail: string | null, origin: string, publicUrl: () => string): Trust {
-  const publicKeys: KeyObject[] = readTrailKeys(keys).map((k) => publicKeyOf(Buffer.from(k.publicKey, 'base64')))
+  const publicKeys = whenChanged(join(keys, PUBLIC), (text): KeyObject[] =>
+    (JSON.parse(text.toString('utf8')) as TrailKey[]).map((k) => publicKeyOf(Buffer.from(k.publicKey, 'base64'))),
+  )
+  publicKeys()
   return {
     origin,
-    keys: publicKeys,
+    get keys() {
+      return publicKeys()
+    },
     get rpId() {
       return relyingParty(publicUrl()).rpId
     },

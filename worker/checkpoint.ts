@@ -40,7 +40,15 @@ const desks = new WeakMap<Context, Desk>()
 function deskOf(context: Context): Desk {
   const { trail: dir, signer, trust } = context
   const desk = desks.get(context) ?? {
-    witness: new Witness({ dir, origin: trust.origin, signer, keys: trust.keys }),
+    witness: new Witness({
+      dir,
+      origin: trust.origin,
+      signer,
+      // Asked each time: keys are rotated while a worker runs.
+      get keys() {
+        return trust.keys
+      },
+    }),
     busy: false,
     again: false,
     restUntil: 0,
