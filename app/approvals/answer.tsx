@@ -48,7 +48,11 @@ export async function AnswerPanel({ subject, answers, viewer, emergency }: Props
   const { votes, eligible, rules } = answers
   const place = environmentInText(t, subject.environment)
   return (
-    <div id="answer" className="card scroll-mt-16 overflow-hidden">
+    <div
+      // A page may show several proposals, and each has an address of its own there.
+      {...(subject.kind === 'promotion' ? { id: 'answer' } : {})}
+      className="card scroll-mt-16 overflow-hidden"
+    >
       {rules.length === 0 ? (
         <p className="px-4 py-3 text-soft">{t('answer.noRules', { place })}</p>
       ) : (
