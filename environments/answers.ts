@@ -84,7 +84,9 @@ const inWords = (rule: Rule) => `${rule.role}${needsPasskey(rule) ? ' with a pas
 
 const COLUMNS = `s.id, s."accountId", s."accountName" AS account, COALESCE('forge:' || a."forgeUserId", 'account:' || a.id) AS person, s.role, s.decision,
   s.comment, s.status, s.at, s."expiresAt", s.statement, s.hash, k."credentialId", s."clientData", s."authenticatorData", s.signature,
-  s.role = ANY("roles_of"(s."accountId", e."projectId", e.name)) AS "hasRole"`
+  s.role = ANY("roles_of"(s."accountId", e."projectId", e.name)) AS "hasRole",
+  EXISTS (SELECT 1 FROM "AuditEntry" t WHERE t.subject = 'approval' AND t."subjectId" = s.id
+    AND (t.kind IN ('approval.withdraw', 'approval.void', 'approval.expire') OR (t.kind = 'approval.use' AND s.status = 'given'))) AS "isOver"`
 const WHOSE = `JOIN "Account" a ON a.id = s."accountId" LEFT JOIN "Passkey" k ON k.id = s."passkeyId"`
 
 /** The answers that were given; to a promotion as it was last asked for. */

@@ -240,6 +240,7 @@ async function asRow(
     authenticatorData: decoded(assertion?.authenticatorData),
     signature: decoded(assertion?.signature),
     hasRole: roles.includes(statement.approver.role),
+    isOver: false,
   }
 }
 

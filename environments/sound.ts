@@ -37,6 +37,8 @@ export interface AnswerRow {
   signature: Buffer | null
   /** They have the role now, and their account is not disabled. */
   hasRole: boolean
+  /** The trail says that it was taken back, fell, lapsed or was used: whatever the row says. */
+  isOver: boolean
 }
 
 /** What an answer is held against. */
@@ -79,6 +81,7 @@ export async function soundness(tx: Tx, row: AnswerRow, standard: Standard, trus
 }
 
 function whatIsOff(row: AnswerRow, statement: Statement, standard: Standard, trust: Trust): string | null {
+  if (row.isOver) return 'it was taken back, or is over'
   if (statementHash(row.statement) !== row.hash) return 'what was agreed to was changed afterwards'
   if (statement.type !== standard.type || statement.origin !== trust.origin) return 'it was given for something else'
   const { approver } = statement

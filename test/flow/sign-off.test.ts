@@ -227,6 +227,9 @@ describe('once, and in time', () => {
     await expect(withdraw(world.record, approval, await world.person('ops'))).rejects.toThrow(/not yours/)
     await withdraw(world.record, approval, ops)
     await refused(waiting, /1 of 1 from ops/)
+    // Whoever writes the row anew does not write the trail anew.
+    await superuser(`UPDATE "Approval" SET status = 'given' WHERE id = $1`, [approval])
+    await refused(waiting, /taken back, or is over/)
     await world.sign(waiting.promotion, ops)
     await world.deploy(waiting.promotion)
     const [used] = await world.sql<{ id: number }>(
