@@ -1,5 +1,4 @@
 // Policies of a test's own: as a worker would have agreed to them.
-import { join } from 'node:path'
 import { openSigner } from '../audit/keys'
 import { putIntoForce } from '../environments/agree-policy'
 import { EnvironmentPolicy } from '../environments/environment'
@@ -9,12 +8,11 @@ import { transaction } from '../prisma/record'
 
 type Changes = Partial<Record<keyof EnvironmentPolicy, unknown>>
 
-/** Folders of a Shiplock under test: `dir` of given.ts holds both. */
-export interface Folders {
+/** Folders of a Shiplock under test: below `dir` of given.ts, of the same names. */
+interface Folders {
   keys: string
   trail: string
 }
-export const foldersOf = (dir: string): Folders => ({ keys: join(dir, 'keys'), trail: join(dir, 'trail') })
 
 /**
  * Changes an environment's policy as a new version that is in force, with a real certificate. `null` takes a key out.
