@@ -14,6 +14,7 @@ import { rest } from './rest'
 import { machine, printFigures, writeResults } from './results'
 import { trail } from './trail'
 import { trailPage } from './trail-page'
+import { verify } from './verify'
 import { closeAll } from './world'
 
 const DEADLINE_MS = 10 * 60_000
@@ -25,6 +26,7 @@ const FIGURES: Record<string, () => Promise<Figure>> = {
   rest,
   trail,
   'trail-page': trailPage,
+  verify,
 }
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(FIGURES)
