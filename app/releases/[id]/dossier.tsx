@@ -6,15 +6,20 @@ export function DossierLinks({ id }: { id: number }) {
   const t = useTranslations('dossier')
   const at = `/api/v1/releases/${id}`
   return (
-    <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm">
-      <a className="link inline-flex items-center gap-1.5" href={`${at}/dossier.html`} title={t('linkHelp')} download>
+    <p className="mt-2.5 flex flex-wrap items-center gap-x-4 gap-y-1">
+      <a
+        className="inline-flex items-center gap-1.5 font-medium text-accent hover:underline"
+        href={`${at}/dossier.html`}
+        title={t('linkHelp')}
+        download
+      >
         <FileCheck2 aria-hidden="true" className="size-4" />
         {t('link')}
       </a>
-      <a className="link text-soft" href={`${at}/dossier`}>
+      <a className="text-soft hover:underline" href={`${at}/dossier`}>
         {t('json')}
       </a>
-      <a className="link text-soft" href={`${at}/bundle`} download>
+      <a className="text-soft hover:underline" href={`${at}/bundle`} download>
         {t('bundle')}
       </a>
     </p>
