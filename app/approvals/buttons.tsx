@@ -1,12 +1,15 @@
 'use client'
 // The buttons of an answer. Each opens the same dialog: what is given along, the exact statement, and the yes to it.
 import { CircleX, Flame, PenLine, ShieldAlert } from 'lucide-react'
+import dynamic from 'next/dynamic'
 import { useTranslations } from 'next-intl'
 import { type ReactNode, useEffect, useId, useState } from 'react'
 import { Reason } from '../_ui/act'
 import { Button } from '../_ui/button'
-import { AnswerDialog } from './dialog'
 import { type AnswerTo, type Deed, useAnswer } from './use-answer'
+
+// Most visits only read: what answering takes is fetched by the first answer.
+const AnswerDialog = dynamic(() => import('./dialog').then((it) => it.AnswerDialog), { ssr: false })
 
 /** Why each cannot be pressed; null: it can; absent: it is not offered. */
 export type Denied = Partial<Record<Deed, string | null>>
@@ -103,7 +106,7 @@ export function AnswerButtons(props: Props) {
           )}
         </Emergency>
       )}
-      <AnswerDialog {...props} answer={answer} />
+      {answer.began && <AnswerDialog {...props} answer={answer} />}
     </div>
   )
 }

@@ -44,6 +44,7 @@ export function useAnswer(to: AnswerTo) {
   const t = useTranslations()
   const [step, setStep] = useState<Step>({ at: 'closed' })
   const [said, setSaid] = useState('')
+  const [began, setBegan] = useState(false)
   // Grows with each dialog: an answer that comes for an earlier one is not shown in the next.
   const turn = useRef(0)
   const [offline, now] = [t('error.offline'), () => turn.current]
@@ -51,6 +52,7 @@ export function useAnswer(to: AnswerTo) {
   const prepare = async (deed: Deed, reason: string, changed = '') => {
     const mine = changed === '' ? ++turn.current : now()
     setSaid('')
+    setBegan(true)
     setStep({ at: 'preparing', deed, reason })
     try {
       const made = (await ask('POST', pathOf(to), { decision: deed, reason }, offline)) as StatementMade
@@ -90,6 +92,8 @@ export function useAnswer(to: AnswerTo) {
 
   return {
     step,
+    /** There has been an answer, or a try. */
+    began,
     /** What was done last, for the page behind the dialog. */
     said,
     prepare,
@@ -97,6 +101,7 @@ export function useAnswer(to: AnswerTo) {
     begin: (deed: Deed) => {
       turn.current++
       setSaid('')
+      setBegan(true)
       setStep({ at: 'asked', deed })
     },
     close: () => {
