@@ -271,9 +271,14 @@ const HAPPENED = `SELECT l.seq, e.at, e.kind, v.name AS environment, e.actor, e.
 const HISTORY = `${HAPPENED} WHERE e."releaseId" = $1 AND e.subject IN ('release', 'promotion', 'approval') ORDER BY e.id LIMIT ${MOST.happened + 1}`
 const INTERVENTIONS = `WITH way AS (
     SELECT "environmentId", min("createdAt") AS since, max(COALESCE("finishedAt", clock_timestamp())) AS until FROM "Promotion"
-    WHERE "releaseId" = $1 GROUP BY "environmentId")
-  ${HAPPENED} JOIN way w ON w."environmentId" = e."environmentId" AND e.at BETWEEN w.since AND w.until
-  WHERE e.subject IN ('environment', 'policyChange') ORDER BY e.id LIMIT ${MOST.happened + 1}`
+    WHERE "releaseId" = $1 GROUP BY "environmentId"),
+  picked AS (
+    SELECT e.id FROM way w JOIN "AuditEntry" e ON e."environmentId" = w."environmentId" AND e.at BETWEEN w.since AND w.until
+      AND e.subject IN ('environment', 'policyChange')
+    UNION
+    SELECT e.id FROM "AuditEntry" e WHERE e.kind IN ('installation.stop', 'installation.go')
+      AND EXISTS (SELECT 1 FROM way w WHERE e.at BETWEEN w.since AND w.until))
+  ${HAPPENED} WHERE e.id IN (SELECT id FROM picked) ORDER BY e.id LIMIT ${MOST.happened + 1}`
 
 async function readHappened(db: Db, sql: string, id: number): Promise<DossierHappened[]> {
   const { rows } = await db.query<Omit<DossierHappened, 'seq' | 'at'> & { seq: string | null; at: Date }>(sql, [id])

@@ -37,6 +37,15 @@ beforeAll(async () => {
       because: 'the fire brigade is here',
     }),
   )
+  await transaction(trail.record, (tx) =>
+    tell(tx, {
+      kind: 'installation.stop',
+      subject: 'installation',
+      subjectId: 1,
+      by: { actor: 'account:2', actorName: 'Omar Said' },
+      because: 'and everything else',
+    }),
+  )
   await gives(trail, given, given.people.noor, { decision: 'reject', reason: 'not before <lunch> & coffee' })
   const answers = [
     await gives(trail, given, given.people.noor, { reason: 'seen, and "good"' }),
@@ -71,7 +80,10 @@ describe('the dossier of a release', () => {
       ['release/1.0', false, ['static', 'build', 'unit']],
       ['master', true, []],
     ])
-    expect(dossier.interventions).toMatchObject([{ kind: 'environment.stop', because: 'the fire brigade is here' }])
+    expect(dossier.interventions).toMatchObject([
+      { kind: 'environment.stop', environment: 'production', because: 'the fire brigade is here' },
+      { kind: 'installation.stop', environment: null, because: 'and everything else' },
+    ])
     expect(dossier.left).toEqual([])
   })
 
