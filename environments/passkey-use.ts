@@ -16,7 +16,7 @@ export async function notePasskeyUse(tx: Tx, passkeyId: number, authenticatorDat
   if (state === null) return
   const { rows } = await tx.query(
     `UPDATE "Passkey" k SET "lastUsedAt" = clock_timestamp(), "signCount" = GREATEST(k."signCount", $2), "backedUp" = $3
-     FROM (SELECT id, "signCount" FROM "Passkey" WHERE id = $1 FOR UPDATE) was WHERE k.id = was.id RETURNING was."signCount" AS was`,
+     FROM (SELECT id, "signCount" FROM "Passkey" WHERE id = $1 FOR NO KEY UPDATE) was WHERE k.id = was.id RETURNING was."signCount" AS was`,
     [passkeyId, state.signCount, state.backedUp],
   )
   const was = Number((rows[0] as { was: string } | undefined)?.was ?? 0)

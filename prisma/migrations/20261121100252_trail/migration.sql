@@ -141,13 +141,14 @@ ALTER TABLE "Checkpoint" ENABLE ALWAYS TRIGGER "Checkpoint_append_only";
 REVOKE EXECUTE ON FUNCTION "audit_append"(text, text, text, int, text, int, int, text, text, text, jsonb), "trail_link"("AuditEntry"),
   "trail_chain"(), "trail_fill"() FROM PUBLIC;
 
+-- By number: a column wins over a parameter of the same name.
 -- Everybody's roles at a place, from the one or the other. No account, or a disabled one, has none.
 CREATE FUNCTION "roles_of"(account int, project int, environment text) RETURNS text[] LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
   SELECT COALESCE(array_agg(DISTINCT r.role), '{}') FROM (
-    SELECT a.role FROM "Account" a WHERE a.id = account AND a."disabledAt" IS NULL AND a.role <> 'member'
+    SELECT a.role FROM "Account" a WHERE a.id = $1 AND a."disabledAt" IS NULL AND a.role <> 'member'
     UNION ALL
     SELECT m.role FROM "Membership" m JOIN "Account" a ON a.id = m."accountId" AND a."disabledAt" IS NULL
-    WHERE m."accountId" = account AND m."projectId" = project AND m.environment IN ('', environment)) r
+    WHERE m."accountId" = $1 AND m."projectId" = $2 AND m.environment IN ('', $3)) r
 $$;
 
 -- Due work, one small index for each question.
