@@ -52,7 +52,7 @@ export const WEB: Readonly<Record<string, Rights>> = {
   },
   Tag: {
     insert: 'projectId name commit status because runId releaseId by',
-    update: 'status because name commit by runId releaseId dueAt attempts',
+    update: 'status because name commit by runId releaseId dueAt attempts leaseUntil',
   },
   BackMerge: { update: 'status because finishedAt dueAt attempts' },
 
