@@ -19,7 +19,7 @@ const KEY = new RegExp(`\\b(${Object.keys(en).join('|')})\\.[a-zA-Z-]+\\b`)
 /** Without what programs wrote, and the names of events. Runs in the browser. */
 function words(main: Element): string {
   const copy = main.cloneNode(true) as Element
-  for (const other of copy.querySelectorAll('code, [role="log"]')) other.remove()
+  for (const other of copy.querySelectorAll('code, option, [role="log"]')) other.remove()
   return copy.textContent ?? ''
 }
 
