@@ -1,7 +1,7 @@
 // What web and worker are started with: a database role, a user of the system and an environment of their own. Neither is given
 // what the other holds.
 import type { ForkOptions } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrate } from '../prisma/migrate'
 import { ensurePostgres, type Postgres } from '../prisma/postgres'
@@ -66,7 +66,14 @@ function closeState(state: string, { user }: WebUser) {
     const folder = join(state, name)
     if (existsSync(folder)) chmodSync(folder, 0o700)
   }
+  if (user === null) return
+  // The folder for temporary files that we were given need not be open to another user.
+  const own = join(state, WEB_FILES)
+  mkdirSync(own, { recursive: true, mode: 0o700 })
+  chownSync(own, user.uid, user.gid)
 }
+
+const WEB_FILES = 'web'
 
 /** @param settings what both are told, beside their database */
 export function programs(
@@ -82,7 +89,10 @@ export function programs(
     web: {
       script: 'app/_server/main.ts',
       arguments: webArguments,
-      options: user.user === null ? { env: web, stdio: 'inherit' } : asUser(user.user, web),
+      options:
+        user.user === null
+          ? { env: web, stdio: 'inherit' }
+          : asUser(user.user, { ...web, TMPDIR: join(settings.SHIPLOCK_STATE ?? '', WEB_FILES) }),
     },
     worker: {
       script: 'worker/main.ts',
