@@ -18,7 +18,7 @@ interface Verdict {
   exit: number | null
   verdict: string
   entries: number
-  problems: { text: string; seq: number | null }[]
+  problems: { text: string; seq: number | null; upTo: number | null }[]
 }
 
 /** As an auditor would, with nothing but the file and Node. */
@@ -44,13 +44,13 @@ async function download(client: Client, path: string, file: string) {
   await pipeline(Readable.fromWeb(answer.body as ReadableStream), createWriteStream(file, { mode: 0o600 }))
 }
 
-/** A year later somebody wants a sign-off to have had another reason. */
+/** A year later somebody wants another release to have been cut. */
 async function tamper(file: string, copy: string): Promise<number> {
   const files = unzipSync(await readFile(file))
   const events = strFromU8(files['events.ndjson'] ?? new Uint8Array()).split('\n')
-  const at = events.findIndex((line) => line.includes('"kind":"approval.give"'))
-  if (at < 0) throw new Error('nobody has signed anything')
-  events[at] = (events[at] ?? '').replace('the reports are good', 'the reports are bad.')
+  const at = events.findIndex((line) => line.includes('"kind":"release.cut"'))
+  if (at < 0) throw new Error('no release was cut')
+  events[at] = (events[at] ?? '').replace('"kind":"release.cut"', '"kind":"release.put"')
   files['events.ndjson'] = strToU8(events.join('\n'))
   await writeFile(copy, zipSync(files))
   return at
@@ -74,7 +74,7 @@ export async function proveTheTrail(client: Client, dir: string) {
   const copy = join(dir, 'tampered.zip')
   const at = await tamper(file, copy)
   const found = await verify(copy)
-  const named = found.problems.find((problem) => problem.seq === at)
+  const named = found.problems.find(({ seq, upTo }) => seq !== null && seq <= at && at <= (upTo ?? seq))
   if (found.exit !== 1 || named === undefined)
     throw new Error(`entry ${at} was changed, and the verifier did not name it`)
   say(
