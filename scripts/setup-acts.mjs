@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientIsCurrent, generateClient } from './generate.mjs'
 import { buildDashboard } from './setup-build.mjs'
-import { startEngine } from './setup-engine.mjs'
+import { startEngine, writeEngineSettings } from './setup-engine.mjs'
 import { runLogged } from './setup-run.mjs'
 
 /** @type {Record<import('./setup-decide.mjs').Act, { says: (packages: string[]) => string, does: (packages: string[], note: (text: string) => void) => Promise<void>, needless?: () => boolean }>} */
@@ -46,6 +46,7 @@ const APT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' }
 
 async function installPackages(names) {
   await aptUpdate()
+  if (names.includes('docker.io')) writeEngineSettings()
   const options = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Options::=--force-confold']
   await runLogged('apt-get', ['install', '-y', '--no-install-recommends', ...options, '--', ...names], {
     name: 'apt',

@@ -47,6 +47,17 @@ function ping(host, onResponse) {
   )
 }
 
+/**
+ * For an engine that we install ourselves, before it is: its own default has room for thirty networks, and every environment
+ * of a project is one. Settings that somebody has written are left alone.
+ */
+export function writeEngineSettings(file = '/etc/docker/daemon.json') {
+  if (fs.existsSync(file)) return
+  const pools = ['172.17.0.0/16', '172.18.0.0/16', '192.168.0.0/16'].map((base) => ({ base, size: 24 }))
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, `${JSON.stringify({ 'default-address-pools': pools }, null, 2)}\n`)
+}
+
 /** By the system's own way where that works, else by hand. Throws with the end of the engine's log when it does not come up. */
 export async function startEngine() {
   if (fs.existsSync('/run/systemd/system')) {

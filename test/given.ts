@@ -1,9 +1,8 @@
 // The language of the flow tests: a forge, people, repositories and a Shiplock that carries them, all real.
 import { type ChildProcess, fork } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAccount, ensureFirstAdmin } from '../app/_server/accounts'
@@ -13,9 +12,9 @@ import type { EnvironmentShape, RunDetail } from '../app/shapes'
 import { openSigner, openTrust } from '../audit/keys'
 import { Client } from '../demo/client'
 import { type DemoForge, startForge } from '../demo/forge/forge'
+import { emptyEngine, makeFolder } from '../demo/leftovers'
 import { Clone } from '../demo/story'
 import { startingEnvironments } from '../environments/starting'
-import { TARGETS } from '../environments/targets/index'
 import { dockerEngine } from '../pipelines/engines/docker'
 import type { Engine } from '../pipelines/engines/engine'
 import { Leases } from '../pipelines/lease'
@@ -129,8 +128,7 @@ export class Shiplock {
   ) {}
 
   static async start(options: Options = {}): Promise<Shiplock> {
-    const dir = mkdtempSync(join(tmpdir(), 'shiplock-flow-'))
-    chmodSync(dir, 0o755)
+    const dir = makeFolder('shiplock-flow-')
     const keys = join(dir, 'keys')
     mkdirSync(join(dir, 'trail'))
     await ensureKeys(keys)
@@ -574,16 +572,21 @@ export class Shiplock {
     })
   }
 
+  /** Everything is tried: what stays behind on the engine is missing to the tests that come after. */
   async close() {
-    await Promise.all([...this.workers].map((w) => w.stop()))
-    await this.web.close()
-    await this.webRecord.close()
-    await this.record.close()
-    await this.forge.close()
-    await TARGETS.docker({ kind: 'docker' }).removeAll(this.instance)
-    await dockerEngine().removeAll(this.instance)
-    await this.database.drop()
-    rmSync(this.dir, { recursive: true, force: true })
+    const errors: unknown[] = []
+    const steps = [
+      () => Promise.all([...this.workers].map((w) => w.stop())),
+      () => this.web.close(),
+      () => this.webRecord.close(),
+      () => this.record.close(),
+      () => this.forge.close(),
+      () => emptyEngine(this.instance),
+      () => this.database.drop(),
+      async () => rmSync(this.dir, { recursive: true, force: true, maxRetries: 20 }),
+    ]
+    for (const step of steps) await step().catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw new AggregateError(errors, `a Shiplock could not be closed: ${errors.join('; ')}`)
   }
 }
 

@@ -1,9 +1,9 @@
 // One PostgreSQL for the whole test run, with a migrated template database to clone from.
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { cleanLeftovers, makeFolder } from '../demo/leftovers'
 import { migrate } from '../prisma/migrate'
 import { ensurePostgres } from '../prisma/postgres'
 
@@ -38,8 +38,8 @@ export default async function setup(project: TestProject) {
 }
 
 async function boot(): Promise<Shared> {
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'shiplock-test-'))
-  fs.chmodSync(home, 0o755) // the server's own user must pass through
+  for (const prefix of ['shiplock-test-', 'shiplock-flow-']) await cleanLeftovers(prefix, 'vitest')
+  const home = makeFolder('shiplock-test-')
   // fsync off: a test's data need not outlive the machine, and it is twice as fast.
   const postgres = await ensurePostgres({
     dir: path.join(home, 'pg'),

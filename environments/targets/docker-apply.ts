@@ -170,7 +170,14 @@ async function ensureNetwork(docker: Docker, of: Deployment): Promise<string> {
   // The engine's name filter also matches a part of a name.
   if (listed.some((n) => n.Name === name)) return name
   const Labels = Object.fromEntries(labels.map((label) => label.split(/=(.*)/s).slice(0, 2)))
-  await ask('create a network', docker.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels }))
+  try {
+    await ask('create a network', docker.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels }))
+  } catch (error) {
+    if (!/address pool/.test(saidNo(error)?.words ?? '')) throw error
+    // An engine's own settings hold about thirty networks: later there may be room.
+    const advice = 'remove unused networks (docker network prune), or widen default-address-pools in its settings'
+    throw new Fault('too.many', `The engine has no addresses left for one more network: ${advice}`, { cause: error })
+  }
   return name
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { TARGETS } from '../../environments/targets/index'
@@ -42,4 +43,24 @@ describe('engine down is a Fault', () => {
     await expect(dying.ensureReady()).rejects.toMatchObject({ code: 'target.unreachable' })
     server.close()
   }, 10_000)
+})
+
+it('an engine without addresses for one more network is asked again later, and says what to do', async () => {
+  const words =
+    'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network'
+  const full = createHttpServer((request, response) => {
+    const creating = request.url?.startsWith('/networks/create')
+    response.writeHead(creating ? 500 : 200, { 'content-type': 'application/json' })
+    response.end(
+      JSON.stringify(creating ? { message: words } : request.url?.includes('/images/') ? { Id: of.digest } : []),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(full, 'listening')
+  const { port } = full.address() as { port: number }
+  const target = TARGETS.docker({ kind: 'docker', host: `tcp://127.0.0.1:${port}` })
+  await expect(target.apply(of, () => {}, new AbortController().signal)).rejects.toMatchObject({
+    code: 'too.many',
+    message: expect.stringContaining('docker network prune'),
+  })
+  full.close()
 })

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,8 +10,8 @@ import { openSigner } from '../../audit/keys'
 import { webUser } from '../../cli/web-user'
 import { Client } from '../../demo/client'
 import { type DemoForge, startForge } from '../../demo/forge/forge'
+import { emptyEngine, makeFolder } from '../../demo/leftovers'
 import { Clone } from '../../demo/story'
-import { dockerEngine } from '../../pipelines/engines/docker'
 import { openRecord, type RecordHandle } from '../../prisma/client'
 import { instanceId } from '../../prisma/seal'
 import { ensureBusyboxBase } from '../../scripts/base-image.mjs'
@@ -51,8 +51,7 @@ describe.skipIf(apart.user === null)(`the web process, taken over${needs}`, () =
   const passwordOf = (pid: number) => decodeURIComponent(new URL(environ(pid).DATABASE_URL ?? '').password)
 
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'shiplock-taken-'))
-    chmodSync(dir, 0o755)
+    dir = makeFolder('shiplock-flow-')
     await ensureBusyboxBase()
     forge = await startForge({ dir: join(dir, 'forge') })
     await forge.addUser(mia)
@@ -80,7 +79,7 @@ describe.skipIf(apart.user === null)(`the web process, taken over${needs}`, () =
     await record?.close()
     if (up !== undefined) await endOf(up, 'SIGTERM')
     await forge?.close()
-    if (existsSync(keys())) await dockerEngine().removeAll(instanceId(keys()))
+    if (existsSync(keys())) await emptyEngine(instanceId(keys()))
     rmSync(dir, { recursive: true, force: true })
   })
 

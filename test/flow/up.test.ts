@@ -1,13 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../../demo/client'
 import { type DemoForge, startForge } from '../../demo/forge/forge'
+import { emptyEngine, makeFolder } from '../../demo/leftovers'
 import { Clone } from '../../demo/story'
-import { dockerEngine } from '../../pipelines/engines/docker'
 import { instanceId } from '../../prisma/seal'
 import { endOf, eventually, SERVICE, serviceFile } from '../given'
 import { processes } from '../processes'
@@ -30,8 +29,7 @@ describe('Shiplock in one command, with nothing configured', () => {
   let client: Client
 
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'shiplock-up-'))
-    chmodSync(dir, 0o755)
+    dir = makeFolder('shiplock-flow-')
     forge = await startForge({ dir: join(dir, 'forge') })
     await forge.addUser(mia)
     up = fork(join(ROOT, 'cli/up.ts'), ['--no-pages'], {
@@ -60,7 +58,7 @@ describe('Shiplock in one command, with nothing configured', () => {
   afterAll(async () => {
     await endOf(up, 'SIGTERM')
     await forge?.close()
-    await dockerEngine().removeAll(instanceId(join(dir, 'state', 'keys')))
+    await emptyEngine(instanceId(join(dir, 'state', 'keys')))
     rmSync(dir, { recursive: true, force: true })
   })
 

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { withFileLock } from '../../prisma/file-lock.mjs'
 import { decide, NEEDS, refuseNode } from '../../scripts/setup-decide.mjs'
+import { writeEngineSettings } from '../../scripts/setup-engine.mjs'
 
 type Facts = Parameters<typeof decide>[1]
 
@@ -174,4 +175,18 @@ describe('a file lock', () => {
     await expect(withFileLock(file, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(await withFileLock(file, async () => 'in')).toBe('in')
   })
+})
+
+it('an engine that is installed has room for many networks, and settings that somebody wrote are left alone', () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'shiplock-unit-'))
+  onTestFinished(() => fs.rmSync(dir, { recursive: true }))
+  const file = path.join(dir, 'docker', 'daemon.json')
+  writeEngineSettings(file)
+  expect(JSON.parse(fs.readFileSync(file, 'utf8'))['default-address-pools']).toContainEqual({
+    base: '172.18.0.0/16',
+    size: 24,
+  })
+  fs.writeFileSync(file, '{}')
+  writeEngineSettings(file)
+  expect(fs.readFileSync(file, 'utf8')).toBe('{}')
 })

@@ -84,12 +84,18 @@ BEGIN
     named := encode(sha256(salt || convert_to(e."actorName", 'UTF8')), 'hex');
     INSERT INTO "AuditName" (commitment, actor, name, salt) VALUES (named, e.actor, e."actorName", salt);
   END IF;
-  body := convert_to("trail_json"(jsonb_build_object(
-    'v', 1, 'seq', next, 'prev', encode(prev, 'hex'), 'origin', (SELECT i.origin FROM "Installation" i WHERE i.id = 1),
-    'at', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'kind', e.kind, 'writer', e.writer,
-    'actor', jsonb_build_object('id', e.actor, 'name', named), 'subject', jsonb_build_object('kind', e.subject, 'id', e."subjectId"),
-    'project', e."projectId", 'environment', e."environmentId", 'release', e."releaseId", 'run', e."runId",
-    'before', e.before, 'after', e.after, 'because', e.because, 'data', e.data)), 'UTF8');
+  -- Put together as text, keys in their order: all writers wait for this function, and only what an entry holds of its own is walked.
+  body := convert_to(
+    '{"actor":{"id":' || to_json(e.actor)::text || ',"name":"' || named || '"},"after":' || COALESCE(to_json(e.after)::text, 'null')
+    || ',"at":"' || to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '","because":' || to_json(e.because)::text
+    || ',"before":' || COALESCE(to_json(e.before)::text, 'null')
+    || ',"data":' || CASE WHEN e.data = '{}' THEN '{}' ELSE "trail_json"(e.data) END
+    || ',"environment":' || COALESCE(e."environmentId"::text, 'null') || ',"kind":' || to_json(e.kind)::text
+    || ',"origin":' || (SELECT to_json(i.origin)::text FROM "Installation" i WHERE i.id = 1)
+    || ',"prev":"' || encode(prev, 'hex') || '","project":' || COALESCE(e."projectId"::text, 'null')
+    || ',"release":' || COALESCE(e."releaseId"::text, 'null') || ',"run":' || COALESCE(e."runId"::text, 'null')
+    || ',"seq":' || next || ',"subject":{"id":' || COALESCE(e."subjectId"::text, 'null') || ',"kind":' || to_json(e.subject)::text
+    || '},"v":1,"writer":' || to_json(e.writer)::text || '}', 'UTF8');
   INSERT INTO "AuditLeaf" (seq, "entryId", body, leaf) VALUES (next, e.id, body, sha256('\x00'::bytea || body));
   -- What opens or closes a door is covered by a signed checkpoint at once.
   IF e.kind IN ('approval.give', 'approval.use', 'promotion.observe', 'promotion.break-glass', 'passkey.admit', 'passkey.remove',
