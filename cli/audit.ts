@@ -1,6 +1,4 @@
-// shiplock audit …: takes the trail away, checks it, renews its key, and forgets what somebody is called.
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+// shiplock audit …: takes the trail away, renews its key, and forgets what somebody is called.
 import { exportTrail } from '../audit/export'
 import { forgetName } from '../audit/forget'
 import { folderBox, packed, zipBox } from '../audit/packing'
@@ -8,18 +6,8 @@ import { rotateTrailKey } from '../audit/rotate'
 import { tell, transaction } from '../prisma/record'
 import { aboutOf, keysDir, withRecord } from './opened'
 
-const VERIFIER = fileURLToPath(new URL('../audit/verify.mjs', import.meta.url))
 /** Whoever may run commands on the machine. */
 const OPERATOR = { actor: 'shiplock', actorName: 'Shiplock command' }
-
-/** A process of its own: what checks the trail shares nothing with what writes it. @returns its exit code */
-export function verifyExport(file: string, flags: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [VERIFIER, ...flags, '--', file], { stdio: 'inherit' })
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 70))
-  })
-}
 
 /** @param to a folder that is not there yet, or a file whose name ends in .zip */
 export async function exportTo(to: string, env: NodeJS.ProcessEnv): Promise<string> {

@@ -26,7 +26,7 @@ export async function withRecord<T>(env: NodeJS.ProcessEnv, work: (record: Recor
 }
 
 export async function aboutOf(env: NodeJS.ProcessEnv, record: RecordHandle): Promise<About> {
-  const publicUrl = env.PUBLIC_URL || 'http://127.0.0.1:8080'
+  const publicUrl = env.PUBLIC_URL || `http://localhost:${env.PORT || 8080}`
   return {
     origin: await readOrigin(record),
     keys: readTrailKeys(keysDir(env)),

@@ -2,9 +2,6 @@
 // The command line. Exit codes: 0 done; 1 it could not be done, and one sentence says why; 64 wrong arguments.
 // `audit verify` has its own: 0 all of it holds; 1 something was changed; 2 it is not whole.
 import { parseArgs } from 'node:util'
-import { makeEnrolmentCode } from '../environments/enrolment-code'
-import { exportTo, forget, rotateKey, verifyExport } from './audit'
-import { keysDir } from './opened'
 
 const USAGE = `Usage: shiplock COMMAND
 
@@ -41,26 +38,36 @@ async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   const none = () => {
     if (given.length > 0) throw new WrongArguments(`${name} takes nothing more`)
   }
+  // Each command brings what it takes: who verifies a file does not wait for a database client.
+  const audit = () => import('./audit')
   switch (name) {
     case 'audit verify':
-      return verifyExport(one('one folder or zip'), [
+      return (await import('./audit-verify')).verifyExport(one('one folder or zip'), [
         ...(key === undefined ? [] : [`--key=${key}`]),
         ...(origin === undefined ? [] : [`--origin=${origin}`]),
         ...(json ? ['--json'] : []),
       ])
     case 'audit export':
-      return say(await exportTo(one('a folder that is not there yet, or a name that ends in .zip'), env))
+      return say(await (await audit()).exportTo(one('a folder that is not there yet, or a name that ends in .zip'), env))
     case 'audit rotate-key':
       none()
-      return say(await rotateKey(env))
+      return say(await (await audit()).rotateKey(env))
     case 'audit forget':
-      return say(await forget(actorOf(one('an actor, such as account:3')), env))
+      return say(await (await audit()).forget(actorOf(one('an actor, such as account:3')), env))
     case 'enrolment-code':
       none()
-      return say(await makeEnrolmentCode(keysDir(env)))
+      return say(await enrolmentCode(env))
     default:
       throw new WrongArguments(`there is no command ${name.trim()}`)
   }
+}
+
+async function enrolmentCode(env: NodeJS.ProcessEnv): Promise<string> {
+  const [{ makeEnrolmentCode }, { keysDir }] = await Promise.all([
+    import('../environments/enrolment-code'),
+    import('./opened'),
+  ])
+  return makeEnrolmentCode(keysDir(env))
 }
 
 function argumentsOf(words: readonly string[]) {

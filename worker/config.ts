@@ -21,7 +21,7 @@ const Environment = z.object({
     .describe('Folder of keys, fetched repositories, and the embedded database'),
   PUBLIC_URL: z
     .url()
-    .default('http://127.0.0.1:8080')
+    .default('http://localhost:8080')
     .transform((u) => u.replace(/\/+$/, ''))
     .describe('How browsers and the forge reach the dashboard'),
   WORKER_NAME: z

@@ -1,5 +1,5 @@
-// A thousand orders of events, decisions and deaths, over the real verbs and the real record. Only the target is a model: it
-// knows what was put where, by whom, and what must never be put there.
+// Hundreds of orders of events, decisions and deaths (SEEDS says how many), over the real verbs and the real record. Only the
+// target is a model: it knows what was put where, by whom, and what must never be put there.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,7 +28,7 @@ import { ensureKeys } from '../../prisma/seal'
 import { freshDatabase } from '../database'
 import { enrolled } from '../passkeys'
 
-const SEEDS = Number(process.env.SEEDS ?? 1_000)
+const SEEDS = Number(process.env.SEEDS ?? 250)
 const FIRST_SEED = Number(process.env.SEED ?? 20261121)
 const STEPS = 16
 const AT_ONCE = 8
