@@ -87,13 +87,37 @@ export async function whichRole(
   const { approvals } = question.policy
   if (approvals.length === 0 && decision !== 'override' && decision !== 'break-glass')
     return no(`${question.environment} asks nobody for an approval`)
+  const mine = votes.find((v) => v.accountId === accountId && v.decision === decision)
+  if (mine !== undefined) return no(`you have answered already, and it counts until ${mine.until.toISOString()}`)
   const roles = await rolesAt(tx, accountId, question)
   const role = roleFor(approvals, decision, roles, votes)
   if (typeof role !== 'string') return role.own ? no(`${role.because}; ${yours(roles)}`, true) : role
-  const mine = votes.find((v) => v.accountId === accountId && v.decision === decision)
-  if (mine !== undefined) return no(`you have answered already, and it counts until ${mine.until.toISOString()}`)
   const own = await whyNotYours(tx, question, accountId)
-  return own === null ? { role } : no(own, true)
+  if (own !== null) return no(own, true)
+  if (mustBeSigned(question.policy, { role, decision }) && !(await hasKeyFor(tx, accountId, role)))
+    return no(
+      `${question.environment} asks for a passkey, and you have none that was admitted for the role ${role}: add one under Account, Passkeys`,
+    )
+  return { role }
+}
+
+/** Where a rule of the policy asks for a passkey, so do the answers that open the same door another way. */
+export function mustBeSigned(
+  policy: Pick<EnvironmentPolicy, 'approvals'>,
+  answer: { role: string; decision: Decision },
+) {
+  if (answer.decision === 'reject') return false // a no opens nothing
+  const strict = policy.approvals.filter((rule) => rule.passkey === 'required')
+  return answer.decision === 'approve' ? strict.some((rule) => rule.role === answer.role) : strict.length > 0
+}
+
+/** As the rows say: for a button that need not be pressed in vain. Whether it counts is judged from what is certified. */
+async function hasKeyFor(tx: Tx, accountId: number, role: string): Promise<boolean> {
+  const { rows } = await tx.query<{ has: boolean }>(
+    `SELECT EXISTS (SELECT 1 FROM "Passkey" WHERE "accountId" = $1 AND status = 'admitted' AND roles ? $2) AS has`,
+    [accountId, role],
+  )
+  return rows[0]?.has ?? false
 }
 
 const yours = (roles: readonly string[]) =>

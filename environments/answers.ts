@@ -1,11 +1,10 @@
 import type { Trust } from '../audit/trust'
 import type { Tx } from '../prisma/record'
-import { type Question, readQuestion } from './answerable'
+import { mustBeSigned, type Question, readQuestion } from './answerable'
 import { boundOf, boundOfChange } from './bound'
-import type { EnvironmentPolicy } from './environment'
 import { type Facts, needsPasskey, type Rule, tally, type Vote } from './gate'
 import { type AnswerRow, type Standard, soundness } from './sound'
-import type { BoundPolicy, BoundPromotion, Decision } from './statement'
+import type { BoundPolicy, BoundPromotion } from './statement'
 
 /** The answers to a question at this moment, and what new ones are held against. */
 export interface Standing {
@@ -42,16 +41,6 @@ export async function answersOf(
     else unsound.push({ id: row.id, account: row.account, status: row.status, because })
   }
   return { votes, unsound, bound, standard, now }
-}
-
-/** Where a rule of the policy asks for a passkey, so do the answers that open the same door another way. */
-export function mustBeSigned(
-  policy: Pick<EnvironmentPolicy, 'approvals'>,
-  answer: { role: string; decision: Decision },
-) {
-  if (answer.decision === 'reject') return false // a no opens nothing
-  const strict = policy.approvals.filter((rule) => rule.passkey === 'required')
-  return answer.decision === 'approve' ? strict.some((rule) => rule.role === answer.role) : strict.length > 0
 }
 
 const asVote = (row: AnswerRow, signed: boolean): Vote => ({

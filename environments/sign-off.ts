@@ -4,8 +4,8 @@ import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
 import { NOW, type Person, record, type Tx, tell, transaction } from '../prisma/record'
-import { type No, type Question, readQuestion, rolesAt, type Subject, whichRole } from './answerable'
-import { answersOf, mustBeSigned, type Standing } from './answers'
+import { mustBeSigned, type No, type Question, readQuestion, rolesAt, type Subject, whichRole } from './answerable'
+import { answersOf, type Standing } from './answers'
 import { APPROVAL } from './approval'
 import type { Assertion } from './assertion'
 import { judgeNow } from './judge-now'
@@ -60,11 +60,6 @@ export async function prepareStatement(
     const role = await roleOrThrow(tx, question, asked.decision, by, standing)
     const required = mustBeSigned(question.policy, { role, decision: asked.decision })
     const credentials = await credentialsOf(tx, by.accountId)
-    if (required && credentials.length === 0)
-      throw new Fault(
-        'conflict',
-        `${question.environment} asks for a passkey, and you have none that was admitted: add one under Account, Passkeys`,
-      )
     const statement = await compose(tx, { question, standing, role, reason, decision: asked.decision }, by, trust)
     const expiresAt = await keep(tx, statement, question, by.accountId)
     const bytes = bytesOf(statement)

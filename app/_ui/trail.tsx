@@ -1,3 +1,4 @@
+import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import type { RunDetail } from '../shapes'
 import { Moment } from './time'
@@ -22,5 +23,15 @@ export function Trail({ trail }: { trail: RunDetail['trail'] }) {
         </li>
       ))}
     </ol>
+  )
+}
+
+/** The way from one thing's own entries to the whole trail, where each has its proof. */
+export function FollowInTrail({ release }: { release: { id: number; tag: string } }) {
+  const t = useTranslations('trail')
+  return (
+    <Link href={`/trail?release=${release.id}`} className="rounded text-[13px] text-accent hover:underline">
+      {t('followWhole', { tag: release.tag })}
+    </Link>
   )
 }

@@ -27,12 +27,20 @@ export function Head({ head }: { head: TrailHead }) {
       </Note>
     )
   return (
-    <p className="mb-4 flex items-start gap-2 text-[13px] text-soft">
-      <ShieldCheck aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" />
-      <span>
-        <Words head={head} />
-      </span>
-    </p>
+    <div className="mb-4 space-y-1.5 text-[13px] text-soft">
+      <p className="flex items-start gap-2">
+        <ShieldCheck aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" />
+        <span>
+          <Words head={head} />
+        </span>
+      </p>
+      {!head.separated && (
+        <p className="flex items-start gap-2">
+          <TriangleAlert aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-err" />
+          <span>{t('oneRole')}</span>
+        </p>
+      )}
+    </div>
   )
 }
 

@@ -10,6 +10,7 @@ import { Empty, PageHead } from '../_ui/page'
 import { Pager } from '../_ui/pager'
 import { one, viewer } from '../viewer'
 import { EntryRow } from './entry-row'
+import { Export } from './export'
 import { Filters } from './filter-form'
 import { trailChoices } from './filters'
 import { type TrailFilter, type TrailScope, trailScope } from './find'
@@ -49,7 +50,16 @@ export default async function Trail({ searchParams }: { searchParams: Query }) {
   const followed = offered.releases.find((release) => release.id === filter.release)
   return (
     <>
-      <PageHead title={t('title')} subtitle={t('subtitle')} aside={<Live />} />
+      <PageHead
+        title={t('title')}
+        subtitle={t('subtitle')}
+        aside={
+          <>
+            <Live />
+            <Export viewer={asking.viewer} />
+          </>
+        }
+      />
       <Head head={page.head} />
       <Filters offered={offered} chosen={filter} filtered={filtered} />
       {followed && (

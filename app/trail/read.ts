@@ -64,9 +64,10 @@ export async function readHead(record: RecordHandle): Promise<TrailHead> {
     seconds: number | null
     because: string | null
     alarmAt: Date | null
+    writer: string
   }>({
     name: 'trail-head',
-    text: `SELECT h.size, c.size AS signed, c.root, c.at AS "signedAt", a.because, a.at AS "alarmAt",
+    text: `SELECT h.size, "trail_writer"() AS writer, c.size AS signed, c.root, c.at AS "signedAt", a.because, a.at AS "alarmAt",
         (SELECT EXTRACT(epoch FROM clock_timestamp() - e.at)::int FROM "AuditLeaf" l JOIN "AuditEntry" e ON e.id = l."entryId"
          WHERE l.seq = COALESCE(c.size, 0)) AS seconds
       FROM (SELECT (SELECT seq + 1 FROM "AuditLeaf" ORDER BY seq DESC LIMIT 1) AS size) h
@@ -84,6 +85,7 @@ export async function readHead(record: RecordHandle): Promise<TrailHead> {
         ? { size: signed, root: row.root.toString('hex'), at: row.signedAt.toISOString() }
         : null,
     unsigned: { entries: Math.max(0, size - signed), seconds: size > signed ? (row?.seconds ?? null) : null },
+    separated: row?.writer !== 'owner',
     alarm: row?.alarmAt ? { because: row.because ?? '', at: row.alarmAt.toISOString() } : null,
   }
 }

@@ -40,6 +40,9 @@ export const TrailHead = z.object({
     entries: z.number().int(),
     seconds: z.number().int().nullable().describe('Age of the oldest of them'),
   }),
+  separated: z
+    .boolean()
+    .describe('Web and worker have database roles of their own: each entry proves which of them wrote it'),
   alarm: z
     .object({ because: z.string(), at: z.iso.datetime() })
     .nullable()

@@ -11,7 +11,7 @@ import { Live } from '../../_ui/live'
 import { PageHead, Section } from '../../_ui/page'
 import { promotionTitle } from '../../_ui/promotion-title'
 import { Refusal } from '../../_ui/refusal'
-import { Trail } from '../../_ui/trail'
+import { FollowInTrail, Trail } from '../../_ui/trail'
 import { AnswerPanel } from '../../approvals/answer'
 import { BrokenBarriers } from '../../approvals/broken-barriers'
 import { readExceptions } from '../../approvals/exceptions'
@@ -127,7 +127,7 @@ export default async function Promotion({ params, searchParams }: Props) {
           </div>
         </div>
         <Verification promotion={promotion} asked={one(query.stage)} />
-        <Section title={t('promotion.trail')}>
+        <Section title={t('promotion.trail')} aside={<FollowInTrail release={promotion.release} />}>
           <Trail trail={promotion.trail} />
         </Section>
       </div>

@@ -12,7 +12,7 @@ import { Note, PageHead, Section } from '../../_ui/page'
 import { Refusal } from '../../_ui/refusal'
 import { ReleaseTrace } from '../../_ui/release-trace'
 import { Time } from '../../_ui/time'
-import { Trail } from '../../_ui/trail'
+import { FollowInTrail, Trail } from '../../_ui/trail'
 import { BrokenBarriers } from '../../approvals/broken-barriers'
 import { readExceptions } from '../../approvals/exceptions'
 import { one, viewer, whoLooks } from '../../viewer'
@@ -111,7 +111,7 @@ export default async function Release({ params, searchParams }: Props) {
             </Section>
           </div>
         </div>
-        <Section title={t('release.trail')}>
+        <Section title={t('release.trail')} aside={<FollowInTrail release={release} />}>
           <Trail trail={release.trail} />
         </Section>
       </div>
