@@ -18,6 +18,7 @@ const SEEN = {
   'busybox-static': () => ['/bin/busybox', '/usr/bin/busybox', '/usr/local/bin/busybox'].some(isStatic),
   'redis-server': () => program('redis-server'),
   chromium: () => program('chromium'),
+  'chromium-headless-shell': () => program('chromium-headless-shell'),
   'fonts-wqy-microhei': () => fs.existsSync('/usr/share/fonts/truetype/wqy/wqy-microhei.ttc'),
   iproute2: () => program('ip'),
   'postgresql-contrib': () => program('pgbench') || globPgbench(),

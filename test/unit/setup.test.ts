@@ -13,6 +13,7 @@ const packages = [
   'busybox-static',
   'redis-server',
   'chromium',
+  'chromium-headless-shell',
   'fonts-wqy-microhei',
   'iproute2',
   'postgresql-contrib',
@@ -87,12 +88,13 @@ describe('the set-up', () => {
     expect(acts('check', { ...whole, modules: false })).toEqual(['modules', 'client'])
   })
 
-  it('never asks for what is optional, and never holds anybody up for it', () => {
-    expect(decide('bench', { ...whole, packages: without('postgresql-contrib') })).toMatchObject({
-      sentences: [],
-      missing: [],
-    })
-    expect(acts('bench', { ...whole, root: false, packages: without('postgresql-contrib') })).toEqual([])
+  it.each([
+    ['bench', 'postgresql-contrib'],
+    ['test', 'chromium-headless-shell'],
+  ] as const)('never asks for what is optional, and never holds anybody up for it: %s, %s', (command, name) => {
+    expect(decide(command, { ...whole, packages: without(name) })).toMatchObject({ sentences: [], missing: [] })
+    expect(acts(command, { ...whole, packages: without(name) })).toEqual(['optional'])
+    expect(acts(command, { ...whole, root: false, packages: without(name) })).toEqual([])
   })
 
   it.each<[string, Partial<Facts>, RegExp]>([

@@ -269,7 +269,7 @@ describe('an answer', () => {
     await dialog(one).getByRole('button', { name: 'Approve', exact: true }).click()
     await one.getByText('Your approval is given.').waitFor()
     await dialog(two).getByRole('button', { name: 'Approve', exact: true }).click()
-    await dialog(two).getByRole('alert').getByText('have approved it').waitFor()
+    await dialog(two).getByRole('alert').getByText('you have answered already').waitFor()
     expect(await standing('two tabs')).toHaveLength(1)
     await one.context().close()
   })
