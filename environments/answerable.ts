@@ -93,12 +93,7 @@ export async function whichRole(
   const role = roleFor(approvals, decision, roles, votes)
   if (typeof role !== 'string') return role.own ? no(`${role.because}; ${yours(roles)}`, true) : role
   const own = await whyNotYours(tx, question, accountId)
-  if (own !== null) return no(own, true)
-  if (mustBeSigned(question.policy, { role, decision }) && !(await hasKeyFor(tx, accountId, role)))
-    return no(
-      `${question.environment} asks for a passkey, and you have none that was admitted for the role ${role}: add one under Account, Passkeys`,
-    )
-  return { role }
+  return own === null ? { role } : no(own, true)
 }
 
 /** Where a rule of the policy asks for a passkey, so do the answers that open the same door another way. */
@@ -111,13 +106,23 @@ export function mustBeSigned(
   return answer.decision === 'approve' ? strict.some((rule) => rule.role === answer.role) : strict.length > 0
 }
 
-/** As the rows say: for a button that need not be pressed in vain. Whether it counts is judged from what is certified. */
-async function hasKeyFor(tx: Tx, accountId: number, role: string): Promise<boolean> {
+/**
+ * Why an answer in this role would be in vain, as the rows say: for a button that need not be pressed to learn it. Whether a key
+ * counts is judged from what is certified. Null: nothing stands against it.
+ */
+export async function whyNoKey(
+  tx: Tx,
+  { policy, environment }: Question,
+  answer: { role: string; decision: Decision },
+  accountId: number,
+): Promise<string | null> {
+  if (!mustBeSigned(policy, answer)) return null
   const { rows } = await tx.query<{ has: boolean }>(
     `SELECT EXISTS (SELECT 1 FROM "Passkey" WHERE "accountId" = $1 AND status = 'admitted' AND roles ? $2) AS has`,
-    [accountId, role],
+    [accountId, answer.role],
   )
-  return rows[0]?.has ?? false
+  if (rows[0]?.has) return null
+  return `${environment} asks for a passkey, and you have none that was admitted for the role ${answer.role}: add one under Account, Passkeys`
 }
 
 const yours = (roles: readonly string[]) =>

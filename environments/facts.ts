@@ -92,7 +92,7 @@ export async function supposeFacts(tx: Tx, what: Supposed): Promise<Facts | null
   const values = [what.projectId, what.environment, what.branch, what.branchKind, what.releaseId, what.templated]
   const { rows } = await tx.query<Row>(`WITH it AS (${IT_WOULD_BE})${FACTS}`, values)
   const row = rows[0]
-  return row === undefined ? null : asFacts(row, policyOf(row), null, NO_ANSWERS)
+  return row === undefined ? null : { ...asFacts(row, policyOf(row), null, NO_ANSWERS), handsKnown: 'later' }
 }
 
 /** What goes back by itself passes gates that nothing else passes: only a worker may say that it does. */

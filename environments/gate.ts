@@ -79,8 +79,8 @@ export interface Facts {
   votes: readonly Vote[]
   /** Answers that do not count any more, and why. */
   unsound: readonly { id: number; account: string; status: string; because: string }[]
-  /** Is it known who had a hand in it? Until then nobody's approval counts. */
-  handsKnown: boolean
+  /** Is it known who had a hand in it? Until then nobody's approval counts. `later`: of a promotion nobody has asked for yet. */
+  handsKnown: boolean | 'later'
   /** The database's clock when this was read. */
   now: Date
   /** Another promotion that has the environment now. */
@@ -284,6 +284,8 @@ export const GATES = {
       : open(`started by ${promotion.startedByHand}`)
   },
   hands: ({ environment: { approvals }, promotion, handsKnown, votes }: Facts) => {
+    if (handsKnown === 'later' && approvals.length > 0)
+      return open('git is asked who had a hand in it as soon as it is asked for')
     if (approvals.length === 0 || handsKnown || glassBroken(votes) !== undefined)
       return open('it is known who had a hand in it')
     return isDeclaredReturn(promotion.kind)

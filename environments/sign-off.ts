@@ -60,6 +60,11 @@ export async function prepareStatement(
     const role = await roleOrThrow(tx, question, asked.decision, by, standing)
     const required = mustBeSigned(question.policy, { role, decision: asked.decision })
     const credentials = await credentialsOf(tx, by.accountId)
+    if (required && credentials.length === 0)
+      throw new Fault(
+        'conflict',
+        `${question.environment} asks for a passkey, and you have none that was admitted: add one under Account, Passkeys`,
+      )
     const statement = await compose(tx, { question, standing, role, reason, decision: asked.decision }, by, trust)
     const expiresAt = await keep(tx, statement, question, by.accountId)
     const bytes = bytesOf(statement)

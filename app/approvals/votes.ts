@@ -1,7 +1,7 @@
 // One promotion, or one change of a policy: who has answered and whether it counts, who still may, and what the one who looks
 // may do. The same functions judge it as when an answer is given.
 import type { Trust } from '../../audit/trust'
-import { type Question, readQuestion, type Subject, whichRole } from '../../environments/answerable'
+import { type Question, readQuestion, type Subject, whichRole, whyNoKey } from '../../environments/answerable'
 import { answersOf, type Standing } from '../../environments/answers'
 import { needsPasskey, tally } from '../../environments/gate'
 import { DECISIONS, type Decision } from '../../environments/statement'
@@ -142,7 +142,9 @@ function mayReview(row: Row, viewer: Viewer): Can {
 async function whatMay(tx: Tx, question: Question, standing: Standing, viewer: Viewer): Promise<Answers['can']> {
   const one = async (decision: Decision): Promise<Can> => {
     const answer = await whichRole(tx, question, decision, viewer.accountId, standing.votes)
-    return 'role' in answer ? { may: true, because: '' } : { may: false, because: answer.because }
+    if (!('role' in answer)) return { may: false, because: answer.because }
+    const because = await whyNoKey(tx, question, { role: answer.role, decision }, viewer.accountId)
+    return because === null ? { may: true, because: '' } : { may: false, because }
   }
   return {
     approve: await one('approve'),

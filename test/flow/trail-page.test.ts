@@ -193,6 +193,7 @@ describe('what is not signed yet', () => {
       size: 0,
       checkpoint: null,
       unsigned: { entries: 0, seconds: null },
+      separated: false, // these tests write as the database's owner
       alarm: null,
     })
     await young.tells(3)

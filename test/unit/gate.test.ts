@@ -258,6 +258,11 @@ describe('who says yes', () => {
     const back = { handsKnown: false, promotion: as('rollback') }
     expect(verdict('hands', forProduction(back))?.state).toBe('open')
   })
+  it('of what nobody has asked for yet, nobody waits for git', () =>
+    expect(verdict('hands', forProduction({ handsKnown: 'later' }))).toMatchObject({
+      state: 'open',
+      because: 'git is asked who had a hand in it as soon as it is asked for',
+    }))
   it('an answer that fell is named with the reason', () => {
     const fallen = { id: 3, account: 'olga', status: 'given', because: 'it was given for another image' }
     expect(verdict('approvals', forProduction({ votes: [], unsound: [fallen] }))?.because).toContain(
