@@ -48,7 +48,9 @@ async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
         ...(json ? ['--json'] : []),
       ])
     case 'audit export':
-      return say(await (await audit()).exportTo(one('a folder that is not there yet, or a name that ends in .zip'), env))
+      return say(
+        await (await audit()).exportTo(one('a folder that is not there yet, or a name that ends in .zip'), env),
+      )
     case 'audit rotate-key':
       none()
       return say(await (await audit()).rotateKey(env))

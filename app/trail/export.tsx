@@ -17,14 +17,14 @@ export async function Export({ viewer }: { viewer: Viewer }) {
       </a>
     )
   return (
-    <span className="flex flex-wrap items-center justify-end gap-x-2.5 gap-y-1">
-      <span id="why-no-export" className="max-w-80 text-right text-[13px] text-soft">
-        {denied}
-      </span>
+    <span className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
       <Button size="small" disabled aria-describedby="why-no-export">
         {icon}
         {t('trail.export')}
       </Button>
+      <span id="why-no-export" className="max-w-72 text-[13px] text-soft">
+        {denied}
+      </span>
     </span>
   )
 }

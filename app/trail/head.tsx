@@ -1,4 +1,4 @@
-import { ShieldAlert, ShieldCheck, TriangleAlert } from 'lucide-react'
+import { Hourglass, ShieldAlert, ShieldCheck, TriangleAlert } from 'lucide-react'
 import { useTranslations } from 'next-intl'
 import { Note } from '../_ui/page'
 import { Duration, Moment, Time } from '../_ui/time'
@@ -29,7 +29,11 @@ export function Head({ head }: { head: TrailHead }) {
   return (
     <div className="mb-4 space-y-1.5 text-[13px] text-soft">
       <p className="flex items-start gap-2">
-        <ShieldCheck aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" />
+        {head.checkpoint === null ? (
+          <Hourglass aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-wait" />
+        ) : (
+          <ShieldCheck aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-ok" />
+        )}
         <span>
           <Words head={head} />
         </span>

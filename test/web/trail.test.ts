@@ -202,4 +202,28 @@ describe('the trail', () => {
     expect(town.complaints().every((c) => c.includes('404'))).toBe(true)
     await dev.context().close()
   })
+
+  it('is taken away whole by who may, and who may not is told why', async () => {
+    const page = await town.visit('ann', '/trail')
+    const coming = page.waitForEvent('download')
+    await signs()
+    await page.getByRole('link', { name: 'Export' }).click()
+    expect((await coming).suggestedFilename()).toMatch(/\.zip$/)
+    await page.context().close()
+    const other = await town.visit('vera', '/trail')
+    const button = other.getByRole('button', { name: 'Export' })
+    expect(await button.isDisabled()).toBe(true)
+    await other.getByText(/It is for: .*Auditor/).waitFor()
+    await other.context().close()
+  })
+
+  it('is followed from a release and from a promotion', async () => {
+    const { id, releaseId } = await town.record.db.promotion.findFirstOrThrow({ select: { id: true, releaseId: true } })
+    const page = await town.visit('vera', `/promotions/${id}`)
+    await page.getByRole('link', { name: /^Follow V.* in the trail$/ }).waitFor()
+    await page.goto(`${town.url}/releases/${releaseId}`)
+    await page.getByRole('link', { name: /^Follow V.* in the trail$/ }).click()
+    await page.getByText(/from its first run to where it is now/).waitFor()
+    await page.context().close()
+  })
 })
