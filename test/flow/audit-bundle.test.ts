@@ -214,7 +214,7 @@ describe('both programs refuse', () => {
 })
 
 /** SHIPLOCK_BUNDLES=1000 npx vitest run --project flow test/flow/audit-bundle.test.ts -t agree */
-const ROUNDS = Number(process.env.SHIPLOCK_BUNDLES ?? 8)
+const ROUNDS = Number(process.env.SHIPLOCK_BUNDLES ?? 5)
 const SEED = Number(process.env.SHIPLOCK_SEED ?? 20261121)
 
 it(

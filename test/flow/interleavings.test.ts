@@ -28,7 +28,7 @@ import { ensureKeys } from '../../prisma/seal'
 import { freshDatabase } from '../database'
 import { enrolled } from '../passkeys'
 
-const SEEDS = Number(process.env.SEEDS ?? 250)
+const SEEDS = Number(process.env.SEEDS ?? 120)
 const FIRST_SEED = Number(process.env.SEED ?? 20261121)
 const STEPS = 16
 const AT_ONCE = 8
