@@ -17,7 +17,7 @@ import { type Asker, everybody, makeAsker, type PlaceName, type Seeded, seedProj
 
 export const MARK = { a: 'canary-a', b: 'canary-b' }
 /** How often streams ask again whether they may still be heard. */
-export const AGAIN_MS = 150
+const AGAIN_MS = 150
 
 const reached = (line: RestRoute): RestRoute => ({
   ...line,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RestRoute } from '../../app/_server/rest/route'
 import { ROUTES } from '../../app/_server/rest/routes'
-import { AGAIN_MS, ask, type Guarded, MARK, NOWHERE, nameOf, pathOf, startGuarded } from '../guarded'
+import { ask, type Guarded, MARK, NOWHERE, nameOf, pathOf, startGuarded } from '../guarded'
 import { makeAsker, type Seeded } from '../two-projects'
 
 let guarded: Guarded
@@ -153,16 +153,22 @@ describe('streams', () => {
     const grant = { projectId: guarded.projects.a.project, environment: '', role: 'viewer' as const }
     const asker = await makeAsker(guarded.record, `stays until ${what}`, 'member', { grant })
     const heard = await hear(asker.headers)
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * 3))
-    expect(heard.over).toBe(false)
+    let rings = 1_000
+    /** What is told of a run of the project, before something that everybody is told. */
+    const toldOfRun = async () => {
+      const from = heard.text.length
+      const mark = ++rings
+      await ring('run', guarded.projects.a.run)
+      await ring('installation', mark)
+      await vi.waitFor(() => expect(heard.text).toContain(`"id":${mark}`), 5_000)
+      return heard.text.slice(from).includes('"subject":"run"')
+    }
+    await vi.waitFor(async () => expect(await toldOfRun()).toBe(true), 5_000)
     await end(asker.accountId)
     if (what === 'the role is taken away') {
       // What is one's own stays: the stream goes on, and tells nothing of the project any more.
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * 3))
-      await ring('run', guarded.projects.a.run)
-      await ring('installation', 7)
-      await vi.waitFor(() => expect(heard.text).toContain('"id":7'), 5_000)
-      expect(heard.text).not.toContain('"subject":"run"')
+      await vi.waitFor(async () => expect(await toldOfRun()).toBe(false), 5_000)
+      expect(heard.over).toBe(false)
       await heard.stop()
     } else await vi.waitFor(() => expect(heard.over).toBe(true), 5_000)
   })
