@@ -50,21 +50,26 @@ async function owed(branch: string, files: Record<string, string>, hotfix = fals
     },
   })
   const place = await db.environment.findFirstOrThrow({ where: { projectId: project, name: 'production' } })
-  const promotion = await db.promotion.create({
-    data: { environmentId: place.id, releaseId: release.id, runId: run.id, requestedBy: 'test', status: 'verified' },
-  })
-  await transaction(shiplock.record, (tx) =>
-    oweBackMerge(tx, {
+  // As Shiplock does it, the place first and tried again: a worker may be looking at the same place.
+  return transaction(shiplock.record, async (tx) => {
+    await tx.query('SELECT id FROM "Environment" WHERE id = $1 FOR UPDATE', [place.id])
+    const { rows } = await tx.query<{ id: number }>(
+      `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", "requestedBy", status) VALUES ($1, $2, $3, 'test', 'verified') RETURNING id`,
+      [place.id, release.id, run.id],
+    )
+    const promotionId = rows[0]?.id ?? 0
+    await oweBackMerge(tx, {
       projectId: project,
       releaseId: release.id,
-      promotionId: promotion.id,
+      promotionId,
       source: branch,
       target: 'develop',
       commit,
       hotfix,
-    }),
-  )
-  return (await db.backMerge.findUniqueOrThrow({ where: { promotionId: promotion.id } })).id
+    })
+    const owes = await tx.query<{ id: number }>('SELECT id FROM "BackMerge" WHERE "promotionId" = $1', [promotionId])
+    return owes.rows[0]?.id ?? 0
+  })
 }
 
 /** The debt, once it is so. */
