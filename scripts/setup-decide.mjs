@@ -27,9 +27,9 @@ export const OLDEST_NODE = '20.19.0'
 
 const REAL = ['git', 'busybox-static']
 /** For the tests: a queue, a browser with a Chinese font, and the bridge of a second engine, which is there to be killed. */
+const TESTED = ['redis-server', 'chromium', 'fonts-wqy-microhei', 'iproute2']
 /** The same browser without windows: a page opens in a third of the time. Not every Debian has it. */
 const QUICKER = ['chromium-headless-shell']
-const TESTED = ['redis-server', 'chromium', 'fonts-wqy-microhei', 'iproute2']
 
 /** @type {Record<Command, { packages: string[], optional: string[], engine: boolean, build: boolean }>} */
 export const NEEDS = {

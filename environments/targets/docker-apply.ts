@@ -1,5 +1,6 @@
 import type Docker from 'dockerode'
 import { Fault } from '../../pipelines/fault'
+import { fullEngine } from '../../pipelines/full-engine'
 import { ask, clean, saidNo } from './docker-engine'
 import { findContainers, lookAt } from './docker-find'
 import { judge, untilHealthy } from './docker-health'
@@ -173,10 +174,7 @@ async function ensureNetwork(docker: Docker, of: Deployment): Promise<string> {
   try {
     await ask('create a network', docker.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels }))
   } catch (error) {
-    if (!/address pool/.test(saidNo(error)?.words ?? '')) throw error
-    // An engine's own settings hold about thirty networks: later there may be room.
-    const advice = 'remove unused networks (docker network prune), or widen default-address-pools in its settings'
-    throw new Fault('too.many', `The engine has no addresses left for one more network: ${advice}`, { cause: error })
+    throw fullEngine(error) ?? error
   }
   return name
 }

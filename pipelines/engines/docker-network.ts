@@ -1,4 +1,4 @@
-import { Fault } from '../fault'
+import { fullEngine } from '../full-engine'
 import { type DockerApi, hasStatus } from './docker-api'
 import { labelsOf, networkName, stageNetworkName } from './docker-labels'
 import type { WorkLabel } from './engine'
@@ -81,10 +81,7 @@ async function create(api: DockerApi, body: object): Promise<string> {
   try {
     return (await api.json<{ Id: string }>({ method: 'POST', path: '/networks/create', body })).Id
   } catch (error) {
-    if (!(error instanceof Fault) || !/address pool/.test(error.message)) throw error
-    // An engine's own settings hold about thirty networks: later there may be room.
-    const advice = 'remove unused networks (docker network prune), or widen default-address-pools in its settings'
-    throw new Fault('too.many', `The engine has no addresses left for one more network: ${advice}`, { cause: error })
+    throw fullEngine(error) ?? error
   }
 }
 

@@ -71,7 +71,7 @@ export async function openTown(
     trustProxy: false,
   })
   const browser: Browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? BROWSERS.find((file) => fs.existsSync(file)) ?? 'chromium',
+    executablePath: process.env.CHROMIUM ?? BROWSERS.find((file) => fs.existsSync(file)) ?? '/usr/bin/chromium',
     args: FLAGS,
   })
   const url = web.url.replace('127.0.0.1', 'localhost')

@@ -147,8 +147,8 @@ ALTER TABLE "Checkpoint" ENABLE ALWAYS TRIGGER "Checkpoint_append_only";
 REVOKE EXECUTE ON FUNCTION "audit_append"(text, text, text, int, text, int, int, text, text, text, jsonb), "trail_link"("AuditEntry"),
   "trail_chain"(), "trail_fill"() FROM PUBLIC;
 
--- By number: a column wins over a parameter of the same name.
--- Everybody's roles at a place, from the one or the other. No account, or a disabled one, has none.
+-- Everybody's roles at a place, from the one or the other. No account, or a disabled one, has none. Parameters by number: a
+-- column wins over a parameter of the same name.
 CREATE FUNCTION "roles_of"(account int, project int, environment text) RETURNS text[] LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
   SELECT COALESCE(array_agg(DISTINCT r.role), '{}') FROM (
     SELECT a.role FROM "Account" a WHERE a.id = $1 AND a."disabledAt" IS NULL AND a.role <> 'member'
