@@ -83,7 +83,8 @@ describe('a worker that is killed', () => {
 
 describe('what nobody stands behind', () => {
   it('a container, labelled as a step of ours, is gone within a minute; a stranger is left alone', async () => {
-    const shiplock = await Shiplock.start()
+    // No worker yet: it would take the orphan away before it runs.
+    const shiplock = await Shiplock.start({ worker: 'none' })
     const plant = (labels: Record<string, string>) =>
       docker.createContainer({ Image: BUSYBOX, Cmd: ['sleep', '600'], Labels: labels })
     const step = {
@@ -97,6 +98,7 @@ describe('what nobody stands behind', () => {
     const strangers = [await plant({}), await plant({ ...step, 'shiplock.instance': 'somebody-else' })]
     try {
       await orphan.start()
+      await shiplock.startWorker()
       const there = async (id: string) => (await docker.listContainers({ all: true })).some((c) => c.Id === id)
       await eventually('the orphan is gone', async () => !(await there(orphan.id)), 50_000)
       for (const stranger of strangers) expect(await there(stranger.id)).toBe(true)
