@@ -26,16 +26,13 @@ export const canStartSecondDocker =
   (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'dockerd')))
 
 /**
- * A Docker engine of our own beside the machine's, with its own root, socket and bridge, to be killed. Needs root. Never
- * with `--bridge=none`: such an engine deletes docker0, which is the other engine's.
+ * A Docker engine of our own beside the machine's, with its own root and socket, to be killed. Needs root. It runs in a
+ * network namespace of its own: at its start an engine deletes the docker0 that it finds, whatever bridge it is given.
  */
 export async function secondDocker(): Promise<SecondDocker> {
   const root = await mkdtemp(join(tmpdir(), 'sl-docker-'))
   const socketPath = join(root, 'docker.sock')
   const engine = dockerEngine({ socketPath })
-  const bridge = `sl${process.pid}`
-  await run('ip', ['link', 'add', 'name', bridge, 'type', 'bridge'])
-  await run('ip', ['address', 'add', '192.0.2.1/24', 'dev', bridge]) // an address for documentation: nobody's
   let end: Promise<void> = Promise.resolve()
   let pid: number | undefined
   let said = ''
@@ -49,8 +46,8 @@ export async function secondDocker(): Promise<SecondDocker> {
       '--pidfile',
       join(root, 'pid'),
     ]
-    const apart = ['--bridge', bridge, '--iptables=false', '--host', `unix://${socketPath}`]
-    const child = spawn('dockerd', [...places, ...apart], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const dockerd = ['dockerd', ...places, '--host', `unix://${socketPath}`]
+    const child = spawn('unshare', ['--net', '--', ...dockerd], { stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-2_000)
     })
@@ -97,7 +94,6 @@ export async function secondDocker(): Promise<SecondDocker> {
       await stop('SIGTERM')
       await killOrphans(root)
       await unmountAll(root)
-      await run('ip', ['link', 'delete', bridge])
       await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     },
   }
