@@ -136,7 +136,11 @@ export interface Engine {
    * neither knows it, or the registry could not be asked.
    */
   baseDigest(reference: string): Promise<string | null>
-  /** Gives an image in the store one more name; the same name again moves it. image.missing where there is no such image. */
+  /**
+   * Gives an image in the store one more name. The same name again moves it, within one project; a name that another project's
+   * image has, or one that no project built, is never moved: engine.refused. A build names its image by the same rule.
+   * image.missing where there is no such image.
+   */
   tag(digest: string, name: string): Promise<void>
   /** Builds. `signal` aborts it: then the verdict is ok: false, "canceled". */
   build(order: BuildOrder, log: Log, signal: AbortSignal): Promise<BuildVerdict>
