@@ -1,5 +1,6 @@
 // What the pages read and what REST answers: one set of shapes. Times are ISO 8601 strings in UTC, durations milliseconds.
 import { z } from 'zod'
+import { TRUST_CLASSES } from '../pipelines/trust'
 
 export const Page = <T extends z.ZodType>(item: T) =>
   z.object({
@@ -15,6 +16,9 @@ export const Waiting = z
     until: z.iso.datetime().nullable().describe('When it is looked at again, or null'),
   })
   .describe('Why it is waiting')
+
+/** Lowest first. */
+export const TrustShape = z.enum(TRUST_CLASSES)
 
 export const StageShape = z.object({
   name: z.string(),
@@ -37,6 +41,9 @@ export const RunSummary = z.object({
   service: z.string(),
   branch: z.string(),
   branchKind: z.string(),
+  trust: TrustShape.describe(
+    'Its trust class: it uses nothing that a lower class made. The lowest, fork, until it is planned',
+  ),
   commit: z.string(),
   title: z.string().describe("First line of the commit's message"),
   pusher: z.string(),

@@ -28,8 +28,8 @@ export async function seedPlaces(db: Pick<pg.Pool, 'query'>) {
   await db.query(`INSERT INTO "Environment" ("projectId", name, position, policy)
     SELECT p.id, v.name, v.position, jsonb_build_object('name', v.name, 'start', 'automatic', 'target', jsonb_build_object('kind', 'docker'))
     FROM "Project" p, (VALUES ('test', 0), ('prerelease', 1), ('production', 2)) v(name, position)`)
-  await db.query(`INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
-    SELECT 1 + n % ${PROJECTS}, 'service-' || (1 + n % ${PROJECTS}), 't' || n, 'b', 'sha256:' || n, 'x', '1.0', 'V1.0_' || n, md5(n::text) || '00000000', 'develop', '{}'
+  await db.query(`INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan)
+    SELECT 1 + n % ${PROJECTS}, 'service-' || (1 + n % ${PROJECTS}), 't' || n, 'b', 'sha256:' || n, 'x', '1.0', 'V1.0_' || n, md5(n::text) || '00000000', 'develop', 'develop', '{}'
     FROM generate_series(1, ${RELEASES}) n`)
   await db.query(`INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, title, status, "releaseId")
     SELECT 1 + n % ${PROJECTS}, 'k' || n, 'service-' || (1 + n % ${PROJECTS}), 'develop', 'develop', md5(n::text) || '00000000', '', 'Change ' || n, 'succeeded',

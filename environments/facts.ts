@@ -3,6 +3,7 @@ import { isCertified, policyClaim, putBackClaim } from '../audit/certificate'
 import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
 import { type BranchKind, FLOW, flowOf, KINDS } from '../pipelines/gitflow'
+import type { TrustClass } from '../pipelines/trust'
 import type { Tx } from '../prisma/record'
 import { answersOf } from './answers'
 import { EnvironmentPolicy } from './environment'
@@ -41,6 +42,7 @@ interface Row {
   releaseId: number | null
   tag: string | null
   digest: string | null
+  trust: TrustClass | null
   refusedAt: Date | null
   refusedBy: string | null
   refusedBecause: string | null
@@ -187,10 +189,10 @@ function policyOf({ name, policy }: Row): EnvironmentPolicy {
   )
 }
 
-function releaseOf({ releaseId, tag, digest, refusedAt, refusedBy, refusedBecause }: Row): Facts['release'] {
-  if (releaseId === null || tag === null || digest === null) return null
+function releaseOf({ releaseId, tag, digest, trust, refusedAt, refusedBy, refusedBecause }: Row): Facts['release'] {
+  if (releaseId === null || tag === null || digest === null || trust === null) return null
   const refused = refusedAt === null ? null : { by: refusedBy ?? '', at: refusedAt, because: refusedBecause ?? '' }
-  return { id: releaseId, tag, digest, refused }
+  return { id: releaseId, tag, digest, trust, refused }
 }
 
 const IT_IS = `
@@ -219,7 +221,7 @@ SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecaus
    WHERE q."environmentId" = e.id AND g.decision = 'break-glass' AND g."reviewedAt" IS NULL AND g.status = 'used' AND g."reviewDueAt" <= clock_timestamp()
    ORDER BY g.id LIMIT 1) AS unreviewed,
   EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = it.id AND s.ask = it.ask AND s.status IN ('given', 'used')) AS "hasAnswers",
-  COALESCE(it.range->>'to' = l."commit", false) AS "handsKnown", l.tag, l.digest, l."refusedAt", l."refusedBy", l."refusedBecause", l.plan, j.flow,
+  COALESCE(it.range->>'to' = l."commit", false) AS "handsKnown", l.tag, l.digest, l.trust, l."refusedAt", l."refusedBy", l."refusedBecause", l.plan, j.flow,
   (SELECT c.position FROM "Environment" c WHERE c."projectId" = e."projectId" AND c.name = ${GOES_TO} AND c."removedAt" IS NULL) AS ceiling,
   (SELECT to_jsonb(v) FROM (
     SELECT v.id, v.status, COALESCE(v."verifiedAt", v."finishedAt") AS at FROM "Promotion" v

@@ -1,5 +1,6 @@
 // The gates: conditions on a promotion, each a pure function of facts. One function judges every path that could deploy.
 import { type BranchKind, FLOW } from '../pipelines/gitflow'
+import { type TrustClass, trustOf, usableBy } from '../pipelines/trust'
 import { type Freeze, frozenAt } from './freeze'
 import { isDeclaredReturn, type PromotionKind } from './promotion'
 import type { Decision } from './statement'
@@ -59,7 +60,7 @@ export interface Facts {
     unreachable: { since: Date; because: string } | null
   }
   /** Null: nothing is built yet (only where nobody has asked). */
-  release: { id: number; tag: string; digest: string; refused: Said | null } | null
+  release: { id: number; tag: string; digest: string; trust: TrustClass; refused: Said | null } | null
   run: { branch: string; branchKind: BranchKind | 'fork' | 'other'; templated: boolean }
   /** How far the branch may go: the place of that environment in the order; null: the project has none of that name. */
   ceiling: number | null
@@ -175,11 +176,16 @@ export const GATES = {
           'an owner or operations, other than who did it: review it',
           unreviewed.since,
         ),
-  ceiling: ({ run, environment, ceiling, promotion, wasHere }: Facts) => {
+  ceiling: ({ run, environment, ceiling, promotion, wasHere, release }: Facts) => {
     if (isDeclaredReturn(promotion.kind) && wasHere) return open('it was here before')
     const goesTo = run.branchKind === 'other' || run.branchKind === 'fork' ? null : FLOW[run.branchKind].goesTo
     if (goesTo === null) return shut(`a ${run.branchKind} branch goes nowhere`)
     if (ceiling === null) return shut(`the project has no environment called ${goesTo}`)
+    const trust = trustOf(run.branchKind)
+    if (release !== null && !usableBy(trust).includes(release.trust))
+      return shut(
+        `the trust class of ${release.tag} is ${release.trust}, and a ${run.branchKind} branch uses ${usableBy(trust).join(' or ')}: the next push to ${run.branch} builds it again`,
+      )
     return environment.position <= ceiling
       ? open(`a ${run.branchKind} branch may go as far as ${goesTo}`)
       : shut(`a ${run.branchKind} branch goes to ${goesTo} and no further, not to ${environment.name}`)

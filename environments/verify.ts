@@ -5,6 +5,7 @@ import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { foldStages, STAGE, type StageStatus } from '../pipelines/run'
 import type { ServiceFile } from '../pipelines/service-file'
 import { planVerification, type StagePlan } from '../pipelines/stage-plan'
+import { lowerOf, type TrustClass } from '../pipelines/trust'
 import { ringWaiting } from '../pipelines/waiting-promotions'
 import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
@@ -23,6 +24,9 @@ interface Deployed {
   environment: string
   priority: number
   digest: string
+  /** Of the release, and of the run that it is verified for. */
+  trust: TrustClass
+  runTrust: TrustClass
   policy: Pick<EnvironmentPolicy, 'verify' | 'on_verify_failed'>
   plan: { service?: ServiceFile } | null
 }
@@ -30,7 +34,7 @@ interface Deployed {
 async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
   await takePlaceOf(tx, id)
   const { rows } = await tx.query<Deployed>(
-    `SELECT p.id, p.epoch, p.status, p."runId", p.priority, l.digest, e."projectId", e.id AS "environmentId", e.name AS environment, e.policy, r.plan
+    `SELECT p.id, p.epoch, p.status, p."runId", p.priority, l.digest, l.trust, r.trust AS "runTrust", e."projectId", e.id AS "environmentId", e.name AS environment, e.policy, r.plan
      FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" JOIN "Run" r ON r.id = p."runId" JOIN "Release" l ON l.id = p."releaseId"
      WHERE p.id = $1 FOR UPDATE OF p`,
     [id],
@@ -84,7 +88,7 @@ const VERIFIED = { verifiedAt: NOW, finishedAt: NOW, forgeDueAt: NOW }
 
 async function writeStage(tx: Tx, deployed: Deployed, stage: StagePlan, position: number) {
   await tx.query(
-    `INSERT INTO "Stage" ("runId", "promotionId", round, name, position, definition, priority, digest) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)`,
+    `INSERT INTO "Stage" ("runId", "promotionId", round, name, position, definition, priority, digest, trust) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)`,
     [
       deployed.runId,
       deployed.id,
@@ -94,6 +98,7 @@ async function writeStage(tx: Tx, deployed: Deployed, stage: StagePlan, position
       JSON.stringify(stage.definition),
       deployed.priority,
       deployed.digest,
+      lowerOf(deployed.trust, deployed.runTrust),
     ],
   )
   await owe(tx, {

@@ -6,15 +6,15 @@ import type { Files, Verdict, WorkLabel } from './engines/engine'
 import { isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
-import type { BranchKind } from './gitflow'
 import { LEASE_MS, lapsedClaim } from './lease'
 import { owe } from './owe'
 import { MAX_ATTEMPTS, retryAfter } from './retry'
 import { STAGE } from './run'
-import { builtElsewhere } from './same-tree'
+import { builtElsewhere, whyBuiltAgain } from './same-tree'
 import { StageLog } from './stage-log'
 import { StageDefinition } from './stage-plan'
 import { resultsOf } from './stage-results'
+import type { TrustClass } from './trust'
 
 const GRACE_MS = 10_000
 
@@ -31,7 +31,8 @@ interface Claimed {
   title: string
   service: string
   digest: string | null
-  branchKind: BranchKind | 'fork' | 'other'
+  /** Of what the stage makes, as its planning derived it. */
+  trust: TrustClass
   promotionId: number | null
   round: number
   /** Of a promotion's stage: where the release runs, and how a container of the same engine reaches it. */
@@ -53,6 +54,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
       const label = {
         instance: context.instance,
         project: claimed.projectId,
+        trust: claimed.trust,
         run: claimed.runId,
         stage: labelOf(claimed),
         epoch: claimed.epoch,
@@ -107,7 +109,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       `UPDATE "Run" r SET "startedAt" = COALESCE(r."startedAt", clock_timestamp()) FROM "Stage" s
        WHERE s.id = $1 AND r.id = s."runId"
        RETURNING s.id, s."runId", r."projectId", s.name, s.epoch, s.attempts, r."commit", r.tree, r.title, r.service,
-         r."branchKind", s."promotionId", s.round, COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
+         s.trust, s."promotionId", s.round, COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
            WHERE b."runId" = r.id AND b.name = 'build' AND b."promotionId" IS NULL)) AS digest,
          (SELECT p.inside FROM "Promotion" p WHERE p.id = s."promotionId") AS inside,
          (SELECT e.name FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id = s."promotionId") AS environment`,
@@ -149,13 +151,16 @@ async function build(
   { label, fetch, log }: Hands,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const elsewhere = await builtElsewhere(context, claimed.id, signal)
+  const asking = { stageId: claimed.id, trust: claimed.trust }
+  const elsewhere = await builtElsewhere(context, asking, signal)
   if (elsewhere !== null) {
     const because = `run #${elsewhere.run} built the same tree: ${elsewhere.digest}`
     await log.say(because)
     return { ok: true, because, exitCode: null, digest: elsewhere.digest }
   }
-  return context.engine.build(
+  const again = await whyBuiltAgain(context, asking)
+  if (again !== null) await log.say(again)
+  const verdict = await context.engine.build(
     {
       label,
       files: await fetch(),
@@ -171,6 +176,7 @@ async function build(
     log.write,
     signal,
   )
+  return again !== null && verdict.ok ? { ...verdict, because: `${verdict.because}; ${again}` } : verdict
 }
 
 async function step(
@@ -210,7 +216,7 @@ async function step(
       limits: { ...definition.limits, graceMs: GRACE_MS },
       services,
       ...(claimed.inside === null ? {} : { network: claimed.inside.network }),
-      caches: cachesOf(claimed.projectId, claimed.branchKind, definition.image, definition.cache),
+      caches: cachesOf(claimed.projectId, claimed.trust, definition.image, definition.cache),
       ...(collects ? { collect: results } : {}),
     },
     log.write,

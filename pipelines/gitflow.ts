@@ -169,6 +169,19 @@ export function branchKind(branch: string, flow: FlowSettings = STANDARD_FLOW): 
   return null
 }
 
+/** What a run is of: a branch of the flow, a merge request from a fork, or nothing that the flow knows. */
+export type RunKind = BranchKind | 'fork' | 'other'
+
+/**
+ * The kind of a run, derived from what decides it: the branch's name in the project's flow. What the row says of itself may
+ * make it a fork's, and nothing higher.
+ */
+export const kindOf = (
+  run: { branch: string; branchKind: string; mergeRequestId: number | null },
+  flow: FlowSettings,
+): RunKind =>
+  run.branchKind === 'fork' || run.mergeRequestId !== null ? 'fork' : (branchKind(run.branch, flow) ?? 'other')
+
 /**
  * Why this branch has no place in the flow, or null where it has. The reason names the rule.
  * @returns the kind, or the reason

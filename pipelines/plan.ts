@@ -1,19 +1,22 @@
-import { inMs, NOW, PLUS_ONE, record, transaction } from '../prisma/record'
+import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
 import { asWorker, type Context } from './context'
 import { defaultService, withBuild } from './defaults'
 import { Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import type { Forge } from './forges/forge'
 import { type Commit, fetchCommit } from './git'
-import { ADOPTS_FROM, FLOW } from './gitflow'
+import { type BranchKind, flowOf, kindOf, type RunKind } from './gitflow'
 import { takeUpHead, twinOf } from './head'
 import { howBuilt } from './how-built'
+import { imageName } from './image-name'
+import { knownRelease } from './known-release'
 import { LEASE_MS, lapsedClaim } from './lease'
-import type { Answer, KnownRelease, PlanningRun } from './planned'
+import type { Answer, PlanningRun } from './planned'
 import { MAX_PLAN_ATTEMPTS, retryAfter } from './retry'
 import { RUN } from './run'
 import { type Problem, parseServiceFile, SERVICE_FILE, type ServiceFile } from './service-file'
 import { planStages } from './stage-plan'
+import { trustOf } from './trust'
 import { oweFailure, writeAnswer } from './write-plan'
 
 /** What is read of a service file; the parser refuses what is near it. */
@@ -37,16 +40,34 @@ export async function planRun(context: Context, runId: number): Promise<void> {
 
 async function claim(context: Context, id: number): Promise<PlanningRun | null> {
   return transaction(context.record, async (tx) => {
+    const kind = await kindOfRun(tx, id)
     const row = await record(tx, 'run', RUN, {
       id,
       from: 'queued',
       event: 'claim',
       ifDue: true,
       by: asWorker(context),
-      set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker },
+      set: {
+        epoch: PLUS_ONE,
+        attempts: PLUS_ONE,
+        leaseUntil: inMs(LEASE_MS),
+        worker: context.worker,
+        branchKind: kind,
+        trust: trustOf(kind),
+      },
     })
     return row === null ? null : (row as unknown as PlanningRun)
   })
+}
+
+/** What a branch is called in the flow decides, when the run is planned: the row may have been written by an earlier flow. */
+async function kindOfRun(tx: Tx, id: number): Promise<RunKind> {
+  const { rows } = await tx.query<{ branch: string; branchKind: string; mergeRequestId: number | null; flow: unknown }>(
+    `SELECT r.branch, r."branchKind", r."mergeRequestId", j.flow FROM "Run" r JOIN "Project" j ON j.id = r."projectId" WHERE r.id = $1`,
+    [id],
+  )
+  const [row] = rows
+  return row === undefined ? 'other' : kindOf(row, flowOf(row.flow))
 }
 
 /** Events are hints: what is built is the head that the forge names now. */
@@ -64,6 +85,7 @@ async function find(context: Context, run: PlanningRun, signal: AbortSignal): Pr
       isFresh: run.attempts === 1,
       ...(ref === undefined ? {} : { ref }),
     })
+  if (run.branchKind === 'other') return { kind: 'refused', because: `${run.branch} has no place in the flow any more` }
   if (run.branchKind === 'fork')
     return findFork(context, run, { forge, fetch, id: project.forgeProjectId, name: project.name })
   const fetching = fetch(run.commit)
@@ -77,7 +99,7 @@ async function find(context: Context, run: PlanningRun, signal: AbortSignal): Pr
   const twin = await twinOf(context, run)
   if (twin !== null) return { kind: 'superseded', because: `run #${twin} is of the same commit on the same branch` }
   const commit = await fetching
-  return plan(context, run, commit, await readService(context, commit, project.name))
+  return plan(context, { ...run, branchKind: run.branchKind }, commit, await readService(context, commit, project.name))
 }
 
 /** A fork's head is checked by what the target branch says: nobody outside decides what runs here. */
@@ -99,13 +121,19 @@ async function findFork(
     return { kind: 'superseded', because: `!${iid} has moved on to ${request.head.slice(0, 12)}` }
   const definition = await from.fetch(run.definitionCommit)
   const commit = await from.fetch(run.commit, from.forge.headRef(iid))
-  return plan(context, run, commit, await readService(context, definition, from.name))
+  return plan(context, { ...run, branchKind: 'fork' }, commit, await readService(context, definition, from.name))
 }
 
-async function plan(context: Context, run: PlanningRun, commit: Commit, read: Read): Promise<Answer> {
+type Planned = PlanningRun & { branchKind: BranchKind | 'fork' }
+
+async function plan(context: Context, run: Planned, commit: Commit, read: Read): Promise<Answer> {
   if (!read.ok) return { kind: 'failed', because: read.because, problems: read.problems }
   const { service, templated, notes } = read
-  const order = { kind: run.branchKind, service, image: `${service.service}:run-${run.id}`, bases: context.bases }
+  const image = imageName(
+    { instance: context.instance, project: run.projectId, service: service.service },
+    `run-${run.id}`,
+  )
+  const order = { kind: run.branchKind, service, image, bases: context.bases }
   const fresh = planStages(order)
   const { buildKey, bases } = await howBuilt(context, fresh, (path) => commit.readFile(path, MAX_DOCKERFILE))
   const release = await knownRelease(context, run, commit.tree, buildKey)
@@ -132,30 +160,6 @@ async function readService(context: Context, commit: Commit, projectName: string
   const made = defaultService(projectName, names, packageJson?.toString('utf8'), context.bases)
   if (!made.ok) return { ok: false, because: `there is no ${SERVICE_FILE}, and ${made.because}`, problems: [] }
   return { ok: true, service: made.service, templated: true, notes: [] }
-}
-
-/**
- * Build once: a release of the same tree, built the same way, whose image is still there. A branch that adopts takes the
- * one that was verified, however it was built: production runs what prerelease ran.
- */
-async function knownRelease(
-  context: Context,
-  run: PlanningRun,
-  tree: string,
-  buildKey: string,
-): Promise<KnownRelease | null> {
-  if (run.branchKind === 'fork' || FLOW[run.branchKind].goesTo === null) return null
-  const { rows } = await context.record.pool.query<KnownRelease>(
-    `SELECT l.id, l.digest, (SELECT min(r.id) FROM "Run" r WHERE r."releaseId" = l.id) AS run, v.id IS NOT NULL AS verified
-     FROM "Release" l LEFT JOIN LATERAL (
-       SELECT p.id FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId"
-       WHERE p."releaseId" = l.id AND p.status = 'verified' AND p.observed = l.digest AND e.name = $5 ORDER BY p.id DESC LIMIT 1) v ON true
-     WHERE l."projectId" = $1 AND l.tree = $2 AND (l."buildKey" = $3 OR ($4 AND v.id IS NOT NULL))
-     ORDER BY ($4 AND v.id IS NOT NULL) DESC, v.id DESC NULLS LAST, l.id DESC LIMIT 1`,
-    [run.projectId, tree, buildKey, FLOW[run.branchKind].adopts, ADOPTS_FROM],
-  )
-  const release = rows[0]
-  return release !== undefined && (await context.engine.image(release.digest)) !== null ? release : null
 }
 
 async function errored(context: Context, run: PlanningRun, error: unknown) {

@@ -1,8 +1,9 @@
 // What planning a run comes to. Shapes only.
 import type { Commit } from './git'
-import type { BranchKind } from './gitflow'
+import type { RunKind } from './gitflow'
 import type { Problem, ServiceFile } from './service-file'
 import type { StagePlan } from './stage-plan'
+import type { TrustClass } from './trust'
 
 /** What a run was planned to do; stored with it, so that what ran can be read for ever. */
 export interface Plan {
@@ -27,7 +28,9 @@ export interface PlanningRun {
   id: number
   projectId: number
   branch: string
-  branchKind: BranchKind | 'fork'
+  /** Derived when it was claimed, like its trust: not what the row said before. */
+  branchKind: RunKind
+  trust: TrustClass
   commit: string
   mergeRequestId: number | null
   /** A fork's: where its service file is read. */
@@ -42,6 +45,7 @@ export type Answer =
   | { kind: 'plan'; commit: Commit; plan: Plan; stages: StagePlan[]; release: KnownRelease | null }
   | { kind: 'superseded'; because: string }
   | { kind: 'canceled'; because: string }
+  | { kind: 'refused'; because: string }
   | { kind: 'failed'; because: string; problems?: Problem[] }
 
 /** A release of the same tree: built the same way, or verified where the flow adopts from. */

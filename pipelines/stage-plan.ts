@@ -41,8 +41,6 @@ export const StageDefinition = z.discriminatedUnion('kind', [
     dockerfile: z.union([z.strictObject({ path: z.string() }), z.strictObject({ text: z.string() })]),
     /** The name the image gets in the store, `name:tag`. */
     image: z.string(),
-    /** False: the image serves the stages of this run and becomes no release. */
-    forRelease: z.boolean(),
     limits: Limits,
   }),
   z.object({
@@ -181,14 +179,13 @@ function adopted(order: PushOrder, { id, run }: KnownRelease): StagePlan {
   return { ...build(order), skip }
 }
 
-function build({ kind, service, image, knownRelease, bases }: PushOrder): StagePlan {
+function build({ service, image, knownRelease, bases }: PushOrder): StagePlan {
   const from = service.build ?? { dockerfile: 'Dockerfile' }
   const dockerfile = 'template' in from ? { text: dockerfileOf(from.template, bases ?? {}) } : { path: from.dockerfile }
   const definition: StageDefinition = {
     kind: 'build',
     dockerfile,
     image,
-    forRelease: FLOW[kind].stages.includes('build'),
     limits: BUILD_LIMITS,
   }
   if (!knownRelease) return { name: 'build', definition }

@@ -164,7 +164,8 @@ async function store(
     await storeCases(tx, stageId, epoch, cases.slice(from, from + AT_ONCE), from)
   for (const { path, bytes, sha256 } of files)
     await tx.query(
-      `INSERT INTO "Artifact" ("stageId", epoch, path, bytes, sha256, data) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+      `INSERT INTO "Artifact" ("stageId", epoch, path, bytes, sha256, data, trust)
+       SELECT $1, $2, $3, $4, $5, $6, s.trust FROM "Stage" s WHERE s.id = $1 ON CONFLICT DO NOTHING`,
       [stageId, epoch, path, bytes.length, sha256, bytes],
     )
   return true

@@ -19,7 +19,10 @@ export async function writeAnswer(context: Context, run: PlanningRun, answer: An
     const { because } = answer
     if (answer.kind === 'superseded') await record(tx, 'run', RUN, { ...at, event: 'supersede', because, set: ended })
     else if (answer.kind === 'canceled') await record(tx, 'run', RUN, { ...at, event: 'cancel', because, set: ended })
-    else {
+    else if (answer.kind === 'refused') {
+      const done = await record(tx, 'run', RUN, { ...at, event: 'refuse', because, set: ended })
+      if (done !== null) await oweFailure(tx, run, because)
+    } else {
       const done = await record(tx, 'run', RUN, {
         ...at,
         event: 'fail',
@@ -46,7 +49,7 @@ async function writePlan(tx: Tx, context: Context, run: PlanningRun, answer: Ext
       title: commit.title,
       service: plan.service.service,
       plan: { json: plan },
-      goesTo: run.branchKind === 'fork' ? null : FLOW[run.branchKind].goesTo,
+      goesTo: run.branchKind === 'fork' || run.branchKind === 'other' ? null : FLOW[run.branchKind].goesTo,
       releaseId: release?.id ?? null,
     },
     data: { stages: stages.map((s) => s.name), templated: plan.templated },
@@ -69,7 +72,7 @@ async function writeStage(
   by: ReturnType<typeof asWorker>,
 ) {
   const { rows } = await tx.query<{ id: number }>(
-    `INSERT INTO "Stage" ("runId", name, position, definition, priority, digest) VALUES ($1, $2, $3, $4::jsonb, $5, $6) RETURNING id`,
+    `INSERT INTO "Stage" ("runId", name, position, definition, priority, digest, trust) VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7) RETURNING id`,
     [
       run.id,
       stage.name,
@@ -77,6 +80,7 @@ async function writeStage(
       JSON.stringify(stage.definition),
       run.priority,
       stage.skip === undefined ? null : (release?.digest ?? null),
+      run.trust,
     ],
   )
   const id = rows[0]?.id

@@ -19,7 +19,13 @@ const PLACE: Facts['environment'] = {
   unreachable: null,
 }
 const ASKED: Facts['promotion'] = { id: 9, kind: 'onward', requestedBy: 'mia', since: THEN, startedByHand: null }
-const RELEASE: NonNullable<Facts['release']> = { id: 7, tag: 'V1.0_202611211304', digest: 'sha256:…', refused: null }
+const RELEASE: NonNullable<Facts['release']> = {
+  id: 7,
+  tag: 'V1.0_202611211304',
+  digest: 'sha256:…',
+  trust: 'release',
+  refused: null,
+}
 const SAID = { by: 'omar', at: THEN, because: 'no test report' }
 /** A release that may go to production; each sample below changes one thing, so that the gate answers in its own words. */
 export const PASSES: Facts = {

@@ -96,8 +96,7 @@ const KEY_IN_WORDS: Record<string, string> = {
   'stages.<name>.env': 'Variables of the commands',
   'stages.<name>.reports': 'Patterns of JUnit XML files in the working directory, read when the commands have ended',
   'stages.<name>.artifacts': 'Patterns of files to keep for 30 days: 10 MiB a file, 25 MiB and 200 files a stage',
-  'stages.<name>.cache':
-    'Folders of the container that outlive it, at most 5; feature branches never share one with what was merged',
+  'stages.<name>.cache': 'Folders of the container that outlive it, at most 5; each trust class has its own',
   'stages.<name>.services':
     'At most 5 containers beside the commands, by host name: `image`, `env`, `command`, and `healthcheck` (`test`, `interval`, `timeout`, `start_period`, `retries`), which is waited for',
   'stages.<name>.memory': 'From `16m` to `4g`',

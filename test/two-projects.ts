@@ -56,6 +56,7 @@ export async function seedProject(record: RecordHandle, mark: string, by: number
       service: mark,
       tree: 't'.repeat(40),
       buildKey: 'k',
+      trust: 'release',
       digest: `sha256:${sha256(mark)}`,
       image: mark,
       version: '1.0',

@@ -11,7 +11,7 @@ import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
 import { commitUrl } from '../forge-links'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
 import { first, no, permitted, YES } from '../promotions/can'
-import type { PageOf, PromotionShape } from '../shapes'
+import { type PageOf, type PromotionShape, TrustShape } from '../shapes'
 import { readTrail } from '../trail'
 import { type Visible, within } from '../visible'
 import { type PlaceOf, placesOf, readEnvironments, readStandings } from './places'
@@ -24,6 +24,7 @@ const ITEM = {
   tag: true,
   version: true,
   digest: true,
+  trust: true,
   commit: true,
   branch: true,
   createdAt: true,
@@ -43,6 +44,7 @@ function asItem(row: ItemRow, places: ReleaseItem['places']): ReleaseItem {
     tag: row.tag,
     version: row.version,
     digest: row.digest,
+    trust: TrustShape.parse(row.trust),
     commit: row.commit,
     branch: row.branch,
     title: row.runs[0]?.title ?? '',

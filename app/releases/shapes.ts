@@ -1,7 +1,7 @@
 // A release as its page and REST show it. Times are ISO 8601 in UTC.
 import { z } from 'zod'
 import { CanShape } from '../promotions/shapes'
-import { HoldShape, PromotionShape, RunDetail, VerdictShape } from '../shapes'
+import { HoldShape, PromotionShape, RunDetail, TrustShape, VerdictShape } from '../shapes'
 
 /** How far a release has come in one environment: the latest promotion of it there. */
 export const ReleasePlace = z.object({
@@ -19,6 +19,9 @@ export const ReleaseItem = z.object({
   tag: z.string(),
   version: z.string(),
   digest: z.string(),
+  trust: TrustShape.describe(
+    'The trust class of the run that built the image: a branch of a higher class builds its own',
+  ),
   commit: z.string(),
   branch: z.string(),
   title: z.string().describe("First line of the commit's message"),

@@ -6,7 +6,7 @@ import { type Alive, whoIsAlive } from '../_server/alive'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
 import { commitUrl } from '../forge-links'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
-import { type PageOf, RunDetail, type RunSummary } from '../shapes'
+import { type PageOf, RunDetail, type RunSummary, TrustShape } from '../shapes'
 import { asStage, lasted, STAGE_COLUMNS, STAGE_TIMES, type Times } from '../stages'
 import { readTrail } from '../trail'
 import { type Visible, within } from '../visible'
@@ -17,6 +17,7 @@ const SUMMARY = {
   service: true,
   branch: true,
   branchKind: true,
+  trust: true,
   commit: true,
   title: true,
   pusherName: true,
@@ -58,6 +59,7 @@ function asSummary(row: SummaryRow, stages: readonly Times[], now: Date): Omit<R
     service: row.service,
     branch: row.branch,
     branchKind: row.branchKind,
+    trust: TrustShape.parse(row.trust),
     commit: row.commit,
     title: row.title,
     pusher: row.pusherName,

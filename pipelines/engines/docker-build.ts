@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Fault } from '../fault'
 import { Aborted, type DockerApi, hasStatus, isLost, type Session } from './docker-api'
 import { buildContext } from './docker-context'
-import { findImage } from './docker-image'
+import { findImage, whyNotNamed } from './docker-image'
 import { labelsOf } from './docker-labels'
 import { lineCutter } from './docker-lines'
 import { plainProgress, readTrace, type Trace } from './docker-trace'
@@ -28,6 +28,8 @@ export async function buildImage(
     await log(Buffer.from(`An earlier attempt of this run has built ${order.image} (${made}): taken.\n`))
     return { ok: true, because: `built by an earlier attempt as ${made}`, exitCode: null, digest: made }
   }
+  const taken = await whyNotNamed(api, order.image, imageLabels(order))
+  if (taken !== null) return no(taken)
   const clock = until(signal, order.limits.timeMs)
   try {
     const context = await within(clock, () => buildContext(order))

@@ -88,8 +88,29 @@ async function readPull(answer: AsyncIterable<Buffer>, log: Log, signal: AbortSi
   return because
 }
 
-/** Gives a stored image one more name; moves the name where it has one. */
+/** The project that an image was built for, as its labels say it; images that no project built have the same owner: none. */
+const ownerOf = (labels: Record<string, string>) =>
+  labels['shiplock.instance'] === undefined
+    ? 'no project'
+    : `project ${labels['shiplock.project']} of the installation ${labels['shiplock.instance']}`
+
+/** Why a name cannot be given to an image with these labels: another project's image has it. Null: it can. */
+export async function whyNotNamed(
+  api: DockerApi,
+  name: string,
+  labels: Record<string, string>,
+): Promise<string | null> {
+  const holder = await findImage(api, name)
+  return holder === null || ownerOf(holder.labels) === ownerOf(labels)
+    ? null
+    : `${name} is the name of an image of ${ownerOf(holder.labels)}: it is not moved to one of ${ownerOf(labels)}`
+}
+
+/** See `tag` in engine.ts. */
 export async function tagImage(api: DockerApi, digest: string, name: string): Promise<void> {
+  const image = await findImage(api, digest)
+  const because = image && (await whyNotNamed(api, name, image.labels))
+  if (because) throw new Fault('engine.refused', because)
   const { fromImage: repo, tag } = nameAndTag(name)
   const path = `/images/${encodeURI(digest)}/tag`
   await api.text({ method: 'POST', path, query: { repo, tag } }).catch((error: unknown) => {

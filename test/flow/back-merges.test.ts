@@ -26,6 +26,7 @@ async function owed(branch: string, files: Record<string, string>, hotfix = fals
       service: 'hello',
       tree: commit,
       buildKey: 'by decree',
+      trust: 'release',
       digest: `sha256:${commit}`,
       image: 'hello',
       version: '1.0',

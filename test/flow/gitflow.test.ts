@@ -1,6 +1,5 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { dockerEngine } from '../../pipelines/engines/docker'
 import { BUSYBOX, eventually, SERVICE, Shiplock, serviceFile } from '../given'
 
 /** A service whose release is tried in its environment, at its address there. */
@@ -20,7 +19,8 @@ afterAll(() => shiplock?.close())
 const running = async (environment: string, path = 'team/hello') =>
   (await shiplock.client.environments(environment)).items.find((e) => e.project.path === path)
 
-describe('one image through three environments', () => {
+describe('one image from prerelease to production, and one of a lower class in test', () => {
+  let inTest: string | null
   let release: string
   let master: string
 
@@ -32,13 +32,19 @@ describe('one image through three environments', () => {
     const commit = await shiplock.push('develop', { 'www/index.html': 'one point zero\n' })
     const promotion = await shiplock.verified(commit, 'test')
     expect(promotion.because).toContain('verifies nothing beyond the deployment')
+    inTest = promotion.observed
   })
 
-  it('a release branch of the same tree builds nothing, and is tried in prerelease at its address', async () => {
+  it('C2: a release branch of the same tree builds its own image, and is tried in prerelease at its address', async () => {
     release = await shiplock.branch('release/1.0', 'develop')
     const promotion = await shiplock.verified(release, 'prerelease')
     const run = await shiplock.endedRun(release)
-    expect(run.stages.find((s) => s.name === 'build')).toMatchObject({ status: 'skipped', digest: promotion.observed })
+    expect(run.stages.find((s) => s.name === 'build')).toMatchObject({
+      status: 'succeeded',
+      digest: promotion.observed,
+      because: expect.stringContaining('its trust class is develop'),
+    })
+    expect(promotion.observed).not.toBe(inTest)
     const { stages } = await shiplock.client.promotion(promotion.id)
     expect(stages.map((s) => [s.name, s.status])).toEqual([['functional', 'succeeded']])
     await shiplock.told(release, { 'shiplock/unit': 'success', 'shiplock/prerelease/functional': 'success' })
@@ -81,19 +87,23 @@ describe('one image through three environments', () => {
     const asked = await shiplock.waitsFor(master, 'production', 'approvals')
     const { digest, tag } = asked.release
     // Somebody moves every name that the image has, here and on the forge.
-    const busybox = await dockerEngine().image(BUSYBOX)
-    await dockerEngine().tag(busybox?.digest ?? '', `hello:${tag}`)
+    const names = (await new Docker().getImage(digest).inspect()).RepoTags
+    expect(names).toContain(`shiplock-${shiplock.instance}/p${asked.project.id}/hello:${tag}`)
+    for (const name of names) {
+      const [repo = '', moved = ''] = name.split(':')
+      await new Docker().getImage(BUSYBOX).tag({ repo, tag: moved })
+    }
     const clone = await shiplock.clone()
     await clone.command('push', '--quiet', '--force', 'origin', `refs/remotes/origin/develop~1:refs/tags/${tag}`)
     const signed = await shiplock.sign(master)
     expect(signed.observed).toBe(digest)
     expect(signed.approvals.map((a) => a.by)).toEqual([expect.stringMatching(/^omar/)])
     const all = await Promise.all(['test', 'prerelease', 'production'].map((name) => running(name)))
-    expect(all.map((e) => e?.running?.observed)).toEqual([digest, digest, digest])
+    expect(all.map((e) => e?.running?.observed)).toEqual([inTest, digest, digest])
     const containers = await new Docker().listContainers({
       filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=deployment'] },
     })
-    expect(new Set(containers.map((c) => c.ImageID))).toEqual(new Set([digest]))
+    expect(new Set(containers.map((c) => c.ImageID))).toEqual(new Set([inTest, digest]))
     expect(await (await fetch(String(all[2]?.running?.url))).text()).toBe('one point zero\n')
   })
 

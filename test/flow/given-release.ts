@@ -66,8 +66,8 @@ export async function givenRelease(trail: GivenTrail): Promise<GivenRelease> {
     )
     const releaseId = await one(
       tx,
-      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan, bases, "createdAt")
-       VALUES ($1, 'hello', $2, 'key', $3, 'hello@sha256', '1.0', 'V1.0_202611210900', $4, 'release/1.0', $5, $6, '2026-11-21T09:00:00Z')`,
+      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan, bases, "createdAt")
+       VALUES ($1, 'hello', $2, 'key', $3, 'hello@sha256', '1.0', 'V1.0_202611210900', $4, 'release/1.0', 'release', $5, $6, '2026-11-21T09:00:00Z')`,
       [
         projectId,
         'a1'.repeat(20),

@@ -140,8 +140,8 @@ export class Signing {
     const digest = `sha256:${String(n).padStart(64, '0')}`
     const commit = String(n).padStart(40, 'c')
     const { release } = await this.one<{ release: number }>(
-      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan, bytes)
-       VALUES ($1, 's', 'tree-' || $2::text, 'k', $3, 's:1', '1.0', 'V1.0_' || $2::text, $4, 'master',
+      `INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan, bytes)
+       VALUES ($1, 's', 'tree-' || $2::text, 'k', $3, 's:1', '1.0', 'V1.0_' || $2::text, $4, 'master', 'release',
          '{"deploy":{"replicas":1,"ports":[],"healthcheck":null,"memoryBytes":1,"cpus":1},"config":{}}', 1000) RETURNING id AS release`,
       [place.project, n, digest, commit],
     )

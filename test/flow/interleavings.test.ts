@@ -256,8 +256,8 @@ class Project {
     const number = ++this.merged
     const { rows } = await record.pool.query<{ run: number; release: number }>(
       `WITH l AS (
-         INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
-         VALUES ($1::int, 'p', 'tree-' || $2::text, 'k', 'sha256:' || $1::text || '-' || $2::text, 'p:1', '1.0', 'V1.0_' || $2::text, 'c' || $2::text, 'master', '{"deploy":{"replicas":1,"ports":[],"healthcheck":null,"memoryBytes":1,"cpus":1},"config":{}}') RETURNING id
+         INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan)
+         VALUES ($1::int, 'p', 'tree-' || $2::text, 'k', 'sha256:' || $1::text || '-' || $2::text, 'p:1', '1.0', 'V1.0_' || $2::text, 'c' || $2::text, 'master', 'release', '{"deploy":{"replicas":1,"ports":[],"healthcheck":null,"memoryBytes":1,"cpus":1},"config":{}}') RETURNING id
        )
        INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, tree, status, plan, "goesTo", "releaseId", "pusherId")
        SELECT $1::int, 'run-' || $2::text, 'p', 'master', 'master', 'c' || $2::text, '', 'tree-' || $2::text, 'succeeded', '{"templated":false}', 'production', l.id, '7' FROM l

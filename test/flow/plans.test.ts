@@ -57,8 +57,8 @@ beforeAll(async () => {
     SELECT r.id, s.name, s.position, 'succeeded', '{"kind":"step","image":"x","run":["x"],"env":{},"limits":{}}', now(), now()
     FROM "Run" r, (VALUES ('static', 0), ('build', 1), ('unit', 2)) s(name, position)`)
   await pool.query(`
-    INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
-    SELECT "projectId", service, 't' || id, 'b', 'sha256:' || id, 'x', '1.0', 'V' || id, "commit", branch, '{}' FROM "Run" WHERE branch = 'develop'`)
+    INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan)
+    SELECT "projectId", service, 't' || id, 'b', 'sha256:' || id, 'x', '1.0', 'V' || id, "commit", branch, 'release', '{}' FROM "Run" WHERE branch = 'develop'`)
   await pool.query(`
     INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", status, "requestedBy", "deployedAt")
     SELECT e.id, l.id, substr(l.tree, 2)::int, CASE WHEN l.id % 7 = 0 THEN 'failed' ELSE 'verified' END, 'x', now() FROM "Release" l JOIN "Environment" e ON e."projectId" = l."projectId" AND e.name = 'test'`)

@@ -110,6 +110,7 @@ async function gateAt(environmentId: number): Promise<{ state: string; because: 
       service: 'hello',
       tree: `t${n}`,
       buildKey: 'k',
+      trust: 'release',
       digest: `sha256:${'a'.repeat(64)}`,
       image: 'i',
       version: '1.0',

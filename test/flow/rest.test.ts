@@ -124,6 +124,7 @@ async function seed() {
       service: 'hello',
       tree: 't',
       buildKey: 'k',
+      trust: 'release',
       digest: 'sha256:1',
       image: 'hello:1',
       version: '1.0',

@@ -51,6 +51,7 @@ async function masterRun(commit: string, released = true) {
           service: 'hello',
           tree: commit,
           buildKey: 'b',
+          trust: 'release',
           digest: `sha256:${commit}`,
           image: 'hello',
           version: '1.0',

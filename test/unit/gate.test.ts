@@ -24,7 +24,7 @@ const vote = (account: string, role: string, over: Partial<Vote> = {}): Vote => 
 const facts = (over: Partial<Facts> = {}): Facts => ({
   promotion: { id: 9, kind: 'onward', requestedBy: 'push by mia', since: earlier, startedByHand: null },
   environment: environment(),
-  release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', refused: null },
+  release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', trust: 'release', refused: null },
   run: { branch: 'develop', branchKind: 'develop', templated: false },
   ceiling: 0,
   serviceFile: 'required',

@@ -39,7 +39,7 @@ describe('the words', () => {
     const words = [...section.matchAll(/^\| ([^|]+?) +\|/gm)].flatMap((m) => (m[1] ?? '').split(', '))
     expect(words).toEqual(
       (
-        'word forge delivery service pipeline run stage step job image digest release environment target promotion ' +
+        'word forge delivery service pipeline run stage step job image digest class release environment target promotion ' +
         'gate approval sign-off statement rule vote override break-glass stop policy version passkey enrolment vouch membership trail ' +
         'entry leaf checkpoint proof dossier bundle hold freeze refusal back-merge debt deployment failed errored'
       ).split(' '),

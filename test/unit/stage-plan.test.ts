@@ -57,8 +57,8 @@ describe('the stages of a push', () => {
       'build: { dockerfile: Dockerfile }\nstages:\n  static: { image: a, run: [lint] }\n  unit: { run: [test], also_on: [feature] }\n',
     )
     expect(names(stages)).toBe('static build unit')
-    expect(stages[1]?.definition).toMatchObject({ kind: 'build', forRelease: false })
-    expect(plan('develop', ALL)[1]?.definition).toMatchObject({ kind: 'build', forRelease: true })
+    expect(stages[1]?.definition).toMatchObject({ kind: 'build' })
+    expect(plan('develop', ALL)[1]?.definition).toMatchObject({ kind: 'build' })
   })
 
   it('a static stage without an image of its own comes after the build', () => {
@@ -91,7 +91,7 @@ describe('a push to master', () => {
     expect(plan('master', ALL, { knownRelease: { ...release, verified: true } })).toEqual([
       {
         name: 'build',
-        definition: expect.objectContaining({ kind: 'build', forRelease: true }),
+        definition: expect.objectContaining({ kind: 'build' }),
         skip: 'release #7 of the same tree (run #3) was verified in prerelease: it is adopted, and nothing runs again',
       },
     ])
@@ -193,7 +193,6 @@ describe('a build', () => {
       kind: 'build',
       dockerfile: { text: renderTemplate('node', { BASE: 'shiplock-demo/node:local' }) },
       image: 'hello:run-1',
-      forRelease: true,
       limits: {
         timeMs: 1_200_000,
         graceMs: 10_000,

@@ -179,6 +179,7 @@ async function createWaiting(record: RecordHandle, story: AnswerStory, index: nu
     data: {
       ...shared,
       buildKey: hex('build ledger'),
+      trust: 'release',
       digest: digestOf(id),
       image: `ledger:run-${id}`,
       version,

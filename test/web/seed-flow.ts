@@ -127,6 +127,7 @@ async function createFlowRun(record: RecordHandle, story: FlowStory, run: FlowRu
         service: story.service,
         tree: hex(`tree ${id}`),
         buildKey: hex(`build ${story.service}`),
+        trust: 'release',
         digest: digestOf(id),
         image: `${story.service}:run-${id}`,
         version: run.kind,

@@ -149,6 +149,7 @@ export async function createPromotion(record: RecordHandle, runId: number, story
       service: story.service,
       tree: hex(`tree ${runId}`),
       buildKey: hex(`build ${runId}`),
+      trust: 'release',
       digest: digestOf(runId),
       image: `shiplock/${story.service}`,
       version: '2.4',

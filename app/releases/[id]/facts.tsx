@@ -30,6 +30,7 @@ export function ReleaseFacts({ release }: { release: ReleaseDetail }) {
       <Fact name={t('release.image')}>
         <code className="text-xs wrap-anywhere">{release.image}</code>
       </Fact>
+      <Fact name={t('release.trust')}>{t(`release.trustClass.${release.trust}`)}</Fact>
       <Fact name={t('release.tree')}>
         <code className="text-xs wrap-anywhere">{release.tree}</code>
       </Fact>
