@@ -14,6 +14,7 @@ const NOUNS = [
   '^environments/targets/(target|docker-settings)[.]ts$',
   '^pipelines/(forges/forge|engines/engine)[.]ts$',
   '^audit/(canonical|entry|tree|checkpoint|trust)[.]ts$',
+  '^prisma/clock[.]ts$',
 ]
 const DRIVERS = '^(pipelines/forges|pipelines/engines|environments/targets)/(?!index[.]ts)'
 /** By name as well as by place: so that a planted import is seen where nothing is installed. */

@@ -2,6 +2,7 @@ import { asWorker, type Context } from '../pipelines/context'
 import { Fault } from '../pipelines/fault'
 import { digestsOf, keyOf } from '../pipelines/how-built'
 import type { Base, Plan } from '../pipelines/planned'
+import { databaseClock } from '../prisma/clock'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { releaseTag } from './release'
 
@@ -103,7 +104,7 @@ async function known(tx: Tx, context: Context, built: Built, way: Way) {
 
 async function freeze(tx: Tx, built: Built, way: Way & { bytes: number | null }, context: Context) {
   const { version } = built.plan.service
-  const at = (await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
+  const at = await databaseClock(tx)
   for (let ordinal = 1; ordinal <= 100; ordinal++) {
     const tag = releaseTag(version, at, ordinal)
     const { rows } = await tx.query<{ id: number }>(

@@ -43,7 +43,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
     )
     const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return null
-    const { state, because, verdicts } = judge(facts, new Date())
+    const { state, because, verdicts } = judge(facts)
     const by = asWorker(context)
     if (state !== 'open') {
       await voidFallen(tx, facts, by)

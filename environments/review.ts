@@ -22,7 +22,7 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
   await transaction(context.record, async (tx) => {
     const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return
-    const judged = judge(facts, new Date())
+    const judged = judge(facts)
     const by = asWorker(context)
     // Who waits for an older one that was approved need not wait for it any more.
     if ((await voidFallen(tx, facts, by)) > 0) await ringEnvironmentOf(tx, id)
@@ -42,10 +42,10 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
   })
 }
 
-/** @param read when the facts were read: what was rung since is not put off, it may be just what is waited for */
+/** @param read when the facts were read, by the database: what was rung since is not put off, it may be just what is waited for */
 async function keepWaiting(tx: Tx, id: number, { because, verdicts, worst }: Judged, read: Date) {
   const waits = worst !== null && PASSES_BY_ITSELF.includes(worst.gate) ? SOON_MS : LATER_MS
-  const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - Date.now()
+  const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - read.getTime()
   await tx.query(
     `UPDATE "Promotion" SET verdicts = $2::jsonb, because = $3, "dueAt" = LEAST(
        clock_timestamp() + $4 * interval '1 millisecond', CASE WHEN "dueAt" > $5 THEN "dueAt" END)

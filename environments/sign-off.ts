@@ -157,7 +157,9 @@ async function keep(tx: Tx, statement: Statement, question: Question, accountId:
       STATEMENT_MS,
     ],
   )
-  return rows[0]?.expiresAt ?? new Date()
+  const [kept] = rows
+  if (kept === undefined) throw new Error('a statement was not kept')
+  return kept.expiresAt
 }
 
 interface Given {
