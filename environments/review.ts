@@ -1,9 +1,9 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { NOW, record, type Tx, transaction } from '../prisma/record'
+import { NOW, type Tx, transaction } from '../prisma/record'
 import { readFacts } from './facts'
 import { type Judged, judge, type Verdict } from './gate'
+import { movePromotion } from './move-promotion'
 import { ringEnvironmentOf } from './place'
-import { PROMOTION } from './promotion'
 import { lookUpRange } from './range'
 import { askTarget } from './reach'
 import { remindSigners } from './remind'
@@ -28,10 +28,10 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
     if ((await voidFallen(tx, facts, by)) > 0) await ringEnvironmentOf(tx, id)
     const set = { verdicts: { json: judged.verdicts } }
     if (judged.state === 'open')
-      await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
+      await movePromotion(tx, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
     else if (judged.state === 'shut') {
       const change = { id, from: 'waiting', because: judged.because, set: { ...set, finishedAt: NOW }, by } as const
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         ...change,
         event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
       })

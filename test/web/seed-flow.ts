@@ -388,6 +388,7 @@ async function createAftermath(record: RecordHandle, story: FlowStory, ids: Ids,
         heldAt: new Date(now.getTime() - 5 * HOUR),
         heldBy: 'olga',
         heldBecause: `rolled back to 2.3: ${ROLLBACK_REASON}`,
+        heldFor: { promotion: ids.promotions.get('rollback') ?? 0, tag: '2.3', reason: ROLLBACK_REASON, phase: 'done' },
       },
     })
   for (const run of story.runs.filter((r) => r.branch === 'master')) {
