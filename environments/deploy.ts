@@ -3,6 +3,7 @@ import { Fault, isFault } from '../pipelines/fault'
 import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
 import { inMs, NOW, PLUS_ONE, type Tx, transaction } from '../prisma/record'
+import { askForImage } from './ask-image'
 import { type DeploymentRow, deploymentOf } from './deployment'
 import { readFacts } from './facts'
 import { judge } from './gate'
@@ -18,6 +19,7 @@ type Claimed = DeploymentRow & { attempts: number }
 /** Brings a queued promotion to its environment: judges the gates once more, applies, observes, and compares digests. */
 export async function deployPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
+  await askForImage(context, id)
   const claimed = await claim(context, id)
   if (claimed === null) return
   await context.leases.hold('promotion', id, claimed.epoch, async (lost) => {

@@ -1,6 +1,7 @@
 // The gates: conditions on a promotion, each a pure function of facts. One function judges every path that could deploy.
 import { type BranchKind, FLOW } from '../pipelines/gitflow'
 import { type Freeze, frozenAt } from './freeze'
+import { type ImageThere, whyNoImage } from './image'
 import { isDeclaredReturn, type PromotionKind } from './promotion'
 import type { Decision } from './statement'
 
@@ -60,6 +61,8 @@ export interface Facts {
   }
   /** Null: nothing is built yet (only where nobody has asked). */
   release: { id: number; tag: string; digest: string; refused: Said | null } | null
+  /** Whether the target holds the release's image. */
+  image: ImageThere
   run: { branch: string; branchKind: BranchKind | 'fork' | 'other'; templated: boolean }
   /** How far the branch may go: the place of that environment in the order; null: the project has none of that name. */
   ceiling: number | null
@@ -322,6 +325,15 @@ export const GATES = {
     unreachable === null
       ? open('it answers')
       : waiting(unreachable.because, 'whoever operates it: it is asked again and again', unreachable.since),
+  image: ({ image, release, environment, promotion }: Facts) => {
+    if (image === 'unasked')
+      return promotion.id === null || release === null
+        ? open('the target is asked for the image as soon as it is requested')
+        : waiting('the target is being asked whether it holds the image', BY_ITSELF, promotion.since)
+    return image.lacking === null || release === null
+      ? open('the target holds the image')
+      : shut(whyNoImage(environment.name, release.tag, image.lacking))
+  },
 } as const satisfies Record<string, (facts: Facts) => Judgement>
 
 export type GateName = keyof typeof GATES

@@ -1,5 +1,6 @@
 import { asWorker, type Context } from '../pipelines/context'
 import { NOW, type Tx, transaction } from '../prisma/record'
+import { askForImage } from './ask-image'
 import { readFacts } from './facts'
 import { type Judged, judge, type Verdict } from './gate'
 import { movePromotion } from './move-promotion'
@@ -13,11 +14,12 @@ import { voidFallen } from './spend-answers'
 const SOON_MS = 5_000
 /** Waiting for people or events, which ring; this is for a ring that was lost. */
 const LATER_MS = 60_000
-const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target']
+const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target', 'image']
 
 /** Judges every gate of a waiting promotion: queues it, ends it where it can never pass, or says why it waits. */
 export async function reviewPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
+  await askForImage(context, id)
   await lookUpRange(context, id)
   await transaction(context.record, async (tx) => {
     const facts = await readFacts(tx, id, context.trust)

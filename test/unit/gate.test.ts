@@ -25,6 +25,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   promotion: { id: 9, kind: 'onward', requestedBy: 'push by mia', since: earlier, startedByHand: null },
   environment: environment(),
   release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', refused: null },
+  image: { lacking: null },
   run: { branch: 'develop', branchKind: 'develop', templated: false },
   ceiling: 0,
   serviceFile: 'required',
@@ -128,9 +129,7 @@ describe('how far a branch goes', () => {
   it('a missing required value shuts it, by name', () =>
     expect(judge(facts({ missingConfig: ['DATABASE_URL'] })).because).toContain('DATABASE_URL'))
   it('an environment that was removed takes nothing', () =>
-    expect(judge(facts({ environment: environment({ removed: { at: now, because: 'moved' } }) })).state).toBe(
-      'shut',
-    ))
+    expect(judge(facts({ environment: environment({ removed: { at: now, because: 'moved' } }) })).state).toBe('shut'))
 })
 
 describe('what came before', () => {

@@ -225,6 +225,7 @@ async function createFlowPromotion(
       epoch: 1,
       // Who had a hand in it is known.
       range: { from: null, to: hex(`commit ${releaseId}`), commits: [hex(`commit ${releaseId}`)], more: false },
+      imageAsked: digestOf(releaseId),
       observed: deployed ? digestOf(releaseId) : null,
       url: deployed ? `http://127.0.0.1:${19_000 + id}` : null,
       createdAt: at,
