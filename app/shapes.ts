@@ -1,5 +1,6 @@
 // What the pages read and what REST answers: one set of shapes. Times are ISO 8601 strings in UTC, durations milliseconds.
 import { z } from 'zod'
+import { ROLLBACK_PHASES } from '../environments/holds'
 import { TRUST_CLASSES } from '../pipelines/trust'
 
 export const Page = <T extends z.ZodType>(item: T) =>
@@ -136,6 +137,19 @@ export const LogPage = z.object({
 
 export const HoldShape = z.object({ by: z.string(), because: z.string(), since: z.iso.datetime() })
 
+const RollbackHold = z
+  .object({
+    promotion: z.number().int(),
+    tag: z.string(),
+    reason: z.string(),
+    phase: z
+      .enum(ROLLBACK_PHASES)
+      .describe(
+        'requested: it waits, or is being deployed · done: it was observed there · unverified: there, and not verified · undone: something else was put back in its place · failed',
+      ),
+  })
+  .describe('The rollback that set the hold; it ends with it where that ends without deploying')
+
 export const DebtShape = z
   .object({
     id: z.number().int(),
@@ -155,7 +169,9 @@ export const EnvironmentShape = z.object({
   service: z.string().nullable(),
   start: z.string().describe('automatic | on-signoff | by-hand'),
   after: z.string().nullable().describe('Where a release must have been verified before'),
-  hold: HoldShape.nullable().describe('Nothing new follows until it is released'),
+  hold: HoldShape.extend({ rollback: RollbackHold.nullable().describe('Null: a person set it by hand') })
+    .nullable()
+    .describe('Nothing new follows until it is released'),
   stopped: HoldShape.extend({ everything: z.boolean().describe('It is not this environment alone') })
     .nullable()
     .describe('The emergency stop: nothing at all moves there'),

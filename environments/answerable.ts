@@ -3,6 +3,7 @@ import type { Tx } from '../prisma/record'
 import { EnvironmentPolicy } from './environment'
 import { needsPasskey, type Rule, tally, type Vote } from './gate'
 import { whyOwnChange } from './hands'
+import { type ImageThere, imageThere, whyNotOffered } from './image'
 import { MAY_SAY } from './sound'
 import type { Decision } from './statement'
 
@@ -19,11 +20,15 @@ export interface Question {
   policy: EnvironmentPolicy
   tag: string
   digest: string
+  /** As a worker was told by the target; of a policy change: there is none. */
+  image: ImageThere | null
   authorId: number | null
 }
 
-interface Row extends Omit<Question, 'policy'> {
+interface Row extends Omit<Question, 'policy' | 'image'> {
   policy: unknown
+  imageAsked: string | null
+  imageBecause: string
 }
 
 export type Subject = { promotionId: number } | { policyChangeId: number }
@@ -42,16 +47,17 @@ export async function readQuestion(tx: Tx, subject: Subject): Promise<Question> 
       'input.invalid',
       `the policy of ${row.environment} cannot be read: nobody can answer until it is mended`,
     )
-  return { ...row, policy: policy.data }
+  const { imageAsked, imageBecause, ...question } = row
+  return { ...question, policy: policy.data, image: isPromotion ? imageThere(row) : null }
 }
 
 const OF_PROMOTION = `
 SELECT p.id AS "promotionId", NULL::int AS "policyChangeId", p.status, p.ask, e."projectId", p."runId", e.id AS "environmentId",
-  e.name AS environment, e.policy, l.tag, l.digest, NULL::int AS "authorId"
+  e.name AS environment, e.policy, l.tag, l.digest, p."imageAsked", p."imageBecause", NULL::int AS "authorId"
 FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = $1`
 const OF_CHANGE = `
 SELECT NULL::int AS "promotionId", c.id AS "policyChangeId", c.status, 1 AS ask, e."projectId", NULL::int AS "runId", e.id AS "environmentId",
-  e.name AS environment, e.policy, '' AS tag, '' AS digest, c."authorId"
+  e.name AS environment, e.policy, '' AS tag, '' AS digest, NULL::text AS "imageAsked", '' AS "imageBecause", c."authorId"
 FROM "PolicyChange" c JOIN "Environment" e ON e.id = c."environmentId" WHERE c.id = $1`
 
 /** The person's roles where the question is asked. */
@@ -84,6 +90,12 @@ export async function whichRole(
 ): Promise<{ role: string } | No> {
   const waits = question.promotionId !== null ? question.status === 'waiting' : question.status === 'proposed'
   if (!waits) return no(`it does not wait for an answer: it is ${question.status}`)
+  // A yes to what cannot go is in vain: it is not asked for. A no always counts.
+  const vain =
+    question.image === null || decision === 'reject'
+      ? null
+      : whyNotOffered(question.environment, question.tag, question.image)
+  if (vain !== null) return no(vain)
   const { approvals } = question.policy
   if (approvals.length === 0 && decision !== 'override' && decision !== 'break-glass')
     return no(`${question.environment} asks nobody for an approval`)

@@ -1,4 +1,5 @@
 import type { Trust } from '../audit/trust'
+import { databaseClock } from '../prisma/clock'
 import type { Tx } from '../prisma/record'
 import { mustBeSigned, type Question, readQuestion } from './answerable'
 import { boundOf, boundOfChange } from './bound'
@@ -20,7 +21,7 @@ export async function answersOf(
   question: Pick<Question, 'promotionId' | 'policyChangeId' | 'policy'>,
   trust: Trust,
 ): Promise<Standing> {
-  const now = (await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
+  const now = await databaseClock(tx)
   const bound: Standing['bound'] =
     question.promotionId !== null
       ? { type: 'shiplock.signoff', bound: await boundOf(tx, question.promotionId) }

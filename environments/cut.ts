@@ -4,6 +4,7 @@ import { digestsOf, keyOf } from '../pipelines/how-built'
 import { imageName } from '../pipelines/image-name'
 import type { Base, Plan } from '../pipelines/planned'
 import { RELEASING, type TrustClass, usableBy } from '../pipelines/trust'
+import { databaseClock } from '../prisma/clock'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { releaseTag } from './release'
 
@@ -123,7 +124,7 @@ async function replaceImage(tx: Tx, context: Context, release: Known, built: Bui
 
 async function freeze(tx: Tx, built: Built, way: Way & { bytes: number | null }, context: Context) {
   const { version } = built.plan.service
-  const at = (await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
+  const at = await databaseClock(tx)
   for (let ordinal = 1; ordinal <= 100; ordinal++) {
     const tag = releaseTag(version, at, ordinal)
     const { rows } = await tx.query<{ id: number }>(

@@ -2,12 +2,13 @@ import { asWorker, type Context } from '../pipelines/context'
 import { Fault, isFault } from '../pipelines/fault'
 import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
-import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
+import { inMs, NOW, PLUS_ONE, type Tx, transaction } from '../prisma/record'
+import { askForImage } from './ask-image'
 import { type DeploymentRow, deploymentOf } from './deployment'
 import { readFacts } from './facts'
 import { judge } from './gate'
+import { movePromotion } from './move-promotion'
 import { ringEnvironment } from './place'
-import { PROMOTION } from './promotion'
 import { askTarget } from './reach'
 import { spendAnswers, voidFallen } from './spend-answers'
 import { TARGETS } from './targets/index'
@@ -18,6 +19,7 @@ type Claimed = DeploymentRow & { attempts: number }
 /** Brings a queued promotion to its environment: judges the gates once more, applies, observes, and compares digests. */
 export async function deployPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
+  await askForImage(context, id)
   const claimed = await claim(context, id)
   if (claimed === null) return
   await context.leases.hold('promotion', id, claimed.epoch, async (lost) => {
@@ -43,11 +45,11 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
     )
     const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return null
-    const { state, because, verdicts } = judge(facts, new Date())
+    const { state, because, verdicts } = judge(facts)
     const by = asWorker(context)
     if (state !== 'open') {
       await voidFallen(tx, facts, by)
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         id,
         from: 'queued',
         event: 'hold',
@@ -57,7 +59,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       })
       return null
     }
-    const promotion = await record(tx, 'promotion', PROMOTION, {
+    const promotion = await movePromotion(tx, {
       id,
       from: 'queued',
       event: 'claim',
@@ -146,8 +148,8 @@ async function settle(context: Context, claimed: Claimed, { ok, because, observa
     by: asWorker(context),
   } as const
   await transaction(context.record, async (tx) => {
-    if (ok) await record(tx, 'promotion', PROMOTION, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
-    else await record(tx, 'promotion', PROMOTION, { ...change, event: 'fail', set: { ...set, finishedAt: NOW } })
+    if (ok) await movePromotion(tx, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
+    else await movePromotion(tx, { ...change, event: 'fail', set: { ...set, finishedAt: NOW } })
     await ringEnvironment(tx, claimed.environmentId)
   })
 }
@@ -162,7 +164,7 @@ async function errored(context: Context, claimed: Claimed, error: unknown) {
   }
   const { id, epoch } = claimed
   await transaction(context.record, async (tx) => {
-    await record(tx, 'promotion', PROMOTION, {
+    await movePromotion(tx, {
       id,
       from: 'deploying',
       event: 'err',
@@ -178,7 +180,7 @@ async function errored(context: Context, claimed: Claimed, error: unknown) {
 
 async function giveBack(context: Context, claimed: Claimed) {
   await transaction(context.record, (tx) =>
-    record(tx, 'promotion', PROMOTION, {
+    movePromotion(tx, {
       id: claimed.id,
       from: 'deploying',
       event: 'lose',
@@ -203,19 +205,18 @@ export async function losePromotion(context: Context, id: number): Promise<void>
       by: asWorker(context),
     } as const
     if (lapsed.attempts >= MAX_ATTEMPTS)
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         ...change,
         event: 'err',
         because: `its worker died ${MAX_ATTEMPTS} times`,
       })
-    else
-      await record(tx, 'promotion', PROMOTION, { ...change, event: 'lose', because: 'its worker gave no sign of life' })
+    else await movePromotion(tx, { ...change, event: 'lose', because: 'its worker gave no sign of life' })
   })
 }
 
 /** An errored promotion whose time has come is queued again, and passes the gates again. */
 export async function retryPromotion(context: Context, id: number): Promise<void> {
   await transaction(context.record, (tx) =>
-    record(tx, 'promotion', PROMOTION, { id, from: 'errored', event: 'retry', by: asWorker(context) }),
+    movePromotion(tx, { id, from: 'errored', event: 'retry', by: asWorker(context) }),
   )
 }

@@ -1,8 +1,8 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, NOW, type Person, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
+import { type Actor, NOW, type Person, PLUS_ONE, type Tx, transaction } from '../prisma/record'
+import { movePromotion } from './move-promotion'
 import { ringEnvironment, takePlaceOf } from './place'
-import { PROMOTION } from './promotion'
 import { cancelVerification } from './verify'
 
 const CANCELABLE = ['waiting', 'queued', 'deploying', 'deployed', 'verifying', 'errored'] as const
@@ -35,7 +35,7 @@ export async function cancelOne(tx: Tx, promotion: { id: number; status: Cancela
   const { id, status } = promotion
   await cancelVerification(tx, id, by, because)
   const begun = status !== 'waiting' && status !== 'queued'
-  await record(tx, 'promotion', PROMOTION, {
+  await movePromotion(tx, {
     id,
     from: status,
     event: 'cancel',
@@ -54,7 +54,7 @@ export async function retryByHand(handle: RecordHandle, id: number, by: Person):
     const { status } = await statusOf(tx, id)
     if (status !== 'failed' && status !== 'errored')
       throw new Fault('conflict', `promotion #${id} is ${status}; only one that failed or errored can be tried again`)
-    await record(tx, 'promotion', PROMOTION, {
+    await movePromotion(tx, {
       id,
       from: status,
       event: 'retry',

@@ -8,6 +8,7 @@ import type { Tx } from '../prisma/record'
 import { answersOf } from './answers'
 import { EnvironmentPolicy } from './environment'
 import type { Facts } from './gate'
+import { imageThere } from './image'
 import type { PromotionKind } from './promotion'
 
 interface Row {
@@ -43,6 +44,8 @@ interface Row {
   tag: string | null
   digest: string | null
   trust: TrustClass | null
+  imageAsked: string | null
+  imageBecause: string
   refusedAt: Date | null
   refusedBy: string | null
   refusedBecause: string | null
@@ -150,6 +153,7 @@ function asFacts(row: Row, policy: EnvironmentPolicy, policyDisputed: string | n
         row.unreachableSince === null ? null : { since: row.unreachableSince, because: row.unreachableBecause },
     },
     release: releaseOf(row),
+    image: imageThere(row),
     run: { branch: row.branch, branchKind: row.branchKind, templated: row.templated },
     ceiling: row.ceiling,
     serviceFile: flow.service_file,
@@ -196,13 +200,13 @@ function releaseOf({ releaseId, tag, digest, trust, refusedAt, refusedBy, refuse
 }
 
 const IT_IS = `
-  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p.certificate, p."environmentId", p."releaseId", p.ask, p.range,
+  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p.certificate, p."environmentId", p."releaseId", p.ask, p.range, p."imageAsked", p."imageBecause",
     p."runId", r.branch, r."branchKind", r."goesTo", COALESCE((r.plan->>'templated')::boolean, true) AS templated
   FROM "Promotion" p JOIN "Run" r ON r.id = p."runId" WHERE p.id = $1`
 
 const IT_WOULD_BE = `
   SELECT NULL::int AS id, 'onward' AS kind, '' AS "requestedBy", clock_timestamp() AS since, NULL::text AS "startedByHand",
-    NULL::int AS "insteadOf", NULL::text AS certificate, e.id AS "environmentId", $5::int AS "releaseId", 0 AS ask, NULL::jsonb AS range, 2147483647 AS "runId", $3::text AS branch,
+    NULL::int AS "insteadOf", NULL::text AS certificate, e.id AS "environmentId", $5::int AS "releaseId", 0 AS ask, NULL::jsonb AS range, NULL::text AS "imageAsked", '' AS "imageBecause", 2147483647 AS "runId", $3::text AS branch,
     $4::text AS "branchKind", $2::text AS "goesTo", $6::boolean AS templated
   FROM "Environment" e WHERE e."projectId" = $1 AND e.name = $2::text`
 

@@ -2,6 +2,7 @@
 import { type BranchKind, FLOW } from '../pipelines/gitflow'
 import { type TrustClass, trustOf, usableBy } from '../pipelines/trust'
 import { type Freeze, frozenAt } from './freeze'
+import { type ImageThere, whyNoImage } from './image'
 import { isDeclaredReturn, type PromotionKind } from './promotion'
 import type { Decision } from './statement'
 
@@ -61,6 +62,8 @@ export interface Facts {
   }
   /** Null: nothing is built yet (only where nobody has asked). */
   release: { id: number; tag: string; digest: string; trust: TrustClass; refused: Said | null } | null
+  /** Whether the target holds the release's image. */
+  image: ImageThere
   run: { branch: string; branchKind: BranchKind | 'fork' | 'other'; templated: boolean }
   /** How far the branch may go: the place of that environment in the order; null: the project has none of that name. */
   ceiling: number | null
@@ -261,7 +264,7 @@ export const GATES = {
     hold === null || isDeclaredReturn(promotion.kind)
       ? open('there is no hold')
       : waiting(`${name} is held by ${hold.by}: ${hold.because}`, `${OPS}: release the hold`, hold.at),
-  freeze: ({ environment: { freeze, name }, promotion, votes }: Facts, now: Date) => {
+  freeze: ({ environment: { freeze, name }, promotion, votes, now }: Facts) => {
     if (promotion.kind === 'put-back') return open('putting back is part of the deployment that failed')
     const frozen = frozenAt(freeze, now)
     if (frozen === null) return open('there is no freeze now')
@@ -273,7 +276,7 @@ export const GATES = {
     const asked = over[0] === undefined ? '' : `; ${over[0].account} asks for an override: ${over[0].comment}`
     return waiting(`${name} is frozen: ${frozen.reason}${asked}`, BY_ITSELF, frozen.since, frozen.until)
   },
-  soak: ({ environment: { soakMs, after }, verified, promotion }: Facts, now: Date) => {
+  soak: ({ environment: { soakMs, after }, verified, promotion, now }: Facts) => {
     if (soakMs === 0 || isDeclaredReturn(promotion.kind)) return open('no time of proof is asked for')
     if (verified === null) return waiting(`it must prove itself in ${after} first`, BY_ITSELF, promotion.since)
     const until = new Date(verified.at.getTime() + soakMs)
@@ -328,7 +331,16 @@ export const GATES = {
     unreachable === null
       ? open('it answers')
       : waiting(unreachable.because, 'whoever operates it: it is asked again and again', unreachable.since),
-} as const satisfies Record<string, (facts: Facts, now: Date) => Judgement>
+  image: ({ image, release, environment, promotion }: Facts) => {
+    if (image === 'unasked')
+      return promotion.id === null || release === null
+        ? open('the target is asked for the image as soon as it is requested')
+        : waiting('the target is being asked whether it holds the image', BY_ITSELF, promotion.since)
+    return image.lacking === null || release === null
+      ? open('the target holds the image')
+      : shut(whyNoImage(environment.name, release.tag, image.lacking))
+  },
+} as const satisfies Record<string, (facts: Facts) => Judgement>
 
 export type GateName = keyof typeof GATES
 export const GATE_NAMES = Object.keys(GATES) as GateName[]
@@ -341,11 +353,11 @@ export interface Judged {
   verdicts: Verdict[]
 }
 
-/** The answer of all gates, and the one that counts: shut before waiting before open. */
-export function judge(facts: Facts, now: Date): Judged {
+/** The answer of all gates, and the one that counts: shut before waiting before open. The time is that of the facts: no caller brings a clock. */
+export function judge(facts: Facts): Judged {
   const verdicts = GATE_NAMES.map((gate): Verdict => {
-    const answer: (f: Facts, n: Date) => Judgement = GATES[gate]
-    return { gate, ...answer(facts, now) }
+    const answer: (f: Facts) => Judgement = GATES[gate]
+    return { gate, ...answer(facts) }
   })
   const worst = verdicts.find((v) => v.state === 'shut') ?? verdicts.find((v) => v.state === 'waiting') ?? null
   return { state: worst?.state ?? 'open', because: worst?.because ?? '', worst, verdicts }

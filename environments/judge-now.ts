@@ -6,5 +6,5 @@ import { type Judged, judge } from './gate'
 /** The gates at this moment. Null: there is no such promotion. */
 export async function judgeNow(tx: Tx, promotionId: number, trust: Trust): Promise<Judged | null> {
   const facts = await readFacts(tx, promotionId, trust)
-  return facts === null ? null : judge(facts, facts.now)
+  return facts === null ? null : judge(facts)
 }

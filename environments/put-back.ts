@@ -43,7 +43,7 @@ export async function putBack(
     })
     return
   }
-  const reason = `promotion #${failed.id} was not verified (${because}); ${earlier.tag} is put back`
+  const reason = `promotion #${failed.id} was not verified (${because}); putting ${earlier.tag} back is requested`
   await writePromotion(
     tx,
     {

@@ -1,7 +1,7 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, NOW, record, ring, type Tx, tell, transaction } from '../prisma/record'
-import { PROMOTION } from './promotion'
+import { type Actor, NOW, ring, type Tx, tell, transaction } from '../prisma/record'
+import { movePromotion } from './move-promotion'
 
 interface Known {
   id: number
@@ -41,7 +41,7 @@ export async function refuseRelease(handle: RecordHandle, id: number, because: s
     )
     await told(tx, 'release.refuse', release, by, reason)
     for (const open of rows)
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         id: open.id,
         from: open.status,
         event: 'refuse',

@@ -1,9 +1,10 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { NOW, record, type Tx, transaction } from '../prisma/record'
+import { NOW, type Tx, transaction } from '../prisma/record'
+import { askForImage } from './ask-image'
 import { readFacts } from './facts'
 import { type Judged, judge, type Verdict } from './gate'
+import { movePromotion } from './move-promotion'
 import { ringEnvironmentOf } from './place'
-import { PROMOTION } from './promotion'
 import { lookUpRange } from './range'
 import { askTarget } from './reach'
 import { remindSigners } from './remind'
@@ -13,25 +14,26 @@ import { voidFallen } from './spend-answers'
 const SOON_MS = 5_000
 /** Waiting for people or events, which ring; this is for a ring that was lost. */
 const LATER_MS = 60_000
-const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target']
+const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target', 'image']
 
 /** Judges every gate of a waiting promotion: queues it, ends it where it can never pass, or says why it waits. */
 export async function reviewPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
+  await askForImage(context, id)
   await lookUpRange(context, id)
   await transaction(context.record, async (tx) => {
     const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return
-    const judged = judge(facts, new Date())
+    const judged = judge(facts)
     const by = asWorker(context)
     // Who waits for an older one that was approved need not wait for it any more.
     if ((await voidFallen(tx, facts, by)) > 0) await ringEnvironmentOf(tx, id)
     const set = { verdicts: { json: judged.verdicts } }
     if (judged.state === 'open')
-      await record(tx, 'promotion', PROMOTION, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
+      await movePromotion(tx, { id, from: 'waiting', event: 'admit', set: { ...set, dueAt: NOW }, by })
     else if (judged.state === 'shut') {
       const change = { id, from: 'waiting', because: judged.because, set: { ...set, finishedAt: NOW }, by } as const
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         ...change,
         event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
       })
@@ -42,10 +44,10 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
   })
 }
 
-/** @param read when the facts were read: what was rung since is not put off, it may be just what is waited for */
+/** @param read when the facts were read, by the database: what was rung since is not put off, it may be just what is waited for */
 async function keepWaiting(tx: Tx, id: number, { because, verdicts, worst }: Judged, read: Date) {
   const waits = worst !== null && PASSES_BY_ITSELF.includes(worst.gate) ? SOON_MS : LATER_MS
-  const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - Date.now()
+  const opens = worst?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(worst.until) - read.getTime()
   await tx.query(
     `UPDATE "Promotion" SET verdicts = $2::jsonb, because = $3, "dueAt" = LEAST(
        clock_timestamp() + $4 * interval '1 millisecond', CASE WHEN "dueAt" > $5 THEN "dueAt" END)

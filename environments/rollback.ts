@@ -1,7 +1,7 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
 import { type Person, type Tx, transaction } from '../prisma/record'
-import { setHold } from './hold'
+import { holdForRollback } from './hold'
 import { takePlace } from './place'
 import { FIRST, type Request, refuseTwice, writePromotion } from './request'
 
@@ -48,7 +48,7 @@ export async function requestRollback(handle: RecordHandle, asked: Request, by: 
     } as const
     const id = await writePromotion(tx, wanted, by, reason)
     if (id === null) throw new Fault('conflict', `${earlier.tag} is on its way to ${place.name} already`)
-    await setHold(tx, place, `rolled back to ${earlier.tag}: ${reason}`, by)
+    await holdForRollback(tx, place.id, { promotion: id, tag: earlier.tag, reason }, by)
     return id
   })
 }

@@ -9,10 +9,10 @@ import { answersOf, type Standing } from './answers'
 import { APPROVAL } from './approval'
 import type { Assertion } from './assertion'
 import { judgeNow } from './judge-now'
+import { movePromotion } from './move-promotion'
 import { notePasskeyUse } from './passkey-use'
 import { ringPromotion, takePlace } from './place'
 import { POLICY_CHANGE } from './policy-change'
-import { PROMOTION } from './promotion'
 import { type AnswerRow, soundness } from './sound'
 import {
   bytesOf,
@@ -157,7 +157,9 @@ async function keep(tx: Tx, statement: Statement, question: Question, accountId:
       STATEMENT_MS,
     ],
   )
-  return rows[0]?.expiresAt ?? new Date()
+  const [kept] = rows
+  if (kept === undefined) throw new Error('a statement was not kept')
+  return kept.expiresAt
 }
 
 interface Given {
@@ -327,7 +329,7 @@ async function follow(tx: Tx, question: Question, statement: Statement, by: Pers
   const rejected = statement.decision === 'reject'
   const because = `rejected by ${by.actorName}: ${statement.reason}`
   if (promotion !== null && rejected)
-    await record(tx, 'promotion', PROMOTION, {
+    await movePromotion(tx, {
       id: promotion,
       from: 'waiting',
       event: 'refuse',

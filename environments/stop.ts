@@ -1,9 +1,9 @@
 // The emergency stop: one switch, at once. What is being deployed is put back, and nothing moves until somebody lets it.
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
-import { type Actor, inMs, record, ring, type Tx, tell, transaction } from '../prisma/record'
+import { type Actor, inMs, ring, type Tx, tell, transaction } from '../prisma/record'
+import { movePromotion } from './move-promotion'
 import { ringEnvironment } from './place'
-import { PROMOTION } from './promotion'
 
 interface Stopped {
   projectId: number
@@ -125,8 +125,8 @@ async function putBackToWaiting(tx: Tx, places: number[], because: string, by: A
     const begun = { leaseUntil: null, attempts: Math.max(0, attempts - 1), forgeDueAt: inMs(0) }
     const change = { id, event: 'hold', because, by } as const
     if (status === 'deploying')
-      await record(tx, 'promotion', PROMOTION, { ...change, from: 'deploying', set: { ...begun, dueAt: inMs(0) } })
-    else await record(tx, 'promotion', PROMOTION, { ...change, from: 'queued', set: { dueAt: inMs(0) } })
+      await movePromotion(tx, { ...change, from: 'deploying', set: { ...begun, dueAt: inMs(0) } })
+    else await movePromotion(tx, { ...change, from: 'queued', set: { dueAt: inMs(0) } })
   }
   return rows.map((row) => row.id)
 }

@@ -1,5 +1,5 @@
-import { type Actor, NOW, record, type Tx } from '../prisma/record'
-import { PROMOTION } from './promotion'
+import { type Actor, NOW, type Tx } from '../prisma/record'
+import { movePromotion } from './move-promotion'
 
 /**
  * A newer candidate takes the place of older ones of its branch that have not begun and that nobody has approved. What
@@ -18,7 +18,7 @@ export async function supersedeOlder(
     [newer.environmentId, newer.runId, newer.branch, newer.id],
   )
   for (const old of rows) {
-    await record(tx, 'promotion', PROMOTION, {
+    await movePromotion(tx, {
       id: old.id,
       from: old.status,
       event: 'supersede',

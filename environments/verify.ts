@@ -9,8 +9,8 @@ import { lowerOf, type TrustClass } from '../pipelines/trust'
 import { ringWaiting } from '../pipelines/waiting-promotions'
 import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
+import { movePromotion } from './move-promotion'
 import { ringEnvironment, takePlaceOf } from './place'
-import { PROMOTION } from './promotion'
 import { putBack } from './put-back'
 import { oweWayBack } from './way-back'
 
@@ -44,10 +44,10 @@ async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
 
 /** Without the service file nobody knows what would verify it: that is no reason to let it pass. */
 async function failUnread(tx: Tx, { id, epoch, environmentId }: Deployed, by: Actor) {
-  await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'begin', epoch, by })
+  await movePromotion(tx, { id, from: 'deployed', event: 'begin', epoch, by })
   const because = 'the plan of its run holds no service file, so nothing says how it is verified'
   const set = { finishedAt: NOW, forgeDueAt: NOW }
-  await record(tx, 'promotion', PROMOTION, { id, from: 'verifying', event: 'fail', epoch, because, set, by })
+  await movePromotion(tx, { id, from: 'verifying', event: 'fail', epoch, because, set, by })
   await ringEnvironment(tx, environmentId)
 }
 
@@ -63,7 +63,7 @@ export async function beginVerification(context: Context, id: number): Promise<v
     const stages = service === undefined ? [] : planVerification(service, names)
     if (stages.length > 0) {
       for (const [position, stage] of stages.entries()) await writeStage(tx, deployed, stage, position)
-      await record(tx, 'promotion', PROMOTION, { id, from: 'deployed', event: 'begin', epoch: deployed.epoch, by })
+      await movePromotion(tx, { id, from: 'deployed', event: 'begin', epoch: deployed.epoch, by })
       await admitNext(tx, { runId: deployed.runId, promotionId: id, round: deployed.epoch }, by)
       return
     }
@@ -71,7 +71,7 @@ export async function beginVerification(context: Context, id: number): Promise<v
       names.length === 0
         ? `${deployed.environment} verifies nothing beyond the deployment itself`
         : `the service file defines no ${names.join(' and no ')} stage, so the deployment itself is what was verified`
-    await record(tx, 'promotion', PROMOTION, {
+    await movePromotion(tx, {
       id,
       from: 'deployed',
       event: 'pass',
@@ -129,15 +129,15 @@ export async function settleVerification(context: Context, id: number): Promise<
         ? `${rows.map((s) => s.name).join(' and ')} passed against ${deployed.environment}`
         : `${bad?.name ?? ''}: ${bad?.because ?? ''}`
     const at = { id, from: 'verifying', epoch: deployed.epoch, because, by } as const
-    if (folded === 'succeeded') await record(tx, 'promotion', PROMOTION, { ...at, event: 'pass', set: VERIFIED })
+    if (folded === 'succeeded') await movePromotion(tx, { ...at, event: 'pass', set: VERIFIED })
     else if (folded === 'errored')
-      await record(tx, 'promotion', PROMOTION, {
+      await movePromotion(tx, {
         ...at,
         event: 'err',
         set: { attempts: MAX_ATTEMPTS, finishedAt: NOW, forgeDueAt: NOW },
       })
     else {
-      await record(tx, 'promotion', PROMOTION, { ...at, event: 'fail', set: { finishedAt: NOW, forgeDueAt: NOW } })
+      await movePromotion(tx, { ...at, event: 'fail', set: { finishedAt: NOW, forgeDueAt: NOW } })
       if (deployed.policy.on_verify_failed === 'rollback') await putBack(tx, deployed, because, by, context.signer)
     }
     await afterwards(tx, deployed, folded === 'succeeded')

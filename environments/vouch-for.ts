@@ -3,6 +3,7 @@ import { sha256 } from '../audit/canonical'
 import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
+import { databaseClock } from '../prisma/clock'
 import { type Person, record, ring, type Tx, tell, transaction } from '../prisma/record'
 import { type Assertion, assertionProblem } from './assertion'
 import { PASSKEY, type PasskeyStatus } from './passkey'
@@ -61,7 +62,7 @@ export async function prepareVouch(handle: RecordHandle, id: number, by: Person,
   const credentials = await ownAdmittedKeys(handle, by.accountId, trust)
   if (credentials.length === 0)
     throw new Fault('conflict', 'you have no admitted passkey to sign this with: add one, and have it admitted first')
-  const text = await transaction(handle, async (tx) => {
+  const { text, now } = await transaction(handle, async (tx) => {
     const row = await othersKey(tx, id, by)
     const roles = await signingRoles(tx, row.accountId)
     if (roles.length === 0)
@@ -69,9 +70,8 @@ export async function prepareVouch(handle: RecordHandle, id: number, by: Person,
         'conflict',
         `${row.accountName} has no role that signs anything off: there is nothing to vouch for`,
       )
-    const { rows } = await tx.query('SELECT clock_timestamp() AS now')
-    const { now } = rows[0] as { now: Date }
-    return vouchText({
+    const now = await databaseClock(tx)
+    const text = vouchText({
       v: 1,
       type: 'shiplock.enrolment',
       origin: trust.origin,
@@ -86,6 +86,7 @@ export async function prepareVouch(handle: RecordHandle, id: number, by: Person,
       iat: now.toISOString(),
       exp: new Date(now.getTime() + VOUCH_MS).toISOString(),
     })
+    return { text, now }
   })
   const challenge = vouchChallenge(text)
   await issueChallenge(handle, {
@@ -98,7 +99,7 @@ export async function prepareVouch(handle: RecordHandle, id: number, by: Person,
     text,
     challenge,
     rpId: trust.rpId,
-    expiresInMs: CHALLENGE_MS,
+    expiresAt: new Date(now.getTime() + CHALLENGE_MS),
     credentials: credentials.map(({ id: credential, transports }) => ({ id: credential, transports })),
   }
 }

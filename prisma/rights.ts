@@ -60,7 +60,7 @@ export const WEB: Readonly<Record<string, Rights>> = {
   // A policy is in force once a worker has agreed to it.
   Environment: {
     insert: 'projectId name position policy',
-    update: 'heldAt heldBy heldBecause removedAt removedBecause stoppedAt stoppedBy stoppedBecause',
+    update: 'heldAt heldBy heldBecause heldFor heldBefore removedAt removedBecause stoppedAt stoppedBy stoppedBecause',
   },
   PolicyChange: {
     insert: 'environmentId baseVersion policy reason authorId authorName',

@@ -32,6 +32,7 @@ export const PASSES: Facts = {
   promotion: ASKED,
   environment: PLACE,
   release: RELEASE,
+  image: { lacking: null },
   run: { branch: 'master', branchKind: 'master', templated: false },
   ceiling: 2,
   serviceFile: 'required',
@@ -75,7 +76,7 @@ export const STOPS: Record<GateName, Partial<Facts>> = {
   verified: { verified: null, upstream: { promotion: 8, status: 'failed', because: '' } },
   debt: { debts: [{ id: 1, source: 'hotfix/1.0.1', since: THEN, url: '' }] },
   tag: { tagAwaited: { since: THEN } },
-  hold: { environment: { ...PLACE, hold: { ...SAID, because: 'rolled back to V1.0_202611211304' } } },
+  hold: { environment: { ...PLACE, hold: { ...SAID, because: 'rolled back to V1.0_202611211304: orders fail' } } },
   freeze: {
     environment: { ...PLACE, freeze: [{ from: '2026-11-20 18:00', to: '2026-11-23 08:00', reason: 'weekend' }] },
   },
@@ -84,5 +85,6 @@ export const STOPS: Record<GateName, Partial<Facts>> = {
   hands: { handsKnown: false },
   approvals: { votes: [] },
   'environment free': { busy: { id: 11, status: 'deploying', since: THEN } },
+  image: { image: { lacking: "its engine's store does not hold it: it was removed, or built on another engine" } },
   target: { environment: { ...PLACE, unreachable: { since: THEN, because: 'Docker does not answer' } } },
 }

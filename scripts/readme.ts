@@ -26,7 +26,7 @@ import { planStages } from '../pipelines/stage-plan'
 import { describeConfig as workerConfig } from '../worker/config'
 import { JOB_NAMES, JOBS, type JobName } from '../worker/jobs'
 import { DELIVERY_DAYS } from '../worker/prune'
-import { PASSES, STOPS, THEN } from './readme-gates'
+import { PASSES, STOPS } from './readme-gates'
 
 const README = new URL('../README.md', import.meta.url)
 
@@ -176,7 +176,7 @@ function flowTable(): string {
 
 function gatesTable(): string {
   const verdictOf = (gate: GateName, facts: Facts) => {
-    const verdict = judge(facts, THEN).verdicts.find((v) => v.gate === gate)
+    const verdict = judge(facts).verdicts.find((v) => v.gate === gate)
     return verdict ? { state: verdict.state, words: verdict.because } : { state: 'open', words: '' }
   }
   const rows = (Object.keys(GATES) as GateName[]).map((gate) => {

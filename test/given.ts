@@ -88,6 +88,8 @@ export interface Options {
   /** here: in this process · apart: a process that can be killed · none */
   worker?: 'here' | 'apart' | 'none'
   engine?: Engine
+  /** Of workers apart: how far their clock is from the right one. */
+  clockOffMs?: number
   /** false: web and worker use the database's owner, as where it may make no roles */
   roles?: boolean
 }
@@ -253,7 +255,7 @@ export class Shiplock {
 
   private async workerApart(): Promise<Worker & { process: ChildProcess }> {
     const child = fork(join(ROOT, 'worker/main.ts'), [], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: ['--import', 'tsx', '--import', join(ROOT, 'test/shifted-clock.mjs')],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: {
         ...process.env,
@@ -263,6 +265,7 @@ export class Shiplock {
         PUBLIC_URL: this.web.url,
         WORKER_NAME: `apart-${++this.number}`,
         DRAIN_SECONDS: '1',
+        SHIFT_CLOCK_MS: String(this.options.clockOffMs ?? 0),
       },
     })
     await new Promise<void>((resolve, reject) => {

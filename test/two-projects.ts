@@ -162,6 +162,7 @@ async function seedPlace({ db }: RecordHandle, at: In): Promise<Place> {
       runId: at.runId,
       kind: 'by-hand',
       status: 'waiting',
+      imageAsked: `sha256:${sha256(at.mark)}`,
       requestedBy: at.mark,
       reason: at.mark,
     },

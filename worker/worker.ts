@@ -1,6 +1,7 @@
 import type { Context } from '../pipelines/context'
 import { reconcileSoon } from '../pipelines/reconcile'
 import { Ear } from './ear'
+import { heartbeat } from './heartbeat'
 import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
 import { sweepOrphans } from './orphans'
 import { prune } from './prune'
@@ -70,7 +71,7 @@ export async function startWorker(
 
   const timers = [
     every(SWEEP_MS, () => ringDue('due', DUE), complain),
-    every(HEARTBEAT_MS, () => beat(context), complain),
+    every(HEARTBEAT_MS, heartbeat(context), complain),
     every(PRUNE_MS, () => prune(context.record), complain),
     every(
       PRUNE_MS,
@@ -95,12 +96,6 @@ export async function startWorker(
     },
   }
 }
-
-const beat = (context: Context) =>
-  context.record.pool.query(
-    `INSERT INTO "Worker" (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp()`,
-    [context.worker],
-  )
 
 /** Does it now and again `ms` after it is done; never two at once. */
 function every(ms: number, act: () => Promise<unknown>, complain: (error: Error) => void): () => void {

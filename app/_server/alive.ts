@@ -15,5 +15,7 @@ export async function whoIsAlive(record: RecordHandle): Promise<Alive> {
             EXISTS (SELECT 1 FROM "Worker" WHERE "seenAt" > clock_timestamp() - $1 * interval '1 millisecond') AS "workerAlive"`,
     [SEEN_WITHIN_MS],
   )
-  return rows[0] ?? { workerAlive: false, now: new Date() }
+  const [alive] = rows
+  if (alive === undefined) throw new Error('the database did not say what time it is')
+  return alive
 }

@@ -38,7 +38,7 @@ export async function signInWithPasskey(
   trust: Trust,
   from: Omit<Entrance, 'how'>,
   now = Date.now(),
-): Promise<{ value: string; viewer: Viewer }> {
+): Promise<{ value: string; viewer: Viewer; expiresAt: Date }> {
   const { address } = from
   refuseWhenTooMany(address, now)
   // Counted before it is looked at: a hundred tries sent at the same moment are a hundred tries.

@@ -89,26 +89,27 @@ export async function openSession(
   record: RecordHandle,
   account: { id: number },
   from: Entrance,
-): Promise<{ value: string; viewer: Viewer }> {
+): Promise<{ value: string; viewer: Viewer; expiresAt: Date }> {
   const value = randomBytes(32).toString('base64url')
-  const viewer = await transaction(record, async (tx) => {
+  const opened = await transaction(record, async (tx) => {
     const who = await enabledAccount(tx, account.id)
     await makeRoom(tx, who, from.cookie)
     const { rows } = await tx.query(
       `INSERT INTO "Session" (hash, "accountId", how, address, agent, "expiresAt")
-       VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond') RETURNING id`,
+       VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond') RETURNING id, "expiresAt"`,
       [sha256(value), who.id, from.how, from.address, from.agent.slice(0, MAX_AGENT), SESSION_MS],
     )
+    const session = rows[0] as { id: number; expiresAt: Date }
     await tell(tx, {
       kind: 'session.open',
       subject: 'account',
       subjectId: who.id,
       by: actorOf(who),
-      data: { session: (rows[0] as { id: number }).id, how: from.how, address: from.address },
+      data: { session: session.id, how: from.how, address: from.address },
     })
-    return who
+    return { viewer: who, expiresAt: session.expiresAt }
   })
-  return { value, viewer }
+  return { value, ...opened }
 }
 
 /** The row is locked: whoever disables the account at this moment ends this session too, or it is not opened. */

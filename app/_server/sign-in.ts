@@ -66,7 +66,7 @@ export async function signIn(
   record: RecordHandle,
   who: { name: string; password: string } & Omit<Entrance, 'how'>,
   now = Date.now(),
-): Promise<{ value: string; viewer: Viewer }> {
+): Promise<{ value: string; viewer: Viewer; expiresAt: Date }> {
   const { name, password, ...from } = who
   const { address } = from
   const ms = waitFor(name, address, now)

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import { type Actor, type Tx, tell, transaction } from '../../prisma/record'
 import { actorOf, GRANTS_OF } from './accounts'
 import { asGrants, asRole, SCOPES, type Scope, type Viewer } from './permit'
@@ -98,7 +99,7 @@ export async function createToken(
 /** An account's own tokens, newest first, without their secrets. */
 export async function listTokens(record: RecordHandle, accountId: number) {
   const rows = await record.db.apiToken.findMany({
-    where: { accountId, expiresAt: { gt: new Date() } },
+    where: { accountId, expiresAt: { gt: await databaseClock(record.pool) } },
     select: { id: true, name: true, scopes: true, createdAt: true, expiresAt: true, lastUsedAt: true },
     orderBy: { id: 'desc' },
     take: MAX_TOKENS,

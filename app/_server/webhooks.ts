@@ -7,6 +7,7 @@ import type { ForgeIntake } from '../../pipelines/forges/forge'
 import { INTAKES } from '../../pipelines/forges/intake'
 import { flowOf } from '../../pipelines/gitflow'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import { hookSecrets } from '../../prisma/seal'
 
 /** GitLab and GitHub send no more than this. */
@@ -34,7 +35,8 @@ const complain = (reply: FastifyReply, status: number, code: string, message: st
 
 /** POST /webhooks/<hook>: 202 with the run's address, 200 with the reason where there is nothing to do, 401, 404, 413, 503. */
 export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
-  const find = hookFinder(options.record, options.keys)
+  const clock = new DatabaseTime()
+  const find = hookFinder(options.record, options.keys, clock)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY }, (_request, body, done) => done(null, body))
   app.decorateRequest('shiplockHook', null)
@@ -56,16 +58,17 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
     ;(request as HookRequest).shiplockHook = hook
   })
   app.post('/webhooks/:hook', { bodyLimit: MAX_BODY }, (request, reply) =>
-    receive(request as HookRequest, reply, options),
+    receive(request as HookRequest, reply, options, clock.now()),
   )
 }
 
 type HookRequest = FastifyRequest & { shiplockHook: Hook }
 
-async function receive(request: HookRequest, reply: FastifyReply, options: WebhookOptions) {
+/** @param now the database's clock, in ms: a delivery's time is held against it */
+async function receive(request: HookRequest, reply: FastifyReply, options: WebhookOptions, now: number) {
   const { owner, intake, signed } = request.shiplockHook
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-  if (!(await intake.verify(request.headers, body, { ...request.shiplockHook.secrets, signed }, Date.now()))) {
+  if (!(await intake.verify(request.headers, body, { ...request.shiplockHook.secrets, signed }, now))) {
     return complain(
       reply,
       401,
@@ -88,15 +91,32 @@ async function receive(request: HookRequest, reply: FastifyReply, options: Webho
     .send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
 }
 
-function hookFinder(record: RecordHandle, keys: string) {
+/** The database's clock, as it was last read, and what has gone by since. */
+class DatabaseTime {
+  private ahead = 0
+
+  read(database: Date) {
+    this.ahead = database.getTime() - performance.now()
+  }
+
+  now() {
+    return performance.now() + this.ahead
+  }
+}
+
+function hookFinder(record: RecordHandle, keys: string, clock: DatabaseTime) {
   const known = new Map<string, { hook: Hook | null; until: number }>()
   return async (name: string): Promise<Hook | null> => {
     const remembered = known.get(name)
     if (remembered !== undefined && remembered.until > performance.now()) return remembered.hook
-    const row = await record.db.project.findUnique({
-      where: { hook: name },
-      select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true, flow: true },
-    })
+    const [row, now] = await Promise.all([
+      record.db.project.findUnique({
+        where: { hook: name },
+        select: { id: true, name: true, forge: true, forgeProjectId: true, hookSigned: true, flow: true },
+      }),
+      databaseClock(record.pool),
+    ])
+    clock.read(now)
     const intake = row === null ? undefined : INTAKES[row.forge]
     const hook =
       row === null || intake === undefined

@@ -68,10 +68,27 @@ export function PlaceBanners({ environment, release, go, whole = false }: Props)
         </Banner>
       )}
       {hold && (
-        <Banner kind="hold" title={t('place.held', { name: hold.by, because: hold.because })}>
+        <Banner
+          kind="hold"
+          title={
+            hold.rollback === null
+              ? t('place.held', { name: hold.by, because: hold.because })
+              : t(`place.heldFor.${hold.rollback.phase}`, {
+                  name: hold.by,
+                  tag: hold.rollback.tag,
+                  because: hold.rollback.reason,
+                })
+          }
+        >
           <span>
-            {t('place.heldHelp')} <Time at={hold.since} />
+            {t(hold.rollback?.phase === 'requested' ? 'place.heldMeanwhile' : 'place.heldHelp')}{' '}
+            <Time at={hold.since} />
           </span>
+          {hold.rollback && (
+            <Link href={`/promotions/${hold.rollback.promotion}`} className="text-accent hover:underline">
+              {t('place.heldSee', { id: hold.rollback.promotion })}
+            </Link>
+          )}
           {release}
         </Banner>
       )}

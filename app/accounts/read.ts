@@ -1,5 +1,6 @@
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import { listIdentities } from '../_server/identities'
 import { listSessions } from '../_server/session'
 import { isId } from '../paging'
@@ -22,7 +23,7 @@ export async function readAccount(record: RecordHandle, id: number, cookie?: str
             _count: {
               select: {
                 passkeys: { where: { removedAt: null } },
-                tokens: { where: { expiresAt: { gt: new Date() } } },
+                tokens: { where: { expiresAt: { gt: await databaseClock(record.pool) } } },
               },
             },
           },

@@ -1,5 +1,6 @@
 // Barriers that somebody broke: shown for ever on the promotion and on its release.
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import { rolesAt, type Viewer } from '../_server/permit'
 import type { Can } from './shapes'
 
@@ -50,7 +51,7 @@ export async function readExceptions(
     orderBy: { id: 'desc' },
     take: MOST,
   })
-  const now = new Date()
+  const now = await databaseClock(record.pool)
   return rows.map((row): Exception => {
     const { name: environment = '', projectId = 0 } = row.promotion?.environment ?? {}
     return {

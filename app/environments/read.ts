@@ -1,4 +1,5 @@
 import { frozenAt, nextFreeze } from '../../environments/freeze'
+import type { HeldFor } from '../../environments/holds'
 import { UNPAID } from '../../pipelines/back-merge'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
@@ -95,6 +96,7 @@ interface Place {
   heldAt: Date | null
   heldBy: string
   heldBecause: string
+  heldFor: HeldFor | null
   unreachableSince: Date | null
   unreachableBecause: string
   stoppedAt: Date | null
@@ -111,7 +113,7 @@ interface Place {
 // One statement for the whole board. Each lateral part walks an index of Promotion from its end and stops early, so it
 // costs the same however long the history is.
 const BOARD = `
-SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
+SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."heldFor", e."unreachableSince", e."unreachableBecause",
        COALESCE(e."stoppedAt", i."stoppedAt") AS "stoppedAt", CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBy" ELSE e."stoppedBy" END AS "stoppedBy",
        CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBecause" ELSE e."stoppedBecause" END AS "stoppedBecause",
        e."stoppedAt" IS NULL AS everything, e."policyVersion",
@@ -198,7 +200,10 @@ function asPlace(row: Place, now: Date) {
     project: { id: row.projectId, path: row.path },
     start: policy.start,
     after: policy.after ?? null,
-    hold: row.heldAt === null ? null : { by: row.heldBy, because: row.heldBecause, since: row.heldAt.toISOString() },
+    hold:
+      row.heldAt === null
+        ? null
+        : { by: row.heldBy, because: row.heldBecause, since: row.heldAt.toISOString(), rollback: row.heldFor },
     stopped:
       row.stoppedAt === null
         ? null

@@ -4,6 +4,7 @@ import { FLOW, KINDS } from '../../pipelines/gitflow'
 import { whyNotMerge } from '../../pipelines/merge-actions'
 import { headRun } from '../../pipelines/request-run'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import type { Prisma } from '../../prisma/generated/client'
 import type { Viewer } from '../_server/permit'
 import { asPage, isId, onePage, type PageAsk } from '../paging'
@@ -138,6 +139,7 @@ async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunWhole | 
   const environment = kind === undefined ? null : FLOW[kind].goesTo
   if (kind === undefined || environment === null || row.fork || !row.pairOk || row.status !== 'opened') return null
   const release = FLOW[kind].adopts && run !== null ? await releaseOf(record, run.id) : null
+  const now = await databaseClock(record.pool)
   const judged = await previewGates(record, {
     projectId: row.project.id,
     environment,
@@ -148,13 +150,18 @@ async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunWhole | 
   })
   return judged === null
     ? null
-    : { environment, state: judged.state, because: judged.because, verdicts: judged.verdicts.map(sinceItWas) }
+    : {
+        environment,
+        state: judged.state,
+        because: judged.because,
+        verdicts: judged.verdicts.map((v) => sinceItWas(v, now)),
+      }
 }
 
 /** Nobody has asked for the promotion yet: what would wait for it from now on waits since no time. */
-function sinceItWas(verdict: VerdictShape): VerdictShape {
+function sinceItWas(verdict: VerdictShape, now: Date): VerdictShape {
   const { since, ...rest } = verdict
-  return since === undefined || Date.now() - Date.parse(since) < JUST_NOW_MS ? rest : verdict
+  return since === undefined || now.getTime() - Date.parse(since) < JUST_NOW_MS ? rest : verdict
 }
 const JUST_NOW_MS = 10_000
 

@@ -161,7 +161,7 @@ export async function readPromotion(
     policyVersion: row.environment.policyVersion,
     ask: row.ask,
     image: { bytes: row.release.bytes === null ? null : Number(row.release.bytes) },
-    frozen: freezeOf(policy.freeze),
+    frozen: freezeOf(policy.freeze, facts.now),
     current: current === null ? null : asRunning(current),
     differences: differences(current?.release ?? null, row.release, policy.replicas),
     commits: commitsBetween(row, current?.release.commit),
@@ -194,8 +194,7 @@ async function answersTo(record: RecordHandle, promotionId: number): Promise<num
 }
 
 /** Whether its environment is frozen now, and when it is next. */
-function freezeOf(freezes: Parameters<typeof frozenAt>[0]): PromotionDetail['frozen'] {
-  const now = new Date()
+function freezeOf(freezes: Parameters<typeof frozenAt>[0], now: Date): PromotionDetail['frozen'] {
   const frozen = frozenAt(freezes, now)
   const next = frozen === null ? nextFreeze(freezes, now) : null
   return {

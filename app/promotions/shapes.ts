@@ -43,7 +43,11 @@ export const PromotionDetail = PromotionItem.extend({
   start: z.string().describe('automatic | on-signoff | by-hand'),
   startedByHand: z.string().nullable(),
   insteadOf: z.number().int().nullable().describe('The promotion that this one takes the place of'),
-  replacedBy: z.number().int().nullable().describe('The promotion that put an earlier release back in its place'),
+  replacedBy: z
+    .number()
+    .int()
+    .nullable()
+    .describe('The promotion that was requested to put an earlier release back in its place'),
   refused: z
     .object({ by: z.string(), because: z.string(), since: z.iso.datetime() })
     .nullable()

@@ -6,6 +6,7 @@ import { leafHash } from '../../audit/tree'
 import type { Trust } from '../../audit/trust'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import { commitUrl } from '../forge-links'
 import { isId } from '../paging'
 import type { Dossier, DossierHappened, DossierPromotion, DossierRun, DossierStage } from './dossier-shapes'
@@ -63,7 +64,7 @@ export function readDossier(
     const runs = bounded('runs', await readRuns(db, id))
     const promotions = bounded('promotions', await readPromotions(db, id, row.digest))
     const commits = bounded('commits', await readCommits(db, id, row))
-    const at = (await db.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now ?? new Date()
+    const at = await databaseClock(db)
     return {
       v: 1,
       made: { at: at.toISOString(), by: known.by, version: known.version },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
+import { databaseClock } from '../../prisma/clock'
 import type { Prisma } from '../../prisma/generated/client'
 import { type Alive, whoIsAlive } from '../_server/alive'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
@@ -99,7 +100,7 @@ export async function listRuns(
     orderBy: page.orderBy,
     take: page.take,
   })
-  const now = new Date()
+  const now = await databaseClock(record.pool)
   return asPage(rows, page.limit, (row) => ({
     ...asSummary(row, row.stages, now),
     stages: row.stages.map((s) => ({ name: s.name, status: s.status, ms: lasted(s, now) })),

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { applyDeployment } from './docker-apply'
 import { ask, connect } from './docker-engine'
+import { whyLacking } from './docker-lacks'
 import { observeService } from './docker-observe'
 import { removeEverything } from './docker-remove'
 import { DockerSettings } from './docker-settings'
@@ -21,6 +22,7 @@ export function dockerTarget(input: z.input<typeof DockerSettings>): Target {
     ensureReady: async () => {
       await ask('answer a ping', docker.ping(), PING_DEADLINE)
     },
+    lacks: (digest) => whyLacking(docker, digest),
     apply: (deployment, log, signal) => applyDeployment({ docker, address }, deployment, log, signal),
     observe: (where) => observeService(docker, address, where),
     removeAll: (instance) => removeEverything(docker, instance),

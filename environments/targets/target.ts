@@ -56,6 +56,8 @@ export interface Observation {
 export interface Target {
   /** Throws target.unreachable where it does not answer. */
   ensureReady(): Promise<void>
+  /** Why it cannot run the image of this digest; null: it holds it. Throws target.unreachable where it does not answer. */
+  lacks(digest: string): Promise<string | null>
   apply(deployment: Deployment, log: (line: string) => void, signal: AbortSignal): Promise<Applied>
   observe(where: {
     instance: string

@@ -53,3 +53,9 @@ export function cloneUrlOf(forgeUrl: string, told: string, path: string): string
     return theirs.href
   return `${forgeUrl}/${path.split('/').map(encodeURIComponent).join('/')}.git`
 }
+
+/** What time it was at the forge as it answered, in ms: until when it wants to be left alone is said by its clock, not by ours. */
+export function clockOf(headers: Headers): number {
+  const said = Date.parse(headers.get('date') ?? '')
+  return Number.isFinite(said) ? said : Date.now()
+}

@@ -5,7 +5,7 @@ import { Octokit } from '@octokit/rest'
 import { z } from 'zod'
 import { Fault, type FaultCode } from '../fault'
 import { firstLine } from '../title'
-import { MAX_ANSWER, maskSecrets, readBounded, whyUnreachable } from './asking'
+import { clockOf, MAX_ANSWER, maskSecrets, readBounded, whyUnreachable } from './asking'
 
 /** A forge may ask us to wait an hour; longer is a clock that went wrong. */
 const MAX_RETRY_AFTER_MS = 3_600_000
@@ -115,7 +115,7 @@ function refusalOf(response: Response, body: string | null, blame: Blame): Githu
   }
   if (body === null) return blame('forge.refused', `the answer is larger than ${sizeOf} MiB`, { status })
   const words = wordsOf(body, headers.get('content-type') ?? '')
-  const retryAfterMs = retryAfter(response, words, Date.now())
+  const retryAfterMs = retryAfter(response, words, clockOf(headers))
   return blame(codeOf(response, words), `${status} ${words}`, {
     status,
     words,

@@ -9,7 +9,7 @@ import {
 } from '@gitbeaker/requester-utils'
 import { Fault, type FaultCode } from '../fault'
 import { firstLine } from '../title'
-import { MAX_ANSWER, maskSecrets, readBounded, whyUnreachable } from './asking'
+import { clockOf, MAX_ANSWER, maskSecrets, readBounded, whyUnreachable } from './asking'
 
 /** A forge may ask us to wait an hour; longer is a clock that went wrong. */
 const MAX_RETRY_AFTER_MS = 3_600_000
@@ -128,7 +128,7 @@ async function ask(endpoint: string, options: RequestOptions, deadlineMs: number
   const type = response.headers.get('content-type') ?? ''
   if (!response.ok) {
     const words = wordsOf(body, type)
-    const wait = retryAfterMs(response, Date.now())
+    const wait = retryAfterMs(response, clockOf(response.headers))
     throw blame(codeOf(status, words), `${status} ${words}`, {
       status,
       words,

@@ -31,6 +31,7 @@ describe('engine down is a Fault', () => {
     await expect(down.apply(of, () => {}, new AbortController().signal)).rejects.toMatchObject(fault)
     await expect(down.observe(of)).rejects.toMatchObject(fault)
     await expect(down.removeAll(of.instance)).rejects.toMatchObject(fault)
+    await expect(down.lacks(of.digest)).rejects.toMatchObject(fault)
   })
 
   it('also where the connection dies half-way through an answer', async () => {

@@ -1,6 +1,7 @@
 // One suite for every driver of a kind: the promises in environments/targets/target.ts, kept against a real Docker engine.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
@@ -46,6 +47,31 @@ describe('applying the same digest twice changes nothing', () => {
     const { url } = await target.observe(first)
     expect(await (await fetch(`${url}/`)).text()).toBe('other')
   })
+})
+
+describe('A6: what a target lacks', () => {
+  it('is told for an image it does not hold, and for one that was removed; it holds it again once it is back', async () => {
+    expect(await target.lacks(one)).toBeNull()
+    expect(await target.lacks(`sha256:${'e'.repeat(64)}`)).toMatch(/store does not hold it/)
+    const made = await docker.createContainer({ Image: one, Cmd: ['node'] })
+    const { Id: lost } = await made.commit({ comment: `${instance} lost` })
+    await made.remove()
+    expect(await target.lacks(lost)).toBeNull()
+    const kept = await docker.getImage(lost).get()
+    const pieces: Buffer[] = []
+    for await (const piece of kept) pieces.push(Buffer.from(piece as Uint8Array))
+    await docker.getImage(lost).remove({ force: true, noprune: true })
+    expect(await target.lacks(lost)).toMatch(/removed, or built on another engine/)
+    const loading = await docker.loadImage(Readable.from(pieces))
+    for await (const _ of loading);
+    expect(await target.lacks(lost)).toBeNull()
+    await docker.getImage(lost).remove({ force: true, noprune: true })
+  })
+
+  it.each(['', 'latest', 'busybox', '../../info', 'sha256:x'])(
+    '%j is no digest, and nothing is said to be there',
+    async (digest) => expect(await target.lacks(digest)).not.toBeNull(),
+  )
 })
 
 describe('observe tells what runs, not what was asked', () => {

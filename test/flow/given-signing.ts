@@ -156,9 +156,9 @@ export class Signing {
       [place.project, n, FORGE.mia, FORGE.noor, commit],
     )
     const { promotion } = await this.one<{ promotion: number }>(
-      `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, status, "requestedBy", range)
-       VALUES ($1, $2, $3, 'onward', $4, 'push by mia', jsonb_build_object('from', NULL, 'to', $5::text, 'commits', '[]'::jsonb)) RETURNING id AS promotion`,
-      [place.environment, release, run, status, commit],
+      `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, status, "requestedBy", range, "imageAsked")
+       VALUES ($1, $2, $3, 'onward', $4, 'push by mia', jsonb_build_object('from', NULL, 'to', $5::text, 'commits', '[]'::jsonb), $6) RETURNING id AS promotion`,
+      [place.environment, release, run, status, commit, digest],
     )
     return { promotion, release, run, digest }
   }

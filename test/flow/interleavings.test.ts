@@ -61,6 +61,7 @@ vi.mock('../../environments/range', () => ({
 
 const modelTarget = {
   ensureReady: async () => {},
+  lacks: async () => null,
   apply: async (deployment: Deployment, _log: unknown, signal: AbortSignal) => {
     const seen = worlds.get(deployment.project)
     if (seen === undefined) throw new Error('a deployment of nobody')

@@ -21,6 +21,7 @@ vi.mock('../../environments/targets/index', () => ({
   TARGETS: {
     docker: () => ({
       ensureReady: async () => {},
+      lacks: async () => null,
       apply: async (deployment: Deployment) => {
         applied.set(deployment.promotion, [...(applied.get(deployment.promotion) ?? []), deployment])
         return { ok: true as const, because: 'the model runs it' }

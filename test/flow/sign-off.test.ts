@@ -20,6 +20,7 @@ vi.mock('../../environments/targets/index', () => ({
   TARGETS: {
     docker: () => ({
       ensureReady: async () => {},
+      lacks: async () => null,
       apply: async (deployment: Deployment) => {
         applied.push(deployment)
         return { ok: true as const, because: 'the model runs it' }

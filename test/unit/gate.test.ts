@@ -25,6 +25,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   promotion: { id: 9, kind: 'onward', requestedBy: 'push by mia', since: earlier, startedByHand: null },
   environment: environment(),
   release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', trust: 'release', refused: null },
+  image: { lacking: null },
   run: { branch: 'develop', branchKind: 'develop', templated: false },
   ceiling: 0,
   serviceFile: 'required',
@@ -80,14 +81,14 @@ const forProduction = (over: Partial<Facts> = {}): Facts =>
   })
 const production = (over: Partial<Facts['environment']>) => ({ ...forProduction().environment, ...over })
 const as = (kind: Facts['promotion']['kind']): Facts['promotion'] => ({ ...facts().promotion, kind })
-const verdict = (gate: GateName, of: Facts) => judge(of, now).verdicts.find((v) => v.gate === gate)
+const verdict = (gate: GateName, of: Facts) => judge(of).verdicts.find((v) => v.gate === gate)
 
 describe('the gates', () => {
-  it('let a release of develop into test', () => expect(judge(facts(), now).state).toBe('open'))
+  it('let a release of develop into test', () => expect(judge(facts()).state).toBe('open'))
   it('let a verified and signed release of master into production', () =>
-    expect(judge(forProduction(), now).verdicts.filter((v) => v.state !== 'open')).toEqual([]))
+    expect(judge(forProduction()).verdicts.filter((v) => v.state !== 'open')).toEqual([]))
   it('give a reason each', () => {
-    for (const v of judge(forProduction(), now).verdicts) expect(v.because).toMatch(/./)
+    for (const v of judge(forProduction()).verdicts) expect(v.because).toMatch(/./)
   })
   it('say whose turn it is and since when, wherever one waits', () => {
     const all = forProduction({
@@ -95,21 +96,21 @@ describe('the gates', () => {
       verified: null,
       debts: [{ id: 1, source: 'hotfix/1', since: earlier, url: '' }],
     })
-    for (const v of judge(all, now).verdicts.filter((x) => x.state === 'waiting'))
+    for (const v of judge(all).verdicts.filter((x) => x.state === 'waiting'))
       expect(v).toMatchObject({ who: expect.stringMatching(/./), since: expect.stringMatching(/Z$/) })
   })
   it('shut comes before waiting', () =>
-    expect(judge(forProduction({ votes: [], missingConfig: ['A'] }), now).state).toBe('shut'))
+    expect(judge(forProduction({ votes: [], missingConfig: ['A'] })).state).toBe('shut'))
 })
 
 describe('how far a branch goes', () => {
   it('develop goes no further than test', () =>
-    expect(judge(facts({ environment: environment({ name: 'prerelease', position: 1 }) }), now)).toMatchObject({
+    expect(judge(facts({ environment: environment({ name: 'prerelease', position: 1 }) }))).toMatchObject({
       state: 'shut',
       because: 'a develop branch goes to test and no further, not to prerelease',
     }))
   it.each(['feature', 'fork', 'other'] as const)('%s goes nowhere', (branchKind) =>
-    expect(judge(facts({ run: { branch: 'x', branchKind, templated: false } }), now).state).toBe('shut'),
+    expect(judge(facts({ run: { branch: 'x', branchKind, templated: false } })).state).toBe('shut'),
   )
   it('what may go to production may go to prerelease by hand', () =>
     expect(
@@ -126,11 +127,9 @@ describe('how far a branch goes', () => {
     expect(verdict('service file', { ...beyond, serviceFile: 'optional' })?.state).toBe('open')
   })
   it('a missing required value shuts it, by name', () =>
-    expect(judge(facts({ missingConfig: ['DATABASE_URL'] }), now).because).toContain('DATABASE_URL'))
+    expect(judge(facts({ missingConfig: ['DATABASE_URL'] })).because).toContain('DATABASE_URL'))
   it('an environment that was removed takes nothing', () =>
-    expect(judge(facts({ environment: environment({ removed: { at: now, because: 'moved' } }) }), now).state).toBe(
-      'shut',
-    ))
+    expect(judge(facts({ environment: environment({ removed: { at: now, because: 'moved' } }) })).state).toBe('shut'))
 })
 
 describe('what came before', () => {
@@ -155,7 +154,7 @@ describe('what came before', () => {
   it('a time of proof opens by itself, and says when', () => {
     const soaking = forProduction({ environment: production({ soakMs: 7_200_000 }) })
     expect(verdict('soak', soaking)).toMatchObject({ state: 'waiting', until: '2026-11-21T14:00:00.000Z' })
-    expect(judge(soaking, new Date('2026-11-21T14:00:00Z')).state).toBe('open')
+    expect(judge({ ...soaking, now: new Date('2026-11-21T14:00:00Z') }).state).toBe('open')
   })
   it('a hotfix that has not come back keeps the next one, unless the project only shows it', () => {
     const debts = [{ id: 1, source: 'hotfix/1.0.1', since: earlier, url: 'http://forge/!7' }]
@@ -174,11 +173,11 @@ describe('who says no', () => {
   const refused = { by: 'omar', at: earlier, because: 'no test report' }
   it('a refused release goes nowhere, not even back', () => {
     const release = { ...forProduction().release, refused } as Facts['release']
-    expect(judge(forProduction({ release }), now)).toMatchObject({
+    expect(judge(forProduction({ release }))).toMatchObject({
       state: 'shut',
       because: 'refused by omar: no test report',
     })
-    expect(judge(forProduction({ release, promotion: as('rollback'), wasHere: true }), now).state).toBe('shut')
+    expect(judge(forProduction({ release, promotion: as('rollback'), wasHere: true })).state).toBe('shut')
   })
   it('a hold keeps everything new, and lets what goes back through', () => {
     const held = production({ hold: refused })
@@ -200,18 +199,18 @@ describe('what stops everything', () => {
   const said = { by: 'omar', at: earlier, because: 'orders fail' }
   it('an emergency stop holds whatever the kind', () => {
     for (const kind of ['onward', 'by-hand', 'rollback', 'put-back'] as const)
-      expect(judge(facts({ environment: environment({ stopped: said }), promotion: as(kind) }), now).worst?.gate).toBe(
+      expect(judge(facts({ environment: environment({ stopped: said }), promotion: as(kind) })).worst?.gate).toBe(
         'stop',
       )
   })
   it('a policy that nobody agreed to lets nothing through', () =>
-    expect(judge(facts({ environment: environment({ policyDisputed: 'edited' }) }), now)).toMatchObject({
+    expect(judge(facts({ environment: environment({ policyDisputed: 'edited' }) }))).toMatchObject({
       state: 'waiting',
       worst: { gate: 'policy' },
     }))
   it('a broken glass that nobody reviewed in time freezes the place', () => {
     const unreviewed = { approval: 4, by: 'omar', since: earlier }
-    expect(judge(facts({ environment: environment({ unreviewed }) }), now).worst?.gate).toBe('review')
+    expect(judge(facts({ environment: environment({ unreviewed }) })).worst?.gate).toBe('review')
   })
   it('a freeze is overridden by two people, and not by one of them twice', () => {
     const freeze = [{ from: '2026-11-21 12:00', to: '2026-11-21 18:00', reason: 'sale' }]
@@ -300,7 +299,7 @@ describe('who says yes', () => {
 
 describe('the order', () => {
   const newer = { id: 5, run: 13, status: 'verified' }
-  it('an older release does not go over a newer one', () => expect(judge(facts({ newer }), now).state).toBe('shut'))
+  it('an older release does not go over a newer one', () => expect(judge(facts({ newer })).state).toBe('shut'))
   it('but as a declared rollback', () =>
     expect(verdict('order', facts({ newer, promotion: as('rollback') }))?.state).toBe('open'))
   it('and nothing is put back over what came since', () =>
@@ -311,13 +310,13 @@ describe('the order', () => {
       because: expect.stringContaining('#2'),
     }))
   it('one at a time: the next waits, and says for which', () =>
-    expect(judge(facts({ busy: { id: 4, status: 'verifying', since: now } }), now)).toMatchObject({
+    expect(judge(facts({ busy: { id: 4, status: 'verifying', since: now } }))).toMatchObject({
       state: 'waiting',
       because: 'promotion #4 is being verified in test; one at a time',
     }))
   it('a target that does not answer is waited for', () =>
     expect(
-      judge(facts({ environment: environment({ unreachable: { since: earlier, because: 'Docker is away' } }) }), now),
+      judge(facts({ environment: environment({ unreachable: { since: earlier, because: 'Docker is away' } }) })),
     ).toMatchObject({
       state: 'waiting',
       because: 'Docker is away',

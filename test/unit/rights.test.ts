@@ -58,7 +58,10 @@ function deedsOf(file: string): Deed[] {
     deeds.push({ file, table, deed: 'update', columns: [...list.matchAll(COLUMNS_OF_SET)].map((m) => m[1] ?? '') })
   for (const [, table = ''] of text.matchAll(/DELETE FROM "(\w+)"/g))
     deeds.push({ file, table, deed: 'delete', columns: [] })
-  for (const { 1: subject = '', index } of text.matchAll(/record\(\s*\w+,\s*'(\w+)'/g)) {
+  // A promotion is moved by a function of its own, which records.
+  for (const { 1: subject = 'promotion', index } of text.matchAll(
+    /(?:record\(\s*\w+,\s*'(\w+)'|(?<!function )movePromotion\(\s*\w+,)/g,
+  )) {
     const call = upToBalance(text.slice(index), '(', ')')
     const at = call.indexOf('set: {')
     const set = at < 0 ? '' : upToBalance(call.slice(at), '{', '}')

@@ -269,6 +269,7 @@ async function createWaiting(record: RecordHandle, story: AnswerStory, index: nu
       releaseId: id,
       runId: id,
       requestedBy: 'push by Noor Haddad',
+      imageAsked: digestOf(id),
       range: { from: null, to: hex(`commit ${id}`), commits: [hex(`commit ${id}`)], more: false },
       createdAt: at,
       remindedAt: story === 'half' ? new Date(now.getTime() - HOUR / 2) : null,

@@ -226,6 +226,7 @@ async function createFlowPromotion(
       epoch: 1,
       // Who had a hand in it is known.
       range: { from: null, to: hex(`commit ${releaseId}`), commits: [hex(`commit ${releaseId}`)], more: false },
+      imageAsked: digestOf(releaseId),
       observed: deployed ? digestOf(releaseId) : null,
       url: deployed ? `http://127.0.0.1:${19_000 + id}` : null,
       createdAt: at,
@@ -389,6 +390,7 @@ async function createAftermath(record: RecordHandle, story: FlowStory, ids: Ids,
         heldAt: new Date(now.getTime() - 5 * HOUR),
         heldBy: 'olga',
         heldBecause: `rolled back to 2.3: ${ROLLBACK_REASON}`,
+        heldFor: { promotion: ids.promotions.get('rollback') ?? 0, tag: '2.3', reason: ROLLBACK_REASON, phase: 'done' },
       },
     })
   for (const run of story.runs.filter((r) => r.branch === 'master')) {

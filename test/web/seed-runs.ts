@@ -173,6 +173,7 @@ export async function createPromotion(record: RecordHandle, runId: number, story
       requestedBy: `push by ${story.pusher}`,
       attempts: 1,
       verdicts: promotion.verdicts ?? VERDICTS,
+      imageAsked: digestOf(runId),
       observed: deployed ? digestOf(runId) : null,
       url: deployed ? `http://127.0.0.1:${18_080 + projectId}` : null,
       createdAt: cut,

@@ -1,4 +1,4 @@
-import { SESSION_MS, signOut } from '../session'
+import { signOut } from '../session'
 import { signIn } from '../sign-in'
 import { createToken, listTokens, revokeToken } from '../tokens'
 import { route } from './route'
@@ -30,11 +30,11 @@ export const ACCOUNT = [
     faults: ['not.signed.in', 'not.permitted', 'too.many'],
     do: async ({ door, body, request, reply }) => {
       const { how: _, ...from } = entranceOf(request, 'password')
-      const { value, viewer } = await signIn(door.record, { ...body, ...from })
+      const { value, viewer, expiresAt } = await signIn(door.record, { ...body, ...from })
       setSession(reply, door.publicUrl(), value)
       return {
         account: { id: viewer.id, name: viewer.name, role: viewer.role },
-        expiresAt: new Date(Date.now() + SESSION_MS).toISOString(),
+        expiresAt: expiresAt.toISOString(),
       }
     },
   }),

@@ -10,7 +10,6 @@ import type { PasskeyShape } from '../../account/passkeys/shapes'
 import { personOf } from '../accounts'
 import { askForPasskey, signInWithPasskey } from '../passkey-sign-in'
 import { may, type Viewer } from '../permit'
-import { SESSION_MS } from '../session'
 import { type Door, route } from './route'
 import { entranceOf, setSession } from './session-cookie'
 import * as shape from './shapes'
@@ -80,11 +79,11 @@ export const PASSKEYS = [
     faults: ['not.signed.in', 'not.permitted', 'too.many'],
     do: async ({ door, body, request, reply }) => {
       const { how: _, ...from } = entranceOf(request, 'passkey')
-      const { value, viewer } = await signInWithPasskey(door.record, body, door.trust, from)
+      const { value, viewer, expiresAt } = await signInWithPasskey(door.record, body, door.trust, from)
       setSession(reply, door.publicUrl(), value)
       return {
         account: { id: viewer.id, name: viewer.name, role: viewer.role },
-        expiresAt: new Date(Date.now() + SESSION_MS).toISOString(),
+        expiresAt: expiresAt.toISOString(),
       }
     },
   }),
@@ -193,11 +192,11 @@ export const PASSKEYS = [
     reply: 'VouchStatement',
     faults: ['not.found', 'conflict'],
     do: async ({ door, viewer, params }) => {
-      const { expiresInMs, ...made } = await prepareVouch(door.record, params.id, personOf(viewer), door.trust)
+      const made = await prepareVouch(door.record, params.id, personOf(viewer), door.trust)
       return {
         ...made,
         words: wordsOf(made.challenge),
-        expiresAt: new Date(Date.now() + expiresInMs).toISOString(),
+        expiresAt: made.expiresAt.toISOString(),
       }
     },
   }),
