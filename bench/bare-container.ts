@@ -15,7 +15,14 @@ const RUN_MS = 30_000
 
 /** What the Docker engine driver would create for a step, under labels that no sweep of Shiplock looks for. */
 export function stepLike(world: World): ContainerSpec {
-  const label = { instance: `${world.instance}-bare`, project: 1, run: 1, stage: randomUUID().slice(0, 8), epoch: 1 }
+  const label = {
+    instance: `${world.instance}-bare`,
+    project: 1,
+    trust: 'develop' as const,
+    run: 1,
+    stage: randomUUID().slice(0, 8),
+    epoch: 1,
+  }
   const files = () => {
     throw new Error('the bare container gets no files')
   }

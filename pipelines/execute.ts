@@ -15,6 +15,7 @@ import { builtElsewhere } from './same-tree'
 import { StageLog } from './stage-log'
 import { StageDefinition } from './stage-plan'
 import { resultsOf } from './stage-results'
+import { trustOf } from './trust'
 
 const GRACE_MS = 10_000
 
@@ -53,6 +54,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
       const label = {
         instance: context.instance,
         project: claimed.projectId,
+        trust: trustOf(claimed.branchKind),
         run: claimed.runId,
         stage: labelOf(claimed),
         epoch: claimed.epoch,

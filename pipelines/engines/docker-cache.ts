@@ -40,16 +40,17 @@ export function cacheProblem(caches: readonly Cache[]): string | null {
  * has no capability, so what another user wrote it could not replace. Safe beside other steps that do the same.
  */
 export async function readyCaches(api: DockerApi, order: StepOrder, user: string): Promise<CacheMount[]> {
-  const { instance, project } = order.label
+  const { instance, project, trust } = order.label
   return Promise.all(
     (order.caches ?? []).map(async ({ key, path }) => {
       const labels = {
         'shiplock.instance': instance,
         'shiplock.kind': 'cache',
         'shiplock.project': String(project),
+        'shiplock.trust': trust,
         'shiplock.key': key,
       }
-      const volume = cacheName([instance, String(project), key, user])
+      const volume = cacheName([instance, String(project), trust, key, user])
       await createVolume(api, volume, labels)
       await markUsed(api, volume, instance)
       return { volume, path: posix.normalize(path).replace(/\/$/, ''), labels }

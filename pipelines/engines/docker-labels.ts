@@ -6,6 +6,7 @@ export function labelsOf(label: WorkLabel, kind: 'step' | 'service' | 'image'): 
     'shiplock.instance': label.instance,
     'shiplock.kind': kind,
     'shiplock.project': String(label.project),
+    'shiplock.trust': label.trust,
     'shiplock.run': String(label.run),
     'shiplock.stage': label.stage,
     'shiplock.epoch': String(label.epoch),

@@ -4,12 +4,15 @@
 // several processes. Repeatability: a build or run of the same (run, stage, epoch) first removes what an earlier, lost
 // attempt of that stage left; cleanUp may be called twice. A verdict is a value; a Fault is thrown only when we could not
 // find out (engine.unreachable, engine.refused).
+import type { TrustClass } from '../trust'
 
-/** Who the work is for. Everything the engine makes carries these as labels: shiplock.instance/project/run/stage/epoch. */
+/** Who the work is for. Everything the engine makes carries these as labels: shiplock.instance/project/trust/run/stage/epoch. */
 export interface WorkLabel {
   /** One Shiplock installation: an engine may serve several, and each touches only its own. */
   instance: string
   project: number
+  /** Who could have decided what is made: what a lower class made is not used here, and this is not used by a higher one. */
+  trust: TrustClass
   run: number
   stage: string
   /** Grows with each attempt: what carries an older epoch is a lost attempt and may be removed. */

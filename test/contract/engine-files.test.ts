@@ -166,6 +166,7 @@ describe.each(Object.entries(ENGINES))('the engine %s', (_kind, make) => {
       const others: Partial<StepOrder>[] = [
         { caches: [{ ...cache, key: 'npm.p1.fork' }] },
         { caches: [cache], label: label({ project: 2 }) },
+        { caches: [cache], label: label({ trust: 'release' }) },
         { caches: [cache], image: asNode },
       ]
       for (const over of others) {

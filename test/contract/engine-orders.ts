@@ -24,7 +24,7 @@ export const lastRun = () => runs
 export const instance = `test${process.pid}`
 export const label = (over: Partial<WorkLabel> = {}): WorkLabel => {
   runs += 1
-  return { instance, project: 1, run: runs, stage: 'unit', epoch: 1, ...over }
+  return { instance, project: 1, trust: 'develop', run: runs, stage: 'unit', epoch: 1, ...over }
 }
 
 export const step = (run: string | string[], over: Partial<StepOrder> = {}): StepOrder => ({

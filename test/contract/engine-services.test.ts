@@ -250,6 +250,7 @@ describe.each(Object.entries(ENGINES))('the engine %s', (_kind, make) => {
       const db = found.find(({ Labels }) => Labels['shiplock.kind'] === 'service')
       expect(db?.Labels).toMatchObject({
         'shiplock.project': '1',
+        'shiplock.trust': 'develop',
         'shiplock.run': String(order.label.run),
         'shiplock.stage': 'unit',
         'shiplock.epoch': '1',

@@ -43,7 +43,7 @@ describe('the globs of what a step leaves', () => {
 })
 
 describe('what an engine is asked for a service', () => {
-  const label = { instance: 'main', project: 1, run: 7, stage: 'unit', epoch: 2 }
+  const label = { instance: 'main', project: 1, trust: 'develop' as const, run: 7, stage: 'unit', epoch: 2 }
   const limits = { timeMs: 1, graceMs: 1, memoryBytes: 2 ** 20, cpus: 4, pids: 9, diskBytes: 2 ** 30 }
   const db = { name: 'db', image: 'postgres:17', env: { A: 'b' }, command: null, healthcheck: null }
 

@@ -73,7 +73,7 @@ describe('the progress of a build', () => {
 
 describe('a step’s container', () => {
   const order = {
-    label: { instance: 'a', project: 1, run: 2, stage: 'unit', epoch: 3 },
+    label: { instance: 'a', project: 1, trust: 'develop' as const, run: 2, stage: 'unit', epoch: 3 },
     image: 'x',
     run: ['npm test', `echo '; rm -rf /'`],
     files: null,
