@@ -1,7 +1,8 @@
 import { asWorker, type Context } from '../pipelines/context'
+import type { Base } from '../pipelines/engines/engine'
 import { Fault } from '../pipelines/fault'
-import { digestsOf, keyOf } from '../pipelines/how-built'
-import type { Base, Plan } from '../pipelines/planned'
+import { keyOf } from '../pipelines/how-built'
+import type { Plan } from '../pipelines/planned'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { releaseTag } from './release'
 
@@ -17,7 +18,7 @@ interface Built {
   image: string
 }
 
-/** As it was built: a base that had to be fetched is known only now. */
+/** As it was built: the build has written down what it found for a base that the plan could not name. */
 interface Way {
   buildKey: string
   bases: Base[]
@@ -68,10 +69,7 @@ async function wayOf(context: Context, runId: number): Promise<Way> {
      JOIN "Stage" s ON s."runId" = r.id AND s.name = 'build' AND s."promotionId" IS NULL WHERE r.id = $1`,
     [runId],
   )
-  const bases = await digestsOf(
-    context,
-    (rows[0]?.bases ?? []).map((b) => b.image),
-  )
+  const bases = rows[0]?.bases ?? []
   return { bases, buildKey: keyOf(rows[0]?.dockerfile ?? null, bases) }
 }
 
