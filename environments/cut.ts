@@ -1,8 +1,9 @@
 import { asWorker, type Context } from '../pipelines/context'
+import type { Base } from '../pipelines/engines/engine'
 import { Fault } from '../pipelines/fault'
-import { digestsOf, keyOf } from '../pipelines/how-built'
+import { keyOf } from '../pipelines/how-built'
 import { imageName } from '../pipelines/image-name'
-import type { Base, Plan } from '../pipelines/planned'
+import type { Plan } from '../pipelines/planned'
 import { RELEASING, type TrustClass, usableBy } from '../pipelines/trust'
 import { databaseClock } from '../prisma/clock'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
@@ -21,7 +22,7 @@ interface Built {
   image: string
 }
 
-/** As it was built: a base that had to be fetched is known only now. */
+/** As it was built: the build has written down what it found for a base that the plan could not name. */
 interface Way {
   buildKey: string
   bases: Base[]
@@ -75,10 +76,7 @@ async function wayOf(context: Context, runId: number): Promise<Way> {
      JOIN "Stage" s ON s."runId" = r.id AND s.name = 'build' AND s."promotionId" IS NULL WHERE r.id = $1`,
     [runId],
   )
-  const bases = await digestsOf(
-    context,
-    (rows[0]?.bases ?? []).map((b) => b.image),
-  )
+  const bases = rows[0]?.bases ?? []
   return { bases, buildKey: keyOf(rows[0]?.dockerfile ?? null, bases) }
 }
 

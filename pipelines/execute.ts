@@ -2,7 +2,7 @@ import { inMs, NOW, NOW_IF_NULL, PLUS_ONE, record, transaction } from '../prisma
 import { advanceStage } from './advance'
 import { cachesOf } from './cache-key'
 import { asWorker, type Context } from './context'
-import type { Files, Verdict, WorkLabel } from './engines/engine'
+import type { Base, Files, Verdict, WorkLabel } from './engines/engine'
 import { isFault } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
@@ -33,6 +33,8 @@ interface Claimed {
   digest: string | null
   /** Of what the stage makes, as its planning derived it. */
   trust: TrustClass
+  /** What the images of its Dockerfile were when the run was planned. */
+  bases: Base[]
   promotionId: number | null
   round: number
   /** Of a promotion's stage: where the release runs, and how a container of the same engine reaches it. */
@@ -40,7 +42,7 @@ interface Claimed {
   inside: { network: string; url: string } | null
 }
 
-type Outcome = Verdict & { digest?: string }
+type Outcome = Verdict & { digest?: string; bases?: Base[] }
 
 /** Runs one stage, if it is still due: claims it, does it in containers, and records the verdict under the claim's epoch. */
 export async function executeStage(context: Context, stageId: number): Promise<void> {
@@ -109,7 +111,7 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
       `UPDATE "Run" r SET "startedAt" = COALESCE(r."startedAt", clock_timestamp()) FROM "Stage" s
        WHERE s.id = $1 AND r.id = s."runId"
        RETURNING s.id, s."runId", r."projectId", s.name, s.epoch, s.attempts, r."commit", r.tree, r.title, r.service,
-         s.trust, s."promotionId", s.round, COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
+         s.trust, COALESCE(r.plan->'bases', '[]') AS bases, s."promotionId", s.round, COALESCE(s.digest, (SELECT b.digest FROM "Stage" b
            WHERE b."runId" = r.id AND b.name = 'build' AND b."promotionId" IS NULL)) AS digest,
          (SELECT p.inside FROM "Promotion" p WHERE p.id = s."promotionId") AS inside,
          (SELECT e.name FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id = s."promotionId") AS environment`,
@@ -165,6 +167,7 @@ async function build(
       label,
       files: await fetch(),
       dockerfile: definition.dockerfile,
+      bases: claimed.bases,
       image: definition.image,
       imageLabels: {
         'org.opencontainers.image.revision': claimed.commit,
@@ -209,6 +212,7 @@ async function step(
     {
       label,
       image,
+      own: definition.image === null,
       run: definition.run,
       files: definition.image === null ? null : await fetch(),
       ...(workdir === undefined ? {} : { workdir }),
@@ -244,8 +248,15 @@ async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
     exitCode: outcome.exitCode,
     ...(outcome.digest === undefined ? {} : { digest: outcome.digest }),
   }
-  await transaction(context.record, (tx) =>
-    advanceStage(tx, {
+  await transaction(context.record, async (tx) => {
+    // Before the stage ends: a release is cut from what the run says that it was built from.
+    if (outcome.bases !== undefined)
+      await tx.query(
+        `UPDATE "Run" SET plan = jsonb_set(plan, '{bases}', $3::jsonb)
+         WHERE id = $1 AND EXISTS (SELECT FROM "Stage" WHERE id = $2 AND epoch = $4 AND status = 'running')`,
+        [claimed.runId, claimed.id, JSON.stringify(outcome.bases), claimed.epoch],
+      )
+    await advanceStage(tx, {
       id: claimed.id,
       from: 'running',
       event: outcome.ok ? 'pass' : 'fail',
@@ -253,8 +264,8 @@ async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
       because: outcome.because,
       set: done,
       by: asWorker(context),
-    }),
-  )
+    })
+  })
 }
 
 async function errored(context: Context, claimed: Claimed, error: unknown) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Context } from './context'
 import { basesOf } from './dockerfile-bases'
-import type { Base } from './planned'
+import type { Base } from './engines/engine'
 import type { StagePlan } from './stage-plan'
 
 /**
@@ -17,13 +17,12 @@ export async function howBuilt(
   if (build?.kind !== 'build') return { buildKey: keyOf(null, []), bases: [] }
   const { dockerfile } = build
   const text = 'text' in dockerfile ? dockerfile.text : ((await readFile(dockerfile.path))?.toString('utf8') ?? '')
-  const bases = await digestsOf(context, basesOf(text))
+  const images = basesOf(text, await context.engine.builder())
+  const bases = await Promise.all(
+    images.map(async (image) => ({ image, digest: await context.engine.baseDigest(image) })),
+  )
   return { buildKey: keyOf(dockerfile, bases), bases }
 }
-
-/** What these names are at this moment. A base that the build itself will fetch is not there yet. */
-export const digestsOf = (context: Context, images: readonly string[]): Promise<Base[]> =>
-  Promise.all(images.map(async (image) => ({ image, digest: await context.engine.baseDigest(image) })))
 
 export const keyOf = (dockerfile: unknown, bases: readonly Base[]): string =>
   createHash('sha256')

@@ -1,4 +1,5 @@
 // What planning a run comes to. Shapes only.
+import type { Base } from './engines/engine'
 import type { Commit } from './git'
 import type { RunKind } from './gitflow'
 import type { Problem, ServiceFile } from './service-file'
@@ -14,13 +15,8 @@ export interface Plan {
   notes: Problem[]
   /** Changes when the way of building changes: with the tree, it is what a release is known by. */
   buildKey: string
-  /** What the Dockerfile's base images are in the engine's store; null: not there yet. */
+  /** What the Dockerfile's images were when the run was planned; once built, what it was built from. Null: not known. */
   bases: Base[]
-}
-
-export interface Base {
-  image: string
-  digest: string | null
 }
 
 /** A run that this worker has claimed for planning. */

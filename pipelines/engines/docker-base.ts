@@ -14,7 +14,7 @@ const MOST_KNOWN = 1_000
 export function baseDigests(api: DockerApi) {
   const known = new Map<string, { digest: string | null; until: number }>()
   return async (reference: string): Promise<string | null> => {
-    const stored = await findImage(api, reference)
+    const stored = await findImage(api, fullName(reference))
     if (stored) return stored.digest
     const pinned = reference.match(/@(sha256:[0-9a-f]{64})$/)?.[1]
     if (pinned) return pinned
@@ -26,6 +26,10 @@ export function baseDigests(api: DockerApi) {
     return digest
   }
 }
+
+/** With its tag: a name of hexadecimal digits alone would find an image by the start of its id, which no builder does. */
+export const fullName = (reference: string): string =>
+  /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`
 
 async function ask(api: DockerApi, reference: string): Promise<string | null> {
   try {

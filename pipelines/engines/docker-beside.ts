@@ -2,8 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isFault } from '../fault'
 import { Aborted, type DockerApi, hasStatus, Refusal } from './docker-api'
 import type { StoredImage } from './docker-image'
+import { killedForMemory } from './docker-judge'
 import { readEnd } from './docker-logs'
 import { createStageNetwork } from './docker-network'
+import { watchMemory } from './docker-oom'
 import { serviceSpec } from './docker-service'
 import { createContainer, isImagesFault, startContainer } from './docker-start'
 import { findWork, removeAllOf } from './docker-sweep'
@@ -47,15 +49,26 @@ export async function besideServices(
 ): Promise<Verdict> {
   if (images.length === 0) return work(null)
   const running: Running[] = []
+  let memory: Awaited<ReturnType<typeof watchMemory>> | null = null
   try {
     const network = await createStageNetwork(api, order.label)
     const refused = await startServices(api, order, images, network, cpus, running, preparing)
     if (refused) return { ok: false, because: refused, exitCode: null }
+    memory = await watchMemory(
+      api,
+      running.map(({ id }) => id),
+    )
     const ready = () => untilReady(api, running, Math.min(SERVICE_WAIT_MS, order.limits.timeMs), signal)
     const verdict = await work({ network, containers: running.map(({ id }) => id), ready })
-    if (!verdict.ok && !signal.aborted) await tell(api, running, log, signal)
-    return verdict
+    if (signal.aborted) return verdict
+    if (!verdict.ok) await tell(api, running, log, signal)
+    // A service that lost a process may go on as if nothing was: the step's verdict stands, and this is told with it.
+    const killed = running
+      .filter(({ id }) => memory?.killed(id))
+      .map(({ name }) => `; ${killedForMemory(`service ${name}: a process`, order.limits.memoryBytes)}`)
+    return { ...verdict, because: verdict.because + killed.join('') }
   } finally {
+    await memory?.end()
     await removeServices(api, order).catch(() => {}) // the outcome is known, or the engine is gone: the sweep removes them
   }
 }

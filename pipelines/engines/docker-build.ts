@@ -1,23 +1,25 @@
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import { finalBase, referencesOf } from '../dockerfile-bases'
+import { pinned } from '../dockerfile-pin'
 import { Fault } from '../fault'
-import { Aborted, type DockerApi, hasStatus, isLost, type Session } from './docker-api'
+import type { DockerApi } from './docker-api'
+import { type ReadyBase, readyBases } from './docker-bases'
+import { type Ended, whyFailed } from './docker-build-events'
+import { imageLabels, sendBuild } from './docker-build-send'
+import type { builderOf } from './docker-builder'
 import { buildContext } from './docker-context'
-import { findImage, whyNotNamed } from './docker-image'
-import { labelsOf } from './docker-labels'
-import { lineCutter } from './docker-lines'
-import { plainProgress, readTrace, type Trace } from './docker-trace'
-import { orAborted, until, within } from './docker-until'
+import { findImage, removeImage, type StoredImage, whyNotNamed } from './docker-image'
+import { until, within } from './docker-until'
 import { asDuration } from './docker-words'
 import type { BuildOrder, BuildVerdict, Log } from './engine'
 
-/** One JSON line of the build's answer; a status with much output is the longest there is (BuildKit sends < 1 MiB). */
-const MOST_EVENT = 8 * 2 ** 20
-const CANCEL_MS = 10_000
+export interface BuildWorld {
+  api: DockerApi
+  builder: ReturnType<typeof builderOf>
+}
 
 /** Builds one image with BuildKit. The verdict's digest is the image's id in this engine's store. */
 export async function buildImage(
-  api: DockerApi,
+  { api, builder }: BuildWorld,
   order: BuildOrder,
   log: Log,
   signal: AbortSignal,
@@ -26,17 +28,31 @@ export async function buildImage(
   const made = await madeBefore(api, order)
   if (made) {
     await log(Buffer.from(`An earlier attempt of this run has built ${order.image} (${made}): taken.\n`))
-    return { ok: true, because: `built by an earlier attempt as ${made}`, exitCode: null, digest: made }
+    const bases = [...(order.bases ?? [])]
+    return { ok: true, because: `built by an earlier attempt as ${made}`, exitCode: null, digest: made, bases }
   }
   const taken = await whyNotNamed(api, order.image, imageLabels(order))
   if (taken !== null) return no(taken)
   const clock = until(signal, order.limits.timeMs)
   try {
-    const context = await within(clock, () => buildContext(order))
+    const { platform, heredocs } = await builder()
+    const context = await within(clock, () => buildContext(order, heredocs))
     if ('because' in context) return no(context.because)
-    const ended = await sendBuild(api, order, context.dockerfile, context.stream(), log, clock.signal)
-    if (ended.error !== null) return badBuild(ended.unobtainable, ended.error, clock.why() !== null, api)
-    return built(await findImage(api, ended.imageId ?? order.image), order.image)
+    const { dockerfile, name, stream } = context
+    const references = referencesOf(dockerfile, platform)
+    const bases = await within(clock, () => readyBases(api, order, references, platform, log, clock.signal))
+    if ('because' in bases) return no(bases.because)
+    const text = pinned(dockerfile, references, new Map(bases.map(({ image, pin }) => [image, pin])))
+    const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases) }
+    const ended = await sendBuild(api, order, sent, log, clock.signal)
+    if (ended.error !== null) return { ok: false, ...whyFailed(ended, ended.error, clock.why() !== null, api) }
+    const image = await findImage(api, ended.imageId ?? order.image)
+    if (!image) throw new Fault('engine.refused', `Docker said it built ${order.image}, and has no such image`)
+    const first = finalBase(dockerfile, platform)
+    const because = await whyNotWhatWasAsked(api, order, image, ended, bases, first)
+    if (because === null) return built(order, image, bases)
+    await removeImage(api, order.image)
+    return no(`the build is not taken: ${because}`)
   } catch (error) {
     const why = clock.why()
     if (why === 'late') return no(`the build ran longer than ${asDuration(order.limits.timeMs)}`)
@@ -49,163 +65,53 @@ export async function buildImage(
 
 const no = (because: string, exitCode: number | null = null): BuildVerdict => ({ ok: false, because, exitCode })
 
-function built(image: { digest: string } | null, name: string): BuildVerdict {
-  if (!image) throw new Fault('engine.refused', `Docker said it built ${name}, and has no such image`)
-  return { ok: true, because: `built ${image.digest}`, exitCode: 0, digest: image.digest }
+function built(order: BuildOrder, { digest }: StoredImage, ready: readonly ReadyBase[]): BuildVerdict {
+  const found = ready.map(({ image, digest }) => ({ image, digest }))
+  const planned = (order.bases ?? []).map((base) => found.find(({ image }) => image === base.image) ?? base)
+  const bases = [...planned, ...found.filter(({ image }) => !planned.some((base) => base.image === image))]
+  return { ok: true, because: `built ${digest}`, exitCode: 0, digest, bases }
 }
 
 /** A lost attempt may have finished after its worker died: same name, same run, same content labels. */
 async function madeBefore(api: DockerApi, order: BuildOrder): Promise<string | null> {
   const image = await findImage(api, order.image)
-  if (!image) return null
+  return image && isLabelled(image, order) ? image.digest : null
+}
+
+function isLabelled(image: StoredImage, order: BuildOrder): boolean {
   const { 'shiplock.epoch': _epoch, ...wanted } = imageLabels(order)
-  return Object.entries(wanted).every(([name, value]) => image.labels[name] === value) ? image.digest : null
+  return Object.entries(wanted).every(([name, value]) => image.labels[name] === value)
 }
 
-const imageLabels = (order: BuildOrder) => ({ ...order.imageLabels, ...labelsOf(order.label, 'image') })
-
-interface Ended {
-  error: string | null
-  imageId: string | null
-  /** The image that a failed step was to fetch. */
-  unobtainable: { image: string; because: string } | null
+/** What people read: the names that the file has, in place of ours. */
+function namesOf(bases: readonly ReadyBase[]) {
+  return (text: string) => bases.reduce((said, { pin, image }) => said.replaceAll(pin, image), text)
 }
 
-async function sendBuild(
+/**
+ * The build has its own reading of the Dockerfile: what it took must be what was resolved and allowed before, and what it made
+ * must start with it. Null: so it is.
+ */
+async function whyNotWhatWasAsked(
   api: DockerApi,
   order: BuildOrder,
-  dockerfile: string,
-  file: NodeJS.ReadableStream & { destroy(): void },
-  log: Log,
-  signal: AbortSignal,
-): Promise<Ended> {
-  const buildId = randomUUID()
-  let contextError: unknown = null
-  file.on('error', (error) => {
-    contextError = error
-  })
-  let session: Session | null = null
-  try {
-    session = await api.session().catch((error: unknown) => {
-      throw api.unreachable(error)
-    })
-    const labels = imageLabels(order)
-    const query = {
-      version: 2,
-      session: session.id,
-      buildid: buildId,
-      t: order.image,
-      dockerfile,
-      labels,
-      rm: true,
-      forcerm: true,
-    }
-    // The headers come when the first step starts, which may be after the whole context: the clock is the deadline.
-    const ask = {
-      method: 'POST' as const,
-      path: '/build',
-      query,
-      file,
-      signal,
-      deadlineMs: order.limits.timeMs + CANCEL_MS,
-    }
-    return await readBuild(await api.open(ask), log, signal, api)
-  } catch (error) {
-    if (signal.aborted) await stopBuild(api, buildId)
-    throw contextError ?? error
-  } finally {
-    file.destroy()
-    session?.close()
+  made: StoredImage,
+  { loaded }: Ended,
+  bases: readonly ReadyBase[],
+  first: string | null,
+): Promise<string | null> {
+  const stranger = [...loaded].find((name) => !isFrontend(name) && !bases.some(({ pin }) => pin === name))
+  if (stranger !== undefined)
+    return `it used the image ${stranger}, which nothing in the Dockerfile names in a way that could be checked`
+  for (const { image, pin, stored } of bases) {
+    const now = await findImage(api, pin)
+    if (now?.digest !== stored.digest) return `the image ${image} was moved while it was built from`
   }
+  const base = bases.find(({ image }) => image === first)
+  if (base && !base.stored.layers.every((layer, at) => made.layers[at] === layer))
+    return `the image does not start with the layers of ${base.image} (${base.stored.digest})`
+  return isLabelled(made, order) ? null : 'its labels are not those that it was to have'
 }
 
-/** The closed connection ends a build already; this says it in words, for a proxy that keeps the connection open. */
-async function stopBuild(api: DockerApi, buildId: string) {
-  const ask = { method: 'POST' as const, path: '/build/cancel', query: { id: buildId }, deadlineMs: CANCEL_MS }
-  await api.text(ask).catch((error: unknown) => {
-    if (!hasStatus(error, 404, 500)) throw error // such a build is not there (any more): what we wanted
-  })
-}
-
-async function readBuild(answer: IncomingMessage, log: Log, signal: AbortSignal, api: DockerApi): Promise<Ended> {
-  const lines = lineCutter(MOST_EVENT)
-  const show = plainProgress()
-  const ended: Ended = { error: null, imageId: null, unobtainable: null }
-  const take = async (line: Buffer) => {
-    const text = [...eventText(line, show, ended)].join('')
-    if (text) await log(Buffer.from(text))
-  }
-  try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      for (const line of lines.push(chunk)) await orAborted(signal, take(line))
-    }
-  } catch (error) {
-    if (signal.aborted || !isLost(error)) throw error
-    throw api.unreachable(error)
-  } finally {
-    answer.destroy()
-  }
-  if (signal.aborted) throw new Aborted()
-  await take(lines.rest())
-  return ended
-}
-
-interface BuildEvent {
-  id?: string
-  stream?: string
-  error?: string
-  aux?: string | { ID?: string }
-}
-
-function* eventText(line: Buffer, show: ReturnType<typeof plainProgress>, ended: Ended): Generator<string> {
-  if (line.length === 0) return
-  let event: BuildEvent
-  try {
-    event = JSON.parse(String(line)) as BuildEvent
-  } catch {
-    yield '(a progress message of the build was too long to show)\n' // cut by the bound; errors are short
-    return
-  }
-  if (event.id === 'moby.buildkit.trace' && typeof event.aux === 'string') {
-    const trace = readTrace(event.aux)
-    ended.unobtainable ??= unobtainable(trace)
-    yield* show(trace)
-  } else if (typeof event.aux === 'object' && event.aux?.ID) ended.imageId = event.aux.ID
-  else if (event.stream) yield event.stream
-  if (event.error) {
-    ended.error = event.error
-    yield `ERROR: ${event.error}\n`
-  }
-}
-
-/** BuildKit names the step that looks for an image after the image; its final error leaves the name out. */
-function unobtainable(trace: Trace): Ended['unobtainable'] {
-  for (const { name, error } of trace.vertexes) {
-    const image = name.match(/(?:load metadata for|resolve image config for(?: docker-image:\/\/)?) (\S+)$/)?.[1]
-    if (image && error && !isGivenUp(error)) return { image, because: error }
-  }
-  return null
-}
-
-/** The engine ended the build: because of the Dockerfile, or because it was told to stop or is going down. */
-function badBuild(lacks: Ended['unobtainable'], error: string, stopped: boolean, api: DockerApi): BuildVerdict {
-  if (stopped) throw new Aborted()
-  if (lacks) return no(`the build failed: the image ${lacks.image} cannot be pulled: ${lacks.because}`)
-  const tail = withoutCommand(error)
-  if (isGivenUp(error)) throw api.unreachable(new Error(`the engine gave the build up: ${tail}`))
-  if (/^(failed to create endpoint|network \S+ not found)/.test(tail)) {
-    throw new Fault('engine.refused', `Docker cannot give a build step its network: ${tail}`)
-  }
-  const code = tail.match(/^exit code: (\d+)/)?.[1]
-  const because = error.replace(/^(?:failed to (?:solve|create)[^:]*: )+/, '')
-  return no(`the build failed: ${because}`, code === undefined ? null : Number(code))
-}
-
-/** The error after the command it quotes: what a command says of itself must not decide what the error means. */
-const withoutCommand = (error: string) =>
-  error.replace(/^.*(?:executor failed running \[.*\]: |did not complete successfully: )/s, '')
-
-const isGivenUp = (error: string) =>
-  /^rpc error: code = (Canceled|Unavailable)|(context canceled|graceful_stop|transport is closing)$/.test(
-    withoutCommand(error),
-  )
+/** Of a `# syntax=` line, which was checked before. */
+const isFrontend = (name: string) => /^docker\.io\/docker\/dockerfile(:[\w.]+)?$/.test(name)

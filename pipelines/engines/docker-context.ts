@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { type Dockerfile, readDockerfile } from '../dockerfile'
+import { dockerfileProblem } from '../dockerfile-rules'
+import { heredocsIn, syntaxProblem } from '../dockerfile-syntax'
 import { ignoredBy } from './docker-ignore'
 import { plainPath, readTar, TAR_END, tarEntry } from './docker-tar'
 import type { BuildOrder, Files } from './engine'
@@ -7,51 +10,34 @@ import type { BuildOrder, Files } from './engine'
 const MOST_TEXT = 2 ** 20
 const IGNORE = '.dockerignore'
 
-/** What a build is given: the name of its Dockerfile and the context to stream; or why it is not started at all. */
-export type BuildContext = { dockerfile: string; stream: () => Readable } | { because: string }
+/** What a build is given, with its Dockerfile as it was read; or why it is not started at all. */
+export type BuildContext =
+  | { dockerfile: Dockerfile; name: string; stream: (dockerfile: string) => Readable }
+  | { because: string }
 
 /**
  * Finds and checks the Dockerfile before anything is built, and reads .dockerignore: BuildKit leaves that to the client,
  * whose context this is. It costs one more pass over the files.
  */
-export async function buildContext(order: Pick<BuildOrder, 'dockerfile' | 'files'>): Promise<BuildContext> {
+export async function buildContext(
+  order: Pick<BuildOrder, 'dockerfile' | 'files'>,
+  heredocs: boolean,
+): Promise<BuildContext> {
   const { dockerfile } = order
   const path = 'path' in dockerfile ? plainPath(dockerfile.path) : null
   const found = await readFiles(order.files, path === null ? [IGNORE] : [IGNORE, path])
   const text = 'text' in dockerfile ? dockerfile.text : found.get(plainPath(dockerfile.path))
   if (text === undefined) return { because: `The commit has no file ${path} to build from` }
   if (typeof text !== 'string') return text
-  const because = foreignFrontend(text)
-  if (because) return { because }
+  const file = readDockerfile(text, { heredocs: heredocsIn(text, heredocs) })
+  const problem = syntaxProblem(text) ?? dockerfileProblem(file)
+  if (problem)
+    return { because: `${path ?? 'The Dockerfile of the template'}, line ${problem.line}: ${problem.because}` }
   const ignore = found.get(IGNORE)
   const leftOut = ignoredBy(typeof ignore === 'string' ? ignore : '')
-  if (path !== null) return { dockerfile: path, stream: () => sentFiles(order.files, path, leftOut) }
-  const body = Buffer.from(text)
   // The name holds the text's hash: no file of the commit has it by accident, and the same template hits the cache.
-  const name = `.shiplock-${createHash('sha256').update(body).digest('hex').slice(0, 16)}.Dockerfile`
-  return { dockerfile: name, stream: () => sentFiles(order.files, name, leftOut, body) }
-}
-
-/**
- * A `# syntax=` line makes BuildKit fetch that image and run it as the builder. Only Docker's own is let through; this
- * looks at every leading comment, so it errs on the side of asking. Forms: `#`, `//` (BuildKit 0.11), JSON.
- */
-export function foreignFrontend(dockerfile: string): string | null {
-  const named: string[] = []
-  const text = dockerfile.replace(/^\uFEFF/, '').trimStart()
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    const comment = line.trim()
-    if (comment !== '' && !/^(#|\/\/)/.test(comment)) break
-    const match = comment.match(/^(?:#|\/\/)\s*syntax\s*=\s*(\S+)/i)
-    if (match) named.push(match[1] as string)
-  }
-  if (/^\{.*"syntax"/is.test(text)) named.push('(named in JSON)')
-  const foreign = named.find(
-    (name) => !/^(docker\.io\/)?docker\/dockerfile(-upstream)?(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/.test(name),
-  )
-  return foreign === undefined
-    ? null
-    : `The Dockerfile asks for a foreign builder (# syntax=${foreign.slice(0, 200)}): only docker/dockerfile is permitted`
+  const name = path ?? `.shiplock-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.Dockerfile`
+  return { dockerfile: file, name, stream: (body) => sentFiles(order.files, name, leftOut, Buffer.from(body)) }
 }
 
 /** The text of each of these paths that the files hold, or why it is none. */
@@ -79,19 +65,14 @@ async function readFiles(files: Files, paths: readonly string[]): Promise<Map<st
   return found
 }
 
-/**
- * What goes to the engine: the files without the ignored ones, and `own` as the Dockerfile where the commit has none. A
- * second entry of the Dockerfile's name would win over the one that was checked: refused.
- */
-function sentFiles(files: Files, dockerfile: string, leftOut: (path: string) => boolean, own?: Buffer): Readable {
+/** What goes to the engine: the files without the ignored ones, and the Dockerfile as it was made ready, in the place of theirs. */
+function sentFiles(files: Files, dockerfile: string, leftOut: (path: string) => boolean, own: Buffer): Readable {
   return stream(files, async function* (source) {
-    let seen = own ? 1 : 0
     for await (const { header, raw, data } of readTar(source)) {
       const path = plainPath(header.name)
-      if (raw && path === dockerfile && ++seen > 1) throw new Error(`the archive of the commit holds ${path} twice`)
-      if (path === dockerfile || !leftOut(path)) yield raw ?? data
+      if (path !== dockerfile && !leftOut(path)) yield raw ?? data
     }
-    if (own) yield tarEntry({ name: dockerfile, body: own, mode: 0o644 })
+    yield tarEntry({ name: dockerfile, body: own, mode: 0o644 })
     yield TAR_END
   })
 }

@@ -1,8 +1,9 @@
 import { Fault } from '../fault'
 import { type DockerApi, hasStatus, isLost, Refusal } from './docker-api'
 import { lineCutter } from './docker-lines'
+import { whyNotUsed } from './docker-origin'
 import { orAborted } from './docker-until'
-import type { Log } from './engine'
+import type { Log, WorkLabel } from './engine'
 
 export interface StoredImage {
   digest: string
@@ -11,24 +12,66 @@ export interface StoredImage {
   bytes: number
   /** The user its containers run as; empty: root. */
   user: string
+  /** What a build that starts from it does first. */
+  onBuild: readonly string[]
+  /** Its layers, lowest first: what is built on it starts with the same. */
+  layers: readonly string[]
+  /** As in linux/arm64. */
+  platform: string
 }
 
 interface ImageInspect {
   Id: string
   Size: number
-  Config: { Labels?: Record<string, string> | null; User?: string } | null
+  Os?: string
+  Architecture?: string
+  Config: { Labels?: Record<string, string> | null; User?: string; OnBuild?: string[] | null } | null
+  RootFS?: { Layers?: string[] | null }
 }
 
 /** The image in the local store, by name or digest; null where it is not. */
 export async function findImage(api: DockerApi, reference: string): Promise<StoredImage | null> {
   const found = await api.find<ImageInspect>({ method: 'GET', path: `/images/${encodeURI(reference)}/json` })
-  return (
-    found && { digest: found.Id, bytes: found.Size, labels: found.Config?.Labels ?? {}, user: found.Config?.User ?? '' }
-  )
+  if (!found) return null
+  const { Id, Size, Os = 'linux', Architecture = '', Config, RootFS } = found
+  return {
+    digest: Id,
+    bytes: Size,
+    labels: Config?.Labels ?? {},
+    user: Config?.User ?? '',
+    onBuild: Config?.OnBuild ?? [],
+    layers: RootFS?.Layers ?? [],
+    platform: `${Os}/${Architecture}`,
+  }
 }
 
-/** The image, pulled where it is absent. A pull that fails is a verdict; an absent digest cannot be pulled: a Fault. */
+/** What an image is wanted for. */
+interface Wanted {
+  label: WorkLabel
+  reference: string
+  /** What people call it, where that is not the reference. */
+  name?: string
+  own?: boolean
+}
+
+/**
+ * The image, pulled where it is absent. A pull that fails is a verdict, and so is an image that others made; an absent digest
+ * cannot be pulled: a Fault.
+ */
 export async function obtainImage(
+  api: DockerApi,
+  wanted: Wanted,
+  log: Log,
+  signal: AbortSignal,
+): Promise<StoredImage | { because: string }> {
+  const image = await storedOrPulled(api, wanted.reference, log, signal)
+  if ('because' in image) return image
+  const { label, name = wanted.reference, own = false } = wanted
+  const because = whyNotUsed(label, { name, labels: image.labels, own })
+  return because === null ? image : { because }
+}
+
+async function storedOrPulled(
   api: DockerApi,
   reference: string,
   log: Log,
@@ -117,6 +160,15 @@ export async function tagImage(api: DockerApi, digest: string, name: string): Pr
     if (!hasStatus(error, 404)) throw error
     throw new Fault('image.missing', `There is no image ${digest} in the store to be named ${name}`, { cause: error })
   })
+}
+
+/** Takes the name away, and the image with it where nothing else names or uses it. Absent is fine. */
+export async function removeImage(api: DockerApi, name: string): Promise<void> {
+  await api
+    .text({ method: 'DELETE', path: `/images/${encodeURI(name)}`, deadlineMs: 30_000 })
+    .catch((error: unknown) => {
+      if (!hasStatus(error, 404, 409)) throw error // gone already, or in use: then it goes with what uses it
+    })
 }
 
 /** Without a tag the engine would pull every tag of the repository. */

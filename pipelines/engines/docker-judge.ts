@@ -26,9 +26,12 @@ export async function judgeExit(
   if (why === 'canceled') return no('canceled')
   if (why === 'late') return no(`ran longer than ${asDuration(timeMs)}`)
   if (why === 'disk') return no(`wrote more than ${asSize(diskBytes)}`)
-  if (code === 0 && error === null) return { ok: true, because: 'every command exited with 0', exitCode: 0 }
-
   const left = await api.find<StateInspect>({ method: 'GET', path: `/containers/${id}/json` })
+  if (code === 0 && error === null) {
+    // The verdict is the script's; what it swallowed is told beside it.
+    const killed = left?.State.OOMKilled ? `; ${killedForMemory('a process in it', memoryBytes)}` : ''
+    return { ok: true, because: `every command exited with 0${killed}`, exitCode: 0 }
+  }
   if (!left) return no('the container was removed from outside')
   const command = await failedCommand(api, id, order.run)
   const ended = command ? `${shortCommand(command)} exited with ${code}` : `ended with ${code}`
@@ -40,6 +43,9 @@ export async function judgeExit(
   // The script notes a command that failed. No note and a kill: the signal came from outside the step.
   return no(!command && code >= 128 ? `the container was stopped from outside (${ended})` : ended)
 }
+
+export const killedForMemory = (what: string, memoryBytes: number): string =>
+  `${what} was killed for using more than ${asSize(memoryBytes)} of memory`
 
 /** The command that the script noted. A step can only mislead the wording about itself with it. */
 async function failedCommand(api: DockerApi, id: string, run: readonly string[]): Promise<string | null> {

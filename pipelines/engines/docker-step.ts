@@ -78,9 +78,9 @@ async function obtainImages(
   signal: AbortSignal,
 ): Promise<Images | { because: string }> {
   const [step, ...services] = await Promise.all([
-    obtainImage(api, order.image, log, signal),
+    obtainImage(api, { label: order.label, reference: order.image, own: order.own ?? false }, log, signal),
     ...(order.services ?? []).map(async ({ name, image }) => {
-      const found = await obtainImage(api, image, log, signal)
+      const found = await obtainImage(api, { label: order.label, reference: image }, log, signal)
       return 'because' in found ? { because: `service ${name}: ${found.because}` } : found
     }),
   ])

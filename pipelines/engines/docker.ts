@@ -1,6 +1,8 @@
 import { type DockerOptions, dockerApi } from './docker-api'
 import { baseDigests } from './docker-base'
+import { pruneBaseTags } from './docker-base-tags'
 import { buildImage } from './docker-build'
+import { builderOf } from './docker-builder'
 import { pruneCaches, removeCaches } from './docker-cache'
 import { findImage, tagImage } from './docker-image'
 import { stepNetworks } from './docker-network'
@@ -15,6 +17,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
   const api = dockerApi(options)
   const networks = stepNetworks(api)
   const baseDigest = baseDigests(api)
+  const builder = builderOf(api)
   let info: Promise<number> | null = null
   const cpus = () => {
     info ??= api.json<{ NCPU: number }>({ method: 'GET', path: '/info', deadlineMs: READY_MS }).then(({ NCPU }) => NCPU)
@@ -33,9 +36,10 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
       const found = await findImage(api, reference)
       return found && { digest: found.digest, labels: found.labels, bytes: found.bytes }
     },
+    builder,
     baseDigest,
     tag: (digest, name) => tagImage(api, digest, name),
-    build: (order, log, signal) => buildImage(api, order, log, signal),
+    build: (order, log, signal) => buildImage({ api, builder }, order, log, signal),
     run: (order, log, signal) => runStep({ api, networks, cpus }, order, log, signal),
     async cleanUp({ instance, run, stage, upToEpoch = Number.POSITIVE_INFINITY }) {
       const found = await findWork(api, instance, run, stage)
@@ -44,7 +48,10 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
         found.filter(({ epoch }) => epoch <= upToEpoch),
       )
     },
-    pruneCaches: (instance, limits) => pruneCaches(api, instance, limits),
+    async pruneCaches(instance, limits) {
+      await pruneBaseTags(api, instance, limits.unusedMs)
+      return pruneCaches(api, instance, limits)
+    },
     async list(instance) {
       const found = await findWork(api, instance)
       return found.map(({ id, run, stage, epoch }) => ({ id, run, stage, epoch }))
@@ -55,6 +62,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
       await removeInstance(api, instance)
       await removeCaches(api, instance)
       await removeImages(api, instance)
+      await pruneBaseTags(api, instance, 0)
     },
   }
 }

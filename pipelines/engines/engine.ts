@@ -4,6 +4,10 @@
 // several processes. Repeatability: a build or run of the same (run, stage, epoch) first removes what an earlier, lost
 // attempt of that stage left; cleanUp may be called twice. A verdict is a value; a Fault is thrown only when we could not
 // find out (engine.unreachable, engine.refused).
+//
+// Trust: an image, a layer, a cache that carries another installation's, another project's or a lower class's label is not used
+// for an order's label, whatever name leads to it. Images without our labels are public.
+import type { Builder } from '../dockerfile-bases'
 import type { TrustClass } from '../trust'
 
 /** Who the work is for. Everything the engine makes carries these as labels: shiplock.instance/project/trust/run/stage/epoch. */
@@ -36,11 +40,22 @@ export interface Limits {
  */
 export type Files = (prefix?: string) => NodeJS.ReadableStream
 
+/** A name of an image, and what it stands for: an id of the store, or a digest of its registry. Null: not known. */
+export interface Base {
+  image: string
+  digest: string | null
+}
+
 export interface BuildOrder {
   label: WorkLabel
   files: Files
   /** Path in the files, or the whole text of one (from a template). */
   dockerfile: { path: string } | { text: string }
+  /**
+   * What the names of its images meant when the build was planned: that is built from, whatever the names mean now. One that
+   * is not listed, or listed with null, is looked up as the build begins.
+   */
+  bases?: readonly Base[]
   /** The name the image gets in the store, `name:tag`. */
   image: string
   /** OCI labels, e.g. org.opencontainers.image.revision. */
@@ -96,8 +111,10 @@ export interface Cache {
 
 export interface StepOrder {
   label: WorkLabel
-  /** A digest in the store, or a reference that is pulled where it is absent. */
+  /** A digest in the store, or a reference that is pulled where it is absent. One that others made is refused. */
   image: string
+  /** The image is what the work's own run or release was built as: one from before classes were written on images is taken. */
+  own?: boolean
   /** Commands, one after the other, each through the container's own /bin/sh -c; the first that fails ends the step. */
   run: readonly string[]
   /** The commit's files, copied to /workspace; null: the image's own files and working directory are used. */
@@ -121,7 +138,8 @@ export type Verdict =
   /** The answer is no: a failed command, a time limit, memory, a Dockerfile that does not build. */
   | { ok: false; because: string; exitCode: number | null }
 
-export type BuildVerdict = (Verdict & { ok: true; digest: string }) | (Verdict & { ok: false })
+/** `bases`: what it was built from, as the order named it or as it was found. */
+export type BuildVerdict = (Verdict & { ok: true; digest: string; bases: Base[] }) | (Verdict & { ok: false })
 
 /** Takes output as it comes; the engine waits for the promise before it reads more. */
 export type Log = (bytes: Buffer) => void | Promise<void>
@@ -129,6 +147,8 @@ export type Log = (bytes: Buffer) => void | Promise<void>
 export interface Engine {
   /** Is it there? Its version and name, or a Fault that says what to do. */
   ensureReady(): Promise<{ version: string }>
+  /** How it reads a Dockerfile. */
+  builder(): Promise<Builder>
   /** The image in the local store by name or digest: its digest and labels, or null. */
   image(reference: string): Promise<{ digest: string; labels: Record<string, string>; bytes?: number } | null>
   /**

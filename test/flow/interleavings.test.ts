@@ -187,6 +187,7 @@ function worker(diesAfter = Number.POSITIVE_INFINITY): Context {
     cache: '',
     publicUrl: 'http://localhost',
     engine: {
+      builder: async () => ({ platform: 'linux/amd64', heredocs: false }),
       baseDigest: async () => null,
       image: async (digest: string) => ({ digest, labels: {} }),
     } as unknown as Context['engine'],

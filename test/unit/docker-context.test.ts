@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { buildContext, foreignFrontend } from '../../pipelines/engines/docker-context'
+import { syntaxProblem } from '../../pipelines/dockerfile-syntax'
+import { buildContext } from '../../pipelines/engines/docker-context'
 import { ignoredBy } from '../../pipelines/engines/docker-ignore'
 import { readTar, TAR_END, tarEntry, withOwner } from '../../pipelines/engines/docker-tar'
 
@@ -26,46 +27,60 @@ describe('the context of a build', () => {
     ['// syntax=evil/x\nFROM x', 'evil/x'],
     ['\n\n# syntax=docker.io.evil/docker/dockerfile:1\nFROM x', 'docker.io.evil'],
     ['{"syntax": "evil/x"}', 'JSON'],
+    // C1: these are Docker's own, and do not keep builds apart, or may not.
+    ['# syntax=docker/dockerfile:1.0\nFROM x', '1.2 on'],
+    ['# syntax=docker/dockerfile:1.1.7-experimental\nFROM x', '1.2 on'],
+    ['# syntax=docker/dockerfile:1-labs\nFROM x', '1.2 on'],
+    [`# syntax=docker/dockerfile:1.7@sha256:${'a'.repeat(64)}\nFROM x`, 'without a digest'],
+    ['# syntax=docker/dockerfile:1\n# syntax=docker/dockerfile:1.2\nFROM x', 'once'],
+    ['  # syntax=docker/dockerfile:1\nFROM x', 'first line'],
+    ['# a comment\n# syntax=docker/dockerfile:1\nFROM x', 'first line'],
   ])('a foreign builder is seen in %j', (text, named) => {
-    expect(foreignFrontend(text)).toContain(named)
+    expect(syntaxProblem(text)?.because).toContain(named)
   })
 
   it.each([
     'FROM x\n# syntax=evil/x',
     '# syntax=docker/dockerfile:1\nFROM x',
-    `# syntax=docker.io/docker/dockerfile:1.7@sha256:${'a'.repeat(64)}\nFROM x`,
+    '# escape=`\n#syntax = docker.io/docker/dockerfile:1.7.2\nFROM x',
+    '# syntax=docker/dockerfile\nFROM x',
+    '# a comment\nFROM x',
     'FROM x',
   ])('Docker’s own builder, or none, is let through: %j', (text) => {
-    expect(foreignFrontend(text)).toBeNull()
+    expect(syntaxProblem(text)).toBeNull()
   })
 
   it('holds the text of a template under a name of its own, at the end', async () => {
-    const context = await buildContext({ dockerfile: { text: 'FROM x' }, files: files([['Dockerfile', 'FROM y']]) })
+    const context = await buildContext(
+      { dockerfile: { text: 'FROM x' }, files: files([['Dockerfile', 'FROM y']]) },
+      false,
+    )
     if ('because' in context) throw new Error(context.because)
-    expect(context.dockerfile).toMatch(/^\.shiplock-[0-9a-f]{16}\.Dockerfile$/)
-    expect(await names(await buffer(context.stream()))).toEqual(['Dockerfile', context.dockerfile])
+    expect(context.name).toMatch(/^\.shiplock-[0-9a-f]{16}\.Dockerfile$/)
+    expect(await names(await buffer(context.stream('FROM z')))).toEqual(['Dockerfile', context.name])
   })
 
-  it('with two Dockerfiles of one name is not sent: the second was not checked', async () => {
+  it('holds the Dockerfile that was made ready once, in place of every one of its name', async () => {
     const twice = files([
       ['Dockerfile', 'FROM x'],
       ['a', ''],
       ['./Dockerfile', 'FROM y'],
     ])
-    const context = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: twice })
+    const context = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: twice }, false)
     if ('because' in context) throw new Error(context.because)
-    await expect(buffer(context.stream())).rejects.toThrow('twice')
+    const archive = await buffer(context.stream('FROM pinned'))
+    expect(await names(archive)).toEqual(['a', 'Dockerfile'])
+    expect(archive.toString()).toContain('FROM pinned')
+    expect(archive.toString()).not.toContain('FROM y')
   })
 
   it('is refused when the Dockerfile is a link or is not there', async () => {
     const link = tarEntry({ name: 'Dockerfile', body: Buffer.alloc(0), mode: 0o644 })
     link.write('2', 156)
-    const linked = await buildContext({
-      dockerfile: { path: 'Dockerfile' },
-      files: () => Readable.from([withOwner(link, 0, 0), TAR_END]),
-    })
+    const only = () => Readable.from([withOwner(link, 0, 0), TAR_END])
+    const linked = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: only }, false)
     expect(linked).toEqual({ because: 'Dockerfile is not a plain file, and must be one' })
-    const absent = await buildContext({ dockerfile: { path: 'docker/Dockerfile' }, files: files([['a', '']]) })
+    const absent = await buildContext({ dockerfile: { path: 'docker/Dockerfile' }, files: files([['a', '']]) }, false)
     expect(absent).toEqual({ because: 'The commit has no file docker/Dockerfile to build from' })
   })
 })

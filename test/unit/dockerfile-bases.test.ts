@@ -1,9 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is how a Dockerfile writes its variables
 import { describe, expect, it } from 'vitest'
-import { basesOf } from '../../pipelines/dockerfile-bases'
+import { basesOf as basesIn } from '../../pipelines/dockerfile-bases'
 import { TEMPLATE_NAMES } from '../../pipelines/service-file'
 import { renderTemplate } from '../../pipelines/templates/render'
 
+const basesOf = (text: string, heredocs = true) => basesIn(text, { platform: 'linux/arm64/v8', heredocs })
 const DIGEST = `sha256:${'a'.repeat(64)}`
 
 describe('the images of a Dockerfile', () => {
@@ -16,6 +17,9 @@ describe('the images of a Dockerfile', () => {
     ['nothing', 'FROM scratch\nCOPY a b\n', []],
     ['a stage of an earlier one', 'FROM a AS one\nFROM one AS two\nFROM two\n', ['a']],
     ['a stage of a later one', 'FROM two AS one\nFROM a AS two\n', ['two', 'a']],
+    ['a copy from a later stage', 'FROM a AS one\nCOPY --from=two x y\nFROM b AS two\n', ['a', 'b']],
+    ['a copy from a number that no stage has', 'FROM a\nCOPY --from=7 x y\n', ['a', '7']],
+    ['a mount from a number, which is a name there', 'FROM a\nRUN --mount=from=0,target=/x y\n', ['a', '0']],
     ['the same image twice', 'FROM a AS one\nFROM b\nFROM a\n', ['a', 'b']],
     ['a copy from an image', 'FROM a\nCOPY --link --from=nginx:1 --chown=1:1 /x /y\n', ['a', 'nginx:1']],
     [
@@ -55,13 +59,20 @@ describe('an argument before the first FROM', () => {
     ['has another default within that', 'FROM ${A:-${B:-node:22}}\n', ['node:22']],
     ['is empty, which only a colon sees', 'ARG A=\nFROM ${A:-x}\nFROM y${A-z}\n', ['x', 'y']],
     ['is replaced where it is there', 'ARG A=1\nFROM node${A:+:22}\nFROM node${B:+:22}\n', ['node:22', 'node']],
-    ['without a value stays as it is written', 'ARG A\nFROM node:${A}\nFROM $A\n', ['node:${A}', '$A']],
-    ['that nothing names stays as it is written', 'FROM ${B?must be given}\n', ['${B?must be given}']],
-    ['of an unknown one has no value either', 'ARG A=$B\nFROM $A\n', ['$A']],
-    ['of a stage is not seen by the next', 'FROM a\nARG B=c\nFROM $B\n', ['a', '$B']],
-    ['is not put in where BuildKit puts in none', 'ARG A=b\nFROM a\nCOPY --from=$A x y\n', ['a', '$A']],
-    ['may be escaped', 'ARG A=b\nFROM x\\$A\n', ['x$A']],
-    ['is broken off', 'ARG A=b\nFROM ${A\n', ['${A']],
+    ['without a value is empty (F1)', 'ARG V\nFROM node${V}\nFROM x$V\n', ['node', 'x']],
+    ['that makes no name is left to the builder (F1)', 'ARG A\nFROM node:${A}\nFROM $A\n', []],
+    ['that must be given is left to the builder', 'FROM ${B?must be given}\n', []],
+    ['of an unknown one is empty too', 'ARG A=x$B\nFROM $A\n', ['x']],
+    ['of a stage is not seen by the next', 'FROM a\nARG B=c\nFROM b$B\n', ['a', 'b']],
+    ['is not put in where BuildKit puts in none', 'ARG A=b\nFROM a\nCOPY --from=$A x y\n', ['a']],
+    ['may be escaped', 'ARG A=b\nFROM x\\$A\n', []],
+    ['is broken off', 'ARG A=b\nFROM ${A\n', []],
+    [
+      'of the platform is known by itself (F1)',
+      'FROM base-$TARGETOS\nFROM x:$BUILDARCH-${TARGETVARIANT}\n',
+      ['base-linux', 'x:arm64-v8'],
+    ],
+    ['of the platform may be another', 'ARG TARGETOS=plan9\nFROM base-$TARGETOS\n', ['base-plan9']],
   ])('%s', (_what, text, images) => {
     expect(basesOf(text)).toEqual(images)
   })
