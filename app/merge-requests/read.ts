@@ -3,6 +3,7 @@ import { Fault } from '../../pipelines/fault'
 import { FLOW, KINDS } from '../../pipelines/gitflow'
 import { whyNotMerge } from '../../pipelines/merge-actions'
 import { headRun } from '../../pipelines/request-run'
+import { type TrustClass, trustOf, usableBy } from '../../pipelines/trust'
 import type { RecordHandle } from '../../prisma/client'
 import { databaseClock } from '../../prisma/clock'
 import type { Prisma } from '../../prisma/generated/client'
@@ -138,7 +139,7 @@ async function gatesAfter(record: RecordHandle, row: DetailRow, run: RunWhole | 
   const kind = KINDS.find((k) => k === row.targetKind)
   const environment = kind === undefined ? null : FLOW[kind].goesTo
   if (kind === undefined || environment === null || row.fork || !row.pairOk || row.status !== 'opened') return null
-  const release = FLOW[kind].adopts && run !== null ? await releaseOf(record, run.id) : null
+  const release = FLOW[kind].adopts && run !== null ? await releaseOf(record, run.id, usableBy(trustOf(kind))) : null
   const now = await databaseClock(record.pool)
   const judged = await previewGates(record, {
     projectId: row.project.id,
@@ -165,8 +166,14 @@ function sinceItWas(verdict: VerdictShape, now: Date): VerdictShape {
 }
 const JUST_NOW_MS = 10_000
 
-const releaseOf = async (record: RecordHandle, run: number) =>
-  (await record.db.run.findUnique({ where: { id: run }, select: { releaseId: true } }))?.releaseId ?? null
+/** Null: there is none, or its trust class is too low to be adopted. */
+const releaseOf = async (record: RecordHandle, run: number, classes: readonly TrustClass[]) =>
+  (
+    await record.db.run.findFirst({
+      where: { id: run, release: { trust: { in: [...classes] } } },
+      select: { releaseId: true },
+    })
+  )?.releaseId ?? null
 
 const UNDER_WAY = new Set(['queued', 'doing'])
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dockerEngine } from '../../pipelines/engines/docker'
-import { BUSYBOX, SERVICE, Shiplock, serviceFile } from '../given'
+import { BUSYBOX, eventually, SERVICE, Shiplock, serviceFile } from '../given'
 
 /** Its static stage runs in the image just built: so a feature builds as well. */
 const BUILDS_ON_FEATURES = {
@@ -62,7 +62,7 @@ describe('C2: what a branch made is used by branches of its own or a lower trust
     expect(asked.release).toMatchObject({ id: prerelease?.id, digest: prerelease?.digest })
   })
 
-  it('C2: release/* of a tree that develop built builds again; develop takes what release/* built', async () => {
+  it('C2: release/* of a tree that develop built builds again, and says why', async () => {
     const develop = await shiplock.push('develop', { 'www/index.html': 'three\n' }, 'develop', path)
     const inTest = await shiplock.verified(develop, 'test')
     await shiplock.branch('release/9.2', 'develop', path)
@@ -73,12 +73,97 @@ describe('C2: what a branch made is used by branches of its own or a lower trust
     expect(run.stages.find((s) => s.name === 'build')?.because).toMatch(
       /^built sha256:\w+; run #\d+ built the same tree, but its trust class is develop: a run of the class release builds its own image$/,
     )
+  })
 
+  it('C2: develop takes what a hotfix of the same tree built', async () => {
     const fix = await shiplock.push('hotfix/9.2.1', { 'www/index.html': 'four\n' }, 'develop', path)
     const fixed = await shiplock.verified(fix, 'prerelease')
     await shiplock.branch('develop', 'hotfix/9.2.1', path)
     const taken = await shiplock.verified(fix, 'test')
     expect(taken.release).toMatchObject({ id: fixed.release.id, digest: fixed.release.digest })
+  })
+})
+
+describe('C2: the kind of a branch is what the flow says when the run is planned', () => {
+  const path = 'team/kinds'
+  let project: number
+  beforeAll(async () => {
+    project = await shiplock.project(BUILDS_ON_FEATURES, path)
+  })
+
+  it('C2: a branch that a change of the flow makes a release branch builds again', async () => {
+    const commit = await shiplock.push('feature/one', { 'www/index.html': 'feature\n' }, 'develop', path)
+    const before = await buildOf(commit)
+    await shiplock.client.changeFlow(project, { branches: { feature: 'topic/', release: 'feature/' } })
+    await shiplock.branch('feature/two', 'feature/one', path)
+    const verified = await shiplock.verified(commit, 'prerelease')
+    const run = await shiplock.runOf(commit, 'feature/two')
+    expect(run).toMatchObject({ branchKind: 'release', trust: 'release' })
+    expect(run.stages.find((s) => s.name === 'build')).toMatchObject({ status: 'succeeded', digest: verified.observed })
+    expect(verified.observed).not.toBe(before.digest)
+    await shiplock.client.changeFlow(project, {})
+  })
+
+  it('C2: what a row says of its kind and class counts for nothing', async () => {
+    const commit = await shiplock.push('feature/three', { 'www/index.html': 'three\n' }, 'develop', path)
+    expect((await shiplock.endedRun(commit)).status).toBe('succeeded')
+    // The run before it counts no more, so that this one is planned to its end.
+    await shiplock.record.pool.query(`UPDATE "Run" SET status = 'canceled' WHERE "commit" = $1`, [commit])
+    const { rows } = await shiplock.record.pool.query<{ id: number }>(
+      `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", trust, "goesTo", "commit", before)
+       VALUES ($1, 'by decree', 'hello', 'feature/three', 'release', 'release', 'prerelease', $2, '') RETURNING id`,
+      [project, commit],
+    )
+    const id = rows[0]?.id ?? 0
+    const run = await eventually('it has ended', async () => {
+      const now = await shiplock.client.run(id)
+      return now.finishedAt !== null && now
+    })
+    expect(run).toMatchObject({ status: 'succeeded', branchKind: 'feature', trust: 'feature', goesTo: null })
+    const later = await shiplock.push('develop', { 'www/index.html': 'later\n' }, 'develop', path)
+    await shiplock.verified(later, 'test')
+    expect((await releasesOf(path)).filter((r) => r.branch === 'feature/three')).toEqual([])
+  })
+
+  it('C2: a run of a branch that the flow does not know any more is refused, with the reason', async () => {
+    const commit = await shiplock.push('topic/one', {}, 'develop', path)
+    await shiplock.endedRun(commit)
+    const { rows } = await shiplock.record.pool.query<{ id: number }>(
+      `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", trust, "commit", before)
+       VALUES ($1, 'unknown', 'hello', 'topic/one', 'release', 'release', $2, '') RETURNING id`,
+      [project, commit],
+    )
+    const id = rows[0]?.id ?? 0
+    const run = await eventually('it is refused', async () => {
+      const now = await shiplock.client.run(id)
+      return now.status === 'refused' && now
+    })
+    expect(run).toMatchObject({ trust: 'fork', because: 'topic/one has no place in the flow any more' })
+    await shiplock.told(commit, { shiplock: 'failed' }, path)
+  })
+
+  it('C2: a release of develop is sent to prerelease by nobody, and a feature has nothing to send', async () => {
+    const [release] = (await releasesOf(path)).filter((r) => r.branch === 'develop')
+    const [prerelease] = (await shiplock.client.environments('prerelease')).items.filter((e) => e.project.path === path)
+    const asked = await shiplock.people.noor.promote(release?.id ?? 0, prerelease?.id ?? 0, 'it is good')
+    const ended = await eventually('it is refused', async () => {
+      const now = await shiplock.client.promotion(asked.id)
+      return now.status === 'refused' && now
+    })
+    expect(ended.because).toBe('a develop branch goes to test and no further, not to prerelease')
+    // As a record of before trust classes may hold it: a run of a release branch that took what develop built.
+    await shiplock.record.pool.query(
+      `UPDATE "Run" SET "releaseId" = $2 WHERE "projectId" = $1 AND branch = 'feature/two'`,
+      [project, release?.id],
+    )
+    const again = await shiplock.people.noor.promote(release?.id ?? 0, prerelease?.id ?? 0, 'it is good')
+    const refused = await eventually('it is refused', async () => {
+      const now = await shiplock.client.promotion(again.id)
+      return now.status === 'refused' && now
+    })
+    expect(refused.because).toContain(
+      `the trust class of ${release?.tag} is develop, and a release branch uses release`,
+    )
   })
 })
 

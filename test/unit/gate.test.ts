@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Facts, type GateName, judge, tally, type Vote } from '../../environments/gate'
 import { releaseTag } from '../../environments/release'
+import { TRUST_CLASSES, type TrustClass, trustOf, usableBy } from '../../pipelines/trust'
 
 const now = new Date('2026-11-21T13:04:00Z')
 const earlier = new Date('2026-11-21T12:00:00Z')
@@ -116,6 +117,26 @@ describe('how far a branch goes', () => {
     expect(
       verdict('ceiling', forProduction({ environment: production({ name: 'prerelease', position: 1 }) }))?.state,
     ).toBe('open'))
+  describe('C2: a release of a lower trust class than the branch goes nowhere for it', () => {
+    const kinds = ['develop', 'release', 'hotfix', 'master'] as const
+    const pairs = kinds.flatMap((branchKind) => TRUST_CLASSES.map((trust) => [branchKind, trust] as const))
+    const ceiling = (branchKind: (typeof kinds)[number], trust: TrustClass, over: Partial<Facts> = {}) => {
+      const release = { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', trust, refused: null }
+      return verdict('ceiling', forProduction({ run: { branch: 'x', branchKind, templated: false }, release, ...over }))
+    }
+    it.each(pairs)('of a %s branch, made by %s', (branchKind, trust) =>
+      expect(ceiling(branchKind, trust)?.state).toBe(usableBy(trustOf(branchKind)).includes(trust) ? 'open' : 'shut'),
+    )
+    it('and says what to do', () =>
+      expect(ceiling('master', 'develop')?.because).toBe(
+        'the trust class of V1.0_202611211304 is develop, and a master branch uses release: the next push to x builds it again',
+      ))
+    it('but back to where it ran before', () => {
+      expect(ceiling('master', 'develop', { promotion: as('rollback'), wasHere: true })?.state).toBe('open')
+      expect(ceiling('master', 'develop', { promotion: as('rollback') })?.state).toBe('shut')
+      expect(ceiling('master', 'develop', { wasHere: true })?.state).toBe('shut')
+    })
+  })
   it('without a service file it goes to test, and no further', () => {
     const run = { branch: 'develop', branchKind: 'develop', templated: true } as const
     expect(verdict('service file', facts({ run }))?.state).toBe('open')
