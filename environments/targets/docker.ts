@@ -3,6 +3,7 @@ import { applyDeployment } from './docker-apply'
 import { ask, connect } from './docker-engine'
 import { observeService } from './docker-observe'
 import { removeEverything } from './docker-remove'
+import { retireOld, withdrawNew } from './docker-retire'
 import { DockerSettings } from './docker-settings'
 import type { Target } from './target'
 
@@ -23,6 +24,8 @@ export function dockerTarget(input: z.input<typeof DockerSettings>): Target {
     },
     apply: (deployment, log, signal) => applyDeployment({ docker, address }, deployment, log, signal),
     observe: (where) => observeService(docker, address, where),
+    retire: (where, serving) => retireOld(docker, where, serving),
+    withdraw: (where, made) => withdrawNew(docker, where, made),
     removeAll: (instance) => removeEverything(docker, instance),
   }
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { networkName, replicaName, specOf, tellApart } from '../../environments/targets/docker-replica'
+import {
+  madeBy,
+  markedName,
+  networkName,
+  replicaName,
+  specOf,
+  tellApart,
+  unmarkedName,
+} from '../../environments/targets/docker-replica'
 import type { Deployment } from '../../environments/targets/target'
 
 const OF: Deployment = {
@@ -18,12 +26,13 @@ const OF: Deployment = {
   healthcheck: null,
   env: { A: '1', B: '2' },
   limits: { memoryBytes: 1024 ** 3, cpus: 1, pids: 512 },
+  monitor: 0,
 }
 
 describe('which containers serve', () => {
-  const old = { spec: 'a', halfMade: false, createdAt: '2026-11-21T00:00:00.1Z' }
-  const newer = { spec: 'b', halfMade: false, createdAt: '2026-11-21T00:00:00.2Z' }
-  const starting = { spec: 'c', halfMade: true, createdAt: '2026-11-21T00:00:00.3Z' }
+  const old = { spec: 'a', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.1Z' }
+  const newer = { spec: 'b', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.2Z' }
+  const starting = { spec: 'c', halfMade: true, markedBy: null, createdAt: '2026-11-21T00:00:00.3Z' }
 
   it('never those that are half-made, however new', () => {
     expect(tellApart([starting, old])).toEqual({ serving: [old], halfMade: [starting], retired: [] })
@@ -36,6 +45,25 @@ describe('which containers serve', () => {
   it('also a replica that was replaced alone, beside its older twin', () => {
     const twin = { ...newer, createdAt: '2026-11-22T00:00:00Z' }
     expect(tellApart([newer, twin]).serving).toHaveLength(2)
+  })
+
+  it('not one that was marked as replaced, of the same release though it is, nor one that is newer and marked', () => {
+    const marked = { ...newer, markedBy: { promotion: 3, epoch: 1 } }
+    const later = { ...marked, createdAt: '2026-11-22T00:00:00Z' }
+    expect(tellApart([marked, newer])).toMatchObject({ serving: [newer], retired: [marked] })
+    expect(tellApart([later, old])).toMatchObject({ serving: [old], retired: [later] })
+  })
+
+  it('and the attempt that made them is the latest among them', () => {
+    expect(madeBy([])).toBe(null)
+    const sets = [9, 10, 10].map((promotion, i) => ({ promotion, epoch: [7, 1, 2][i] ?? 0 }))
+    expect(madeBy(sets)).toEqual({ promotion: 10, epoch: 2 })
+  })
+
+  it('a mark is taken off by its own end alone', () => {
+    const name = markedName('sl-a-retired-1-1', { promotion: 12, epoch: 3 })
+    expect(name).toBe('sl-a-retired-1-1-retired-12-3')
+    expect(unmarkedName(name)).toBe('sl-a-retired-1-1')
   })
 })
 
