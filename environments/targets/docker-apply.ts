@@ -44,7 +44,7 @@ export async function applyDeployment(on: On, of: Deployment, log: Log, signal: 
     const not = await heldOrStopped(on, of, keep, signal)
     if (signal.aborted) return { ok: false, because: `Stopped while it was observed: ${reasonOf(signal)}` }
     if (not === null) {
-      await mark(on.docker, of, without(serving, keep))
+      await mark(on.docker, replica.madeBy(keep) ?? of, without(serving, keep))
       return { ok: true, because: `already runs as asked: ${of.replicas} healthy on ${short}` }
     }
     log(`${keep[not.replica]?.name} ${not.because}: it is replaced`)

@@ -201,11 +201,14 @@ function insideOf(info: ContainerInspectInfo, host: string): Container['inside']
 }
 
 /** Splits what was found; see the top of the file. Newest is by the engine's clock, which outlives any numbering of ours. */
-export function tellApart<C extends Pick<Container, 'halfMade' | 'markedBy' | 'spec' | 'createdAt'>>(
-  found: readonly C[],
-) {
+export function tellApart<
+  C extends Pick<Container, 'halfMade' | 'markedBy' | 'spec' | 'createdAt' | 'promotion' | 'epoch'>,
+>(found: readonly C[]) {
   const renamed = found.filter((c) => !c.halfMade).sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt))
-  const unmarked = renamed.filter((c) => c.markedBy === null)
+  // Only while what marked it is there: an attempt may have been lost before any of its own took over.
+  const isReplaced = ({ markedBy: by }: C) =>
+    by !== null && renamed.some((c) => c.promotion === by.promotion && c.epoch === by.epoch)
+  const unmarked = renamed.filter((c) => !isReplaced(c))
   const spec = unmarked[0]?.spec
   const serving = unmarked.filter((c) => c.spec === spec)
   return {

@@ -9,14 +9,14 @@ import type { MadeBy, Where } from './target'
 /** 404: it is gone already. 409: it is being removed. */
 const GONE = [404, 409]
 
-/** Marks replicas as replaced by this attempt: they run on, and no longer count as serving. */
+/** Marks replicas as replaced by this attempt: they run on, and no longer count as serving once it has taken over. */
 export async function mark(docker: Docker, by: MadeBy, replaced: readonly Container[]): Promise<void> {
   await Promise.all(
-    replaced
-      .filter((c) => c.markedBy === null)
-      .map(({ id, name }) =>
-        askUnlessDone('rename a container', docker.getContainer(id).rename({ name: markedName(name, by) }), GONE),
-      ),
+    replaced.map(({ id, name }) => {
+      const marked = markedName(unmarkedName(name), by)
+      if (marked === name) return
+      return askUnlessDone('rename a container', docker.getContainer(id).rename({ name: marked }), GONE)
+    }),
   )
 }
 

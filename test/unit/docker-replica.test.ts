@@ -30,9 +30,11 @@ const OF: Deployment = {
 }
 
 describe('which containers serve', () => {
-  const old = { spec: 'a', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.1Z' }
-  const newer = { spec: 'b', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.2Z' }
-  const starting = { spec: 'c', halfMade: true, markedBy: null, createdAt: '2026-11-21T00:00:00.3Z' }
+  const BY_ONE = { promotion: 1, epoch: 1 }
+  const BY_TWO = { promotion: 2, epoch: 1 }
+  const old = { ...BY_ONE, spec: 'a', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.1Z' }
+  const newer = { ...BY_TWO, spec: 'b', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.2Z' }
+  const starting = { ...BY_TWO, spec: 'c', halfMade: true, markedBy: null, createdAt: '2026-11-21T00:00:00.3Z' }
 
   it('never those that are half-made, however new', () => {
     expect(tellApart([starting, old])).toEqual({ serving: [old], halfMade: [starting], retired: [] })
@@ -48,10 +50,16 @@ describe('which containers serve', () => {
   })
 
   it('not one that was marked as replaced, of the same release though it is, nor one that is newer and marked', () => {
-    const marked = { ...newer, markedBy: { promotion: 3, epoch: 1 } }
-    const later = { ...marked, createdAt: '2026-11-22T00:00:00Z' }
+    const marked = { ...newer, ...BY_ONE, markedBy: BY_TWO }
+    const later = { ...old, markedBy: BY_TWO, createdAt: '2026-11-22T00:00:00Z' }
     expect(tellApart([marked, newer])).toMatchObject({ serving: [newer], retired: [marked] })
-    expect(tellApart([later, old])).toMatchObject({ serving: [old], retired: [later] })
+    expect(tellApart([later, newer])).toMatchObject({ serving: [newer], retired: [later] })
+  })
+
+  it('also one that was marked by an attempt of which nothing has taken over', () => {
+    const marked = { ...old, markedBy: BY_TWO }
+    expect(tellApart([marked]).serving).toEqual([marked])
+    expect(tellApart([marked, starting])).toMatchObject({ serving: [marked], halfMade: [starting], retired: [] })
   })
 
   it('and the attempt that made them is the latest among them', () => {
