@@ -185,7 +185,29 @@ export const EnvironmentShape = z.object({
   unreachable: z.object({ because: z.string(), since: z.iso.datetime() }).nullable(),
   running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })
     .nullable()
-    .describe('The deployment it was last observed running'),
+    .describe(
+      'The deployment whose release it was last observed running; null: that is not what runs there, or nothing is',
+    ),
+  observed: z
+    .object({
+      health: z.string().describe('healthy | progressing | unhealthy | absent | unknown: not observed yet'),
+      because: z.string(),
+      digest: z.string().nullable().describe('What every replica runs; null: nothing runs, or they differ'),
+      url: z.string().nullable(),
+      replicas: z.number().int(),
+      since: z.iso.datetime().describe('Digest and health are the same since then'),
+      observedAt: z.iso.datetime().nullable().describe('When the target last answered'),
+      unknown: z
+        .object({ because: z.string(), since: z.iso.datetime() })
+        .nullable()
+        .describe('The target does not answer: what stands here is the last that was known'),
+      deployed: z
+        .object({ promotion: z.number().int(), release: z.number().int(), tag: z.string(), digest: z.string() })
+        .nullable()
+        .describe('The deployment that the record says serves there'),
+    })
+    .nullable()
+    .describe('What the target was last seen running; null: nothing was ever deployed there'),
   open: z.array(PromotionShape).describe('Promotions on their way, oldest first'),
   lastFailed: PromotionShape.nullable(),
 })

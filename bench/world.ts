@@ -23,7 +23,10 @@ const LOSE_ALL = 1_000_000
 export const BUSYBOX = 'shiplock-demo/busybox:latest'
 const secret = () => randomBytes(12).toString('base64url')
 
-/** A service that a busybox can be: a web server of one file. `service` names its images, apart from everybody else's. */
+/**
+ * A service that a busybox can be: a web server of one file. `service` names its images, apart from everybody else’s. Without a
+ * window: what it is measured against watches nothing.
+ */
 export const serviceFiles = (service: string): Record<string, string> => ({
   Dockerfile: `FROM ${BUSYBOX}\nCOPY www /www\nCMD ["httpd","-f","-p","8085","-h","/www"]\n`,
   'www/index.html': 'none yet\n',
@@ -38,6 +41,7 @@ deploy:
   replicas: 1
   ports: ["8085"]
   healthcheck: { http: "/healthz", port: 8085, interval: 200ms, timeout: 2s, start_period: 2s, retries: 3 }
+  update: { monitor: 0s }
 `,
 })
 

@@ -1,5 +1,5 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { Fault, isFault } from '../pipelines/fault'
+import { isFault } from '../pipelines/fault'
 import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
 import { inMs, NOW, PLUS_ONE, type Tx, transaction } from '../prisma/record'
@@ -7,16 +7,21 @@ import { askForImage } from './ask-image'
 import { type DeploymentRow, deploymentOf } from './deployment'
 import { readFacts } from './facts'
 import { judge } from './gate'
+import { expectReading, isWithdrawing, keepReading, takeReading } from './keep-reading'
 import { movePromotion } from './move-promotion'
-import { ringEnvironment } from './place'
+import { observeNow } from './observe'
+import { ringEnvironment, takePlaceOf } from './place'
 import { askTarget } from './reach'
 import { spendAnswers, voidFallen } from './spend-answers'
-import { TARGETS } from './targets/index'
+import { targetOf } from './target-of'
 import type { Deployment, Observation, Target } from './targets/target'
 
 type Claimed = DeploymentRow & { attempts: number }
 
-/** Brings a queued promotion to its environment: judges the gates once more, applies, observes, and compares digests. */
+/**
+ * Brings a queued promotion to its environment: judges the gates once more, applies, observes, compares digests, and records.
+ * Only then does what served before go: see observe.ts, which also looks after whatever ends in between.
+ */
 export async function deployPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
   await askForImage(context, id)
@@ -34,15 +39,15 @@ export async function deployPromotion(context: Context, id: number): Promise<voi
       await errored(context, claimed, error)
     }
   })
+  await observeNow(context, claimed)
 }
 
 /** The gates are judged in the very transaction that claims the environment, so nothing comes between. */
 async function claim(context: Context, id: number): Promise<Claimed | null> {
   return transaction(context.record, async (tx) => {
-    await tx.query(
-      `SELECT 1 FROM "Environment" WHERE id = (SELECT "environmentId" FROM "Promotion" WHERE id = $1) FOR UPDATE`,
-      [id],
-    )
+    const environmentId = await takePlaceOf(tx, id)
+    // It stays queued, and is asked again within a second.
+    if (environmentId === null || (await isWithdrawing(tx, environmentId))) return null
     const facts = await readFacts(tx, id, context.trust)
     if (facts === null) return null
     const { state, because, verdicts } = judge(facts)
@@ -77,7 +82,9 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
     })
     if (promotion === null) return null
     await spendAnswers(tx, facts, promotion.epoch, by)
-    return readClaimed(tx, id)
+    const claimed = await readClaimed(tx, id)
+    if (claimed !== null) await expectReading(tx, claimed)
+    return claimed
   })
 }
 
@@ -89,16 +96,6 @@ async function readClaimed(tx: Tx, id: number): Promise<Claimed | null> {
     [id],
   )
   return rows[0] ?? null
-}
-
-function targetOf(claimed: Claimed): Target {
-  const make = TARGETS[claimed.policy.target.kind]
-  if (make === undefined)
-    throw new Fault(
-      'input.invalid',
-      `${claimed.environment} names the target kind ${claimed.policy.target.kind}, which does not exist`,
-    )
-  return make(claimed.policy.target)
 }
 
 interface Outcome {
@@ -131,26 +128,27 @@ function whatIsWrong(asked: Deployment, { digest, health, because }: Observation
 }
 
 async function settle(context: Context, claimed: Claimed, { ok, because, observation, progress }: Outcome) {
-  const { id, epoch } = claimed
-  const set = {
-    observed: observation?.digest ?? null,
-    url: observation?.url ?? null,
-    inside: { json: observation?.inside ?? null },
-    leaseUntil: null,
-    forgeDueAt: NOW,
-  }
-  const change = {
-    id,
-    from: 'deploying',
-    epoch,
-    because,
-    data: { progress, digest: set.observed },
-    by: asWorker(context),
-  } as const
+  const { id, epoch, environmentId } = claimed
+  const observed = observation?.digest ?? null
+  const by = asWorker(context)
+  const change = { id, from: 'deploying', epoch, because, data: { progress, digest: observed }, by } as const
+  const set = { observed, leaseUntil: null, forgeDueAt: NOW }
   await transaction(context.record, async (tx) => {
-    if (ok) await movePromotion(tx, { ...change, event: 'observe', set: { ...set, deployedAt: NOW } })
-    else await movePromotion(tx, { ...change, event: 'fail', set: { ...set, finishedAt: NOW } })
-    await ringEnvironment(tx, claimed.environmentId)
+    await takePlaceOf(tx, id)
+    if (ok && observation !== null) {
+      const { url, inside } = observation
+      const deployed = { ...set, url, inside: { json: inside }, deployedAt: NOW, deployedEpoch: epoch }
+      // Null: it was canceled, stopped or taken up anew meanwhile, and what was made is not what serves.
+      if ((await movePromotion(tx, { ...change, event: 'observe', set: deployed })) === null) return
+      const row = await takeReading(tx, claimed)
+      if (row !== null) await keepReading(tx, row, observation, { set: observation.set, promotion: id }, by)
+    } else
+      await movePromotion(tx, {
+        ...change,
+        event: 'fail',
+        set: { ...set, url: null, inside: { json: null }, finishedAt: NOW },
+      })
+    await ringEnvironment(tx, environmentId)
   })
 }
 

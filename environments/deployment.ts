@@ -3,6 +3,11 @@ import type { ServiceFile } from '../pipelines/service-file'
 import type { EnvironmentPolicy } from './environment'
 import type { Deployment } from './targets/target'
 
+/** For how long a new set is watched where the plan is older than `deploy.update.monitor`. */
+const MONITOR_MS = 5_000
+
+type Planned = Omit<ServiceFile['deploy'], 'update'> & { update?: { monitor?: number } }
+
 export interface DeploymentRow {
   id: number
   epoch: number
@@ -15,7 +20,7 @@ export interface DeploymentRow {
   digest: string
   commit: string
   version: string
-  plan: { deploy: ServiceFile['deploy']; config: ServiceFile['config'] }
+  plan: { deploy: Planned; config: ServiceFile['config'] }
 }
 
 export function deploymentOf(row: DeploymentRow, instance: string): Deployment {
@@ -50,5 +55,6 @@ export function deploymentOf(row: DeploymentRow, instance: string): Deployment {
       cpus: limits?.cpus ?? deploy.cpus,
       pids: limits?.pids ?? 512,
     },
+    monitor: deploy.update?.monitor ?? MONITOR_MS,
   }
 }

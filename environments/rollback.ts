@@ -32,7 +32,7 @@ export async function requestRollback(handle: RecordHandle, asked: Request, by: 
         `release #${asked.releaseId} was never verified in ${place.name}: there is nothing to go back to`,
       )
     const now = await runningHere(tx, place.id)
-    if (now?.releaseId === asked.releaseId)
+    if (now?.runs && now.releaseId === asked.releaseId)
       throw new Fault('conflict', `${earlier.tag} is what runs in ${place.name} now`)
     await refuseTwice(tx, asked, `${earlier.tag} is on its way to ${place.name} already`)
     const wanted = {
@@ -62,12 +62,12 @@ async function verifiedHere(tx: Tx, { environmentId, releaseId }: Request): Prom
   return rows[0] ?? null
 }
 
-/** The promotion whose release was last observed there. */
+/** The deployment that the record says serves there, and whether that is what was last seen running. */
 async function runningHere(tx: Tx, environmentId: number) {
-  const { rows } = await tx.query<{ id: number; releaseId: number }>(
-    `SELECT id, "releaseId" FROM (
-       SELECT id, "releaseId", "deployedAt" FROM "Promotion" WHERE "environmentId" = $1 AND "deployedAt" IS NOT NULL ORDER BY id DESC LIMIT 20
-     ) latest ORDER BY "deployedAt" DESC LIMIT 1`,
+  const { rows } = await tx.query<{ id: number; releaseId: number; runs: boolean }>(
+    `SELECT p.id, p."releaseId", COALESCE(o.digest = l.digest, false) AS runs FROM "Observed" o
+     JOIN "Promotion" p ON p.id = o."promotionId" JOIN "Release" l ON l.id = p."releaseId"
+     WHERE o."environmentId" = $1 ORDER BY p."deployedAt" DESC LIMIT 1`,
     [environmentId],
   )
   return rows[0] ?? null

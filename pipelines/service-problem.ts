@@ -69,7 +69,7 @@ const KNOWN: Record<string, readonly string[]> = {
   'stages.*.services.*.healthcheck': ['test', 'interval', 'timeout', 'start_period', 'retries'],
   deploy: ['replicas', 'ports', 'healthcheck', 'update', 'memory', 'cpus'],
   'deploy.healthcheck': ['http', 'port', 'interval', 'timeout', 'start_period', 'retries'],
-  'deploy.update': ['order', 'parallelism', 'delay', 'on_failure'],
+  'deploy.update': ['order', 'parallelism', 'delay', 'monitor', 'on_failure'],
   'config.*': ['required', 'secret', 'enum', 'default'],
 }
 

@@ -203,6 +203,11 @@ const Deploy = z
         order: z.enum(['start-first', 'stop-first']).prefault('start-first'),
         parallelism: z.int().min(1).max(20).optional(),
         delay: duration('0s', '1h').optional(),
+        monitor: duration('0s', '10m')
+          .prefault('5s')
+          .describe(
+            'For so long, and 3 times at least, every new replica must answer well before the old release goes',
+          ),
         on_failure: z.enum(['rollback', 'pause', 'continue']).prefault('rollback'),
       })
       .transform(({ on_failure, ...update }) => ({ ...update, onFailure: on_failure }))

@@ -45,6 +45,8 @@ const JOB_IN_WORDS: Record<JobName, string> = {
   onward: 'asks for the environment that the branch goes to by itself',
   review: 'judges every gate; queues the promotion, ends it, or says why it waits',
   deploy: 'judges the gates once more, applies, observes, compares digests',
+  observe:
+    'asks a target what it runs and keeps the answer; retires what served before, or withdraws what was never recorded',
   retryPromotion: 'queues an errored promotion again once its time has come',
   verify:
     'begins the stages that decide whether a deployment counts as verified; where there are none, it counts at once',

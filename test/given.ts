@@ -68,6 +68,7 @@ export function serviceFile(
     stages?: string
     replicas?: number
     startPeriod?: string
+    monitor?: string
   } = {},
 ): string {
   return `service: hello
@@ -80,6 +81,7 @@ ${over.stages ?? ''}deploy:
   replicas: ${over.replicas ?? 1}
   ports: ["8085"]
   healthcheck: { http: "${over.healthz ?? '/healthz'}", port: 8085, interval: 200ms, timeout: 2s, start_period: 2s, retries: 3 }
+  update: { monitor: ${over.monitor ?? '300ms'} }
 `
 }
 

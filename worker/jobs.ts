@@ -5,6 +5,7 @@ import { applyPolicyChange } from '../environments/apply-policy'
 import { cutRelease } from '../environments/cut'
 import { deployPromotion, losePromotion, retryPromotion } from '../environments/deploy'
 import { expireApproval } from '../environments/expire-approval'
+import { observeDue } from '../environments/observe'
 import { promoteOnward } from '../environments/request'
 import { reviewPromotion } from '../environments/review'
 import { beginVerification, settleVerification } from '../environments/verify'
@@ -111,6 +112,12 @@ export const JOBS = {
     rung: [],
     do: retryPromotion,
     due: `SELECT id, epoch FROM "Promotion" WHERE status = 'errored' AND attempts < ${MAX_ATTEMPTS} AND "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
+  },
+  observe: {
+    lane: 'forge',
+    rung: [],
+    do: observeDue,
+    due: `SELECT id, epoch FROM "Observed" WHERE "dueAt" <= clock_timestamp() ORDER BY "dueAt"`,
   },
   report: {
     lane: 'forge',

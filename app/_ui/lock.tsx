@@ -8,6 +8,7 @@ import { cn } from './classes'
 import { shortDigest } from './duration'
 import { environmentName, startWords } from './names'
 import { PlaceBanners } from './place-banners'
+import { LastReading, NotRunning, ReadingBanners } from './reading'
 import { Branch, Commit, Digest, isWeb } from './refs'
 import { ReleaseHold } from './release-hold'
 import { StatusBadge, StatusDisc, toneOf } from './status'
@@ -31,20 +32,24 @@ export interface LockActions {
   whole?: boolean
 }
 
+/** By what is observed, and only where that is good by what was verified. */
+function stripOf({ running, observed }: EnvironmentShape): string {
+  if (observed?.unknown) return toneOf('errored').fill
+  if (observed?.deployed && (running === null || observed.health === 'unhealthy')) return toneOf('failed').fill
+  return running ? toneOf(running.status).fill : 'bg-line-strong'
+}
+
 /** One environment as a lock: what keeps it closed, what lies in it, what waits before it, and what did not get in. */
 export function Lock({ environment, actions }: { environment: EnvironmentShape; actions?: LockActions }) {
   const t = useTranslations()
-  const { running, open, start } = environment
+  const { running, observed, open, start } = environment
   // What can still be tried again stands among what is on its way.
   const lastFailed = open.some((p) => p.id === environment.lastFailed?.id) ? null : environment.lastFailed
   const name = environmentName(t, environment.name)
   const below = open.length > 0 || lastFailed !== null
   return (
     <article aria-label={`${environment.project.path}: ${name}`} className="card @container relative overflow-hidden">
-      <span
-        aria-hidden="true"
-        className={cn('absolute inset-y-0 left-0 w-1', running ? toneOf(running.status).fill : 'bg-line-strong')}
-      />
+      <span aria-hidden="true" className={cn('absolute inset-y-0 left-0 w-1', stripOf(environment))} />
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line py-3 pr-4 pl-5">
         <h3 className="text-[15px] font-semibold">
           <Link href={`/environments/${environment.id}`} className="link">
@@ -60,13 +65,17 @@ export function Lock({ environment, actions }: { environment: EnvironmentShape; 
         go={actions?.go}
         whole={actions?.whole ?? false}
       />
+      <ReadingBanners environment={environment} />
       <div className={cn('grid grid-cols-[minmax(0,1fr)]', below && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]')}>
         {running ? (
           <Holds
             running={running}
+            observed={observed}
             alone={!below}
             rollback={actions?.rollback !== undefined && <RollBack id={environment.id} denied={actions.rollback} />}
           />
+        ) : observed?.deployed ? (
+          <NotRunning environment={environment} observed={observed} />
         ) : (
           <Nothing name={name} />
         )}
@@ -116,7 +125,13 @@ function Nothing({ name }: { name: string }) {
 }
 
 /** @param alone nothing stands beside it: where there is room, the facts do */
-function Holds({ running, alone, rollback }: { running: Running; alone: boolean; rollback: ReactNode }) {
+function Holds(props: {
+  running: Running
+  observed: EnvironmentShape['observed']
+  alone: boolean
+  rollback: ReactNode
+}) {
+  const { running, observed, alone, rollback } = props
   const t = useTranslations()
   const { release } = running
   return (
@@ -154,6 +169,14 @@ function Holds({ running, alone, rollback }: { running: Running; alone: boolean;
           <Digest digest={release.digest} />
           <Observed built={release.digest} observed={running.observed} />
         </dd>
+        {observed && (
+          <>
+            <dt className="text-faint">{t('board.now')}</dt>
+            <dd>
+              <LastReading observed={observed} />
+            </dd>
+          </>
+        )}
         <dt className="text-faint">{t('word.commit')}</dt>
         <dd className="flex flex-wrap items-center gap-x-3">
           <Commit commit={release.commit} />

@@ -1,4 +1,16 @@
-import { CalendarClock, CalendarX, CircleCheck, GitMerge, Hand, OctagonX, ShieldAlert, Unplug } from 'lucide-react'
+import {
+  CalendarClock,
+  CalendarX,
+  CircleCheck,
+  EyeOff,
+  GitMerge,
+  Hand,
+  HeartCrack,
+  Loader,
+  OctagonX,
+  ShieldAlert,
+  Unplug,
+} from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
@@ -16,6 +28,9 @@ const LOOK = {
   soon: { icon: CalendarClock, look: 'bg-queue-ground text-queue' },
   open: { icon: CircleCheck, look: 'bg-ok-ground text-ok' },
   debt: { icon: GitMerge, look: 'bg-wait-ground text-wait' },
+  sick: { icon: HeartCrack, look: 'bg-fail-ground text-fail' },
+  starts: { icon: Loader, look: 'bg-queue-ground text-queue' },
+  unknown: { icon: EyeOff, look: 'bg-err-ground text-err' },
   away: { icon: Unplug, look: 'bg-fail-ground text-fail' },
 } as const
 
@@ -126,7 +141,7 @@ export function PlaceBanners({ environment, release, go, whole = false }: Props)
   )
 }
 
-function Banner({ kind, title, children }: { kind: keyof typeof LOOK; title: string; children: ReactNode }) {
+export function Banner({ kind, title, children }: { kind: keyof typeof LOOK; title: string; children?: ReactNode }) {
   const { icon: Icon, look } = LOOK[kind]
   return (
     <div className={cn('flex gap-2.5 border-b border-line py-2.5 pr-4 pl-5 text-[13px]', look)}>

@@ -9,6 +9,7 @@ import { isId } from '../paging'
 import { type Facts, whyPromotionWaits } from '../runs/waiting'
 import { type DebtShape, type EnvironmentShape, PromotionShape } from '../shapes'
 import { asIds, type Visible } from '../visible'
+import { OBSERVED_THERE } from './observed'
 import { policyOf } from './policy'
 
 /** The columns of a promotion that leave the record. */
@@ -84,9 +85,6 @@ export function asPromotion(row: PromotionRow, facts: Facts, judged?: PromotionS
 const MAX_ENVIRONMENTS = 500
 /** Promotions on their way that one environment shows: the oldest ones. */
 const MAX_OPEN = 20
-/** The deployment observed last is among the newest: a retry may come after a younger one, yet not long after. */
-const LOOK_BACK = 20
-
 interface Place {
   id: number
   name: string
@@ -105,7 +103,19 @@ interface Place {
   /** It is not this environment alone that is stopped. */
   everything: boolean
   policyVersion: number
+  /** The deployment that the record says serves there. */
+  deployed: number | null
+  /** The same, where it is what was seen running; null: it is not. */
   running: number | null
+  health: string | null
+  because: string
+  digest: string | null
+  url: string | null
+  replicas: unknown
+  since: Date
+  observedAt: Date | null
+  unknownSince: Date | null
+  unknownBecause: string
   open: number[]
   lastFailed: number | null
 }
@@ -117,15 +127,12 @@ SELECT e.id, e.name, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."heldF
        COALESCE(e."stoppedAt", i."stoppedAt") AS "stoppedAt", CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBy" ELSE e."stoppedBy" END AS "stoppedBy",
        CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBecause" ELSE e."stoppedBecause" END AS "stoppedBecause",
        e."stoppedAt" IS NULL AS everything, e."policyVersion",
-       p.id AS "projectId", p.path, running.id AS running, COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
+       p.id AS "projectId", p.path, o."promotionId" AS deployed, CASE WHEN o.runs THEN o."promotionId" END AS running,
+       o.health, o.because, o.digest, o.url, o.replicas, o.since, o."observedAt", o."unknownSince", o."unknownBecause", COALESCE(open.ids, '{}') AS open, failed.id AS "lastFailed"
 FROM "Environment" e
 JOIN "Project" p ON p.id = e."projectId"
 LEFT JOIN "Installation" i ON i.id = 1
-LEFT JOIN LATERAL (
-  SELECT id FROM (
-    SELECT id, "deployedAt" FROM "Promotion" WHERE "environmentId" = e.id AND "deployedAt" IS NOT NULL ORDER BY id DESC LIMIT ${LOOK_BACK}
-  ) latest ORDER BY "deployedAt" DESC, id DESC LIMIT 1
-) running ON true
+LEFT JOIN LATERAL (${OBSERVED_THERE}) o ON true
 LEFT JOIN LATERAL (
   SELECT array_agg(id ORDER BY id) AS ids FROM (
     SELECT id FROM "Promotion" WHERE "environmentId" = e.id AND status IN ('waiting', 'queued', 'deploying', 'errored')
@@ -135,7 +142,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT id FROM (
     SELECT id, status FROM "Promotion" WHERE "environmentId" = e.id AND status IN ('failed', 'errored') ORDER BY id DESC LIMIT 1
-  ) f WHERE f.id >= COALESCE(running.id, 0)
+  ) f WHERE f.id >= COALESCE(o."promotionId", 0)
 ) failed ON true
 WHERE e."removedAt" IS NULL AND ($1::text IS NULL OR e.name = $1) AND ($2::int IS NULL OR e."projectId" = $2)
   AND ($3::int IS NULL OR e.id = $3) AND ($4::int[] IS NULL OR e."projectId" = ANY($4))
@@ -158,7 +165,7 @@ async function readPlaces(record: RecordHandle, which: Which): Promise<Environme
     ]),
     whoIsAlive(record),
   ])
-  const ids = places.flatMap((p) => [p.running, ...p.open, p.lastFailed]).filter((id) => id !== null)
+  const ids = places.flatMap((p) => [p.deployed, ...p.open, p.lastFailed]).filter((id) => id !== null)
   const [rows, debts] = await Promise.all([
     record.db.promotion.findMany({
       where: { id: { in: [...new Set(ids)] } },
@@ -172,14 +179,17 @@ async function readPlaces(record: RecordHandle, which: Which): Promise<Environme
     const running = found(place.running)
     const open = place.open.map(found).filter((row) => row !== undefined)
     const failed = found(place.lastFailed)
+    const deployed = found(place.deployed)
     return {
       ...asPlace(place, facts.now),
       // What is the first of all waits for no debt: the gate says the same.
       debts: policyOf(place.policy).after === undefined ? [] : (debts.get(place.projectId) ?? []),
-      service: running?.release.service ?? open.at(-1)?.release.service ?? failed?.release.service ?? null,
+      service: deployed?.release.service ?? open.at(-1)?.release.service ?? failed?.release.service ?? null,
       running: running
         ? {
             ...asPromotion(running, facts),
+            // Where it answers now: an engine may have given it another port since.
+            url: place.url,
             by: running.run.pusherName,
             branch: running.run.branch,
             title: running.run.title,
@@ -187,6 +197,7 @@ async function readPlaces(record: RecordHandle, which: Which): Promise<Environme
         : null,
       open: open.map((row) => asPromotion(row, facts)),
       lastFailed: failed ? asPromotion(failed, facts) : null,
+      observed: asObserved(place, deployed),
     }
   })
 }
@@ -220,6 +231,29 @@ function asPlace(row: Place, now: Date) {
       row.unreachableSince === null
         ? null
         : { because: row.unreachableBecause, since: row.unreachableSince.toISOString() },
+  }
+}
+
+/** What the target was last seen running, and since when that is not known to be true. Null: nothing was ever deployed there. */
+function asObserved(row: Place, deployed: PromotionRow | undefined): EnvironmentShape['observed'] {
+  if (row.health === null) return null
+  return {
+    health: row.health,
+    because: row.because,
+    digest: row.digest,
+    url: row.url,
+    replicas: Array.isArray(row.replicas) ? row.replicas.length : 0,
+    since: row.since.toISOString(),
+    observedAt: row.observedAt?.toISOString() ?? null,
+    unknown: row.unknownSince === null ? null : { because: row.unknownBecause, since: row.unknownSince.toISOString() },
+    deployed: deployed
+      ? {
+          promotion: deployed.id,
+          release: deployed.release.id,
+          tag: deployed.release.tag,
+          digest: deployed.release.digest,
+        }
+      : null,
   }
 }
 

@@ -9,6 +9,7 @@ import { transaction } from '../../prisma/record'
 import { whoIsAlive } from '../_server/alive'
 import type { Viewer } from '../_server/permit'
 import { readAnswers } from '../approvals/votes'
+import { OBSERVED_THERE } from '../environments/observed'
 import { policyOf } from '../environments/policy'
 import { asPromotion, PROMOTION_COLUMNS } from '../environments/read'
 import { compareUrl } from '../forge-links'
@@ -129,8 +130,8 @@ export async function readPromotion(
   const [facts, judged, before, running, replacedBy, tests, stages, trail, answers] = await Promise.all([
     whoIsAlive(record),
     row.status === 'waiting' ? verdictsNow(record, id, trust) : undefined,
-    ranBefore(record, row),
-    lastDeployed(record, { environmentId: row.environmentId }),
+    row.deployedAt === null ? null : ranBefore(record, row, row.deployedAt),
+    runningNow(record, row.environmentId),
     record.db.promotion.findFirst({ where: { insteadOf: id }, select: { id: true }, orderBy: { id: 'desc' } }),
     readTests(record, row.releaseId),
     readVerification(record, id),
@@ -143,7 +144,7 @@ export async function readPromotion(
     readAnswers(record, { promotionId: id }, viewer, trust),
   ])
   const policy = policyOf(row.environment.policy)
-  const current = before ?? null
+  const current = row.deployedAt === null ? running : (before ?? null)
   const { refusedAt, refusedBy, refusedBecause } = row.release
   return {
     ...asItem(row, facts, judged),
@@ -215,9 +216,20 @@ const DEPLOYED = { id: true, deployedAt: true, release: { select: RELEASE } } as
 /** A retry may come after a younger one, yet not long after: what was deployed last is among the newest. */
 const LOOK_BACK = 20
 
-async function lastDeployed(record: RecordHandle, where: Prisma.PromotionWhereInput) {
+/** What its environment was last seen running. Null: not what was deployed there last, or nothing. */
+async function runningNow(record: RecordHandle, environmentId: number) {
+  const { rows } = await record.pool.query<{ id: number }>(
+    `SELECT o."promotionId" AS id FROM "Environment" e JOIN LATERAL (${OBSERVED_THERE}) o ON true WHERE e.id = $1 AND o.runs`,
+    [environmentId],
+  )
+  const id = rows[0]?.id
+  return id === undefined ? null : record.db.promotion.findUnique({ where: { id }, select: DEPLOYED })
+}
+
+/** What ran in its environment before it was deployed there itself. */
+async function ranBefore(record: RecordHandle, { id, environmentId }: DetailRow, deployedAt: Date) {
   const rows = await record.db.promotion.findMany({
-    where: { deployedAt: { not: null }, ...where },
+    where: { environmentId, id: { not: id }, deployedAt: { lt: deployedAt } },
     select: DEPLOYED,
     orderBy: { id: 'desc' },
     take: LOOK_BACK,
@@ -225,14 +237,6 @@ async function lastDeployed(record: RecordHandle, where: Prisma.PromotionWhereIn
   const time = (row: (typeof rows)[number]) => row.deployedAt?.getTime() ?? 0
   return rows.toSorted((a, b) => time(b) - time(a) || b.id - a.id)[0]
 }
-
-/** What runs in its environment now; of one that was deployed itself, what ran there before it. */
-const ranBefore = (record: RecordHandle, row: DetailRow) =>
-  lastDeployed(record, {
-    environmentId: row.environmentId,
-    id: { not: row.id },
-    ...(row.deployedAt === null ? {} : { deployedAt: { lt: row.deployedAt } }),
-  })
 
 function asRunning(row: Prisma.PromotionGetPayload<{ select: typeof DEPLOYED }>) {
   const { id, tag, digest, version, commit } = row.release

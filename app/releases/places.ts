@@ -1,5 +1,6 @@
 // How far releases have come in each environment of their projects.
 import type { RecordHandle } from '../../prisma/client'
+import { OBSERVED_THERE } from '../environments/observed'
 import type { ReleasePlace } from './shapes'
 
 export type PlaceOf = ReleasePlace
@@ -16,12 +17,8 @@ interface Environment {
 const MAX_PLACES = 1_000
 
 const ENVIRONMENTS = `
-SELECT e.id, e."projectId", e.name, running."releaseId" AS running FROM "Environment" e
-LEFT JOIN LATERAL (
-  SELECT "releaseId" FROM (
-    SELECT id, "releaseId", "deployedAt" FROM "Promotion" WHERE "environmentId" = e.id AND "deployedAt" IS NOT NULL ORDER BY id DESC LIMIT 20
-  ) latest ORDER BY "deployedAt" DESC, id DESC LIMIT 1
-) running ON true
+SELECT e.id, e."projectId", e.name, CASE WHEN o.runs THEN o."releaseId" END AS running FROM "Environment" e
+LEFT JOIN LATERAL (${OBSERVED_THERE}) o ON true
 WHERE e."projectId" = ANY($1::int[]) AND e."removedAt" IS NULL
 ORDER BY e.position, e.id LIMIT ${MAX_PLACES}`
 

@@ -3,9 +3,13 @@ import { Fault } from '../../pipelines/fault'
 import { fullEngine } from '../../pipelines/full-engine'
 import { ask, clean, saidNo } from './docker-engine'
 import { findContainers, lookAt } from './docker-find'
-import { judge, untilHealthy } from './docker-health'
+import { seconds, untilHealthy } from './docker-health'
+import { untilHeld } from './docker-hold'
+import { judgeOwn } from './docker-judge'
+import { lastWords } from './docker-last-words'
 import { removeContainers } from './docker-remove'
 import * as replica from './docker-replica'
+import { mark } from './docker-retire'
 import type { Applied, Deployment } from './target'
 
 type Container = replica.Container
@@ -18,12 +22,11 @@ interface On {
 
 /** A digest, and nothing shorter: the engine would also take a prefix, or a name that looks like one. */
 const DIGEST = /^sha256:[0-9a-f]{64}$/
-const LAST_LINES = 20
-const LAST_BYTES = 4096
 
 /**
- * Makes `of` what serves in its environment: new replicas start beside the old ones, and take over only once each is
- * healthy. See docker-replica.ts for the commit point. Safe to repeat; see target.ts.
+ * Makes `of` what serves in its environment: new replicas start beside the old ones, and take over only once all of them have
+ * held through the window. The old ones still run then; see docker-replica.ts for the commit point, docker-retire.ts for
+ * their end. Safe to repeat; see target.ts.
  */
 export async function applyDeployment(on: On, of: Deployment, log: Log, signal: AbortSignal): Promise<Applied> {
   const missing = await imageMissing(on.docker, of.digest)
@@ -35,22 +38,46 @@ export async function applyDeployment(on: On, of: Deployment, log: Log, signal: 
     log(`Removing ${count(halfMade.length)} that a lost attempt left half-made`)
     await removeContainers(on.docker, halfMade, false)
   }
-  const keep = await asAsked(on, of, serving)
-  const old = [...serving, ...retired].filter((c) => !keep.includes(c))
-  if (keep.length < of.replicas) {
-    const names = freeNames(of, keep.length, [...serving, ...retired])
-    const no = await startBeside(on, of, names, log, signal)
-    if (no) return { ok: false, because: `${no}\n${await whatServes(on, of)}` }
-  }
-  // From here on the new release serves. The signal is not looked at any more: half a change is worse than a whole one.
-  if (old.length > 0) {
-    log(`Stopping ${count(old.length)} of what served before`)
-    await removeContainers(on.docker, old, true)
-  }
   const short = of.digest.slice(0, 19)
-  if (keep.length < of.replicas) return { ok: true, because: `${of.replicas} healthy on ${short}` }
-  const tidied = old.length > 0 ? `; removed ${count(old.length)} left over` : ''
-  return { ok: true, because: `already runs as asked: ${of.replicas} healthy on ${short}${tidied}` }
+  let keep = await asAsked(on, of, serving)
+  if (keep.length === of.replicas) {
+    const not = await heldOrStopped(on, of, keep, signal)
+    if (signal.aborted) return { ok: false, because: `Stopped while it was observed: ${reasonOf(signal)}` }
+    if (not === null) {
+      await mark(on.docker, replica.madeBy(keep) ?? of, without(serving, keep))
+      return { ok: true, because: `already runs as asked: ${of.replicas} healthy on ${short}` }
+    }
+    log(`${keep[not.replica]?.name} ${not.because}: it is replaced`)
+    keep = keep.filter((_, i) => i !== not.replica)
+  }
+  // Another set of this very spec, from before what serves: once the new one takes over, it would count as a part of it.
+  const spec = replica.specOf(of, on.address)
+  await mark(
+    on.docker,
+    of,
+    retired.filter((c) => c.spec === spec),
+  )
+  const names = freeNames(of, keep.length, found)
+  const no = await startBeside(on, of, { names, keep, replaced: without(serving, keep) }, log, signal)
+  if (no) return { ok: false, because: `${no}\n${await whatServes(on, of)}` }
+  return { ok: true, because: `${of.replicas} healthy on ${short}, observed for ${seconds(of.monitor)}` }
+}
+
+const without = (all: readonly Container[], some: readonly Container[]) => all.filter((c) => !some.includes(c))
+
+/** As untilHeld; a stop is no error here. */
+async function heldOrStopped(on: On, of: Deployment, set: readonly { id: string }[], signal: AbortSignal) {
+  try {
+    return await untilHeld(
+      on,
+      of,
+      set.map((c) => c.id),
+      signal,
+    )
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
 }
 
 async function imageMissing(docker: Docker, digest: string): Promise<string | null> {
@@ -77,28 +104,42 @@ function refuseIfOvertaken(of: Deployment, found: readonly Container[]): void {
 async function asAsked(on: On, of: Deployment, serving: readonly Container[]): Promise<Container[]> {
   const spec = replica.specOf(of, on.address)
   const same = serving.filter((c) => c.spec === spec && c.digest === of.digest)
-  const problems = await Promise.all(same.map((c) => judge(c, on.address, of.healthcheck)))
-  return same.filter((_, i) => problems[i] === null).slice(0, of.replicas)
+  const judged = await Promise.all(same.map((c) => judgeOwn(on, c, of.healthcheck)))
+  return same.filter((_, i) => judged[i]?.problem === null).slice(0, of.replicas)
 }
 
-/** Starts what is missing, waits, and commits. Null: they serve. Else why not, and nothing of them is left. */
+interface Beside {
+  /** Of the replicas that are started. */
+  names: readonly string[]
+  /** Replicas of the same spec that go on serving. */
+  keep: readonly Container[]
+  /** What serves until the commit. */
+  replaced: readonly Container[]
+}
+
+/** Starts what is missing, watches the whole set, and commits. Null: it serves. Else why not, and nothing of it is left. */
 async function startBeside(
   on: On,
   of: Deployment,
-  names: readonly string[],
+  { names, keep, replaced }: Beside,
   log: Log,
   signal: AbortSignal,
 ): Promise<string | null> {
   const { docker } = on
   try {
     const started = await startReplicas(on, of, names, log, signal)
-    const no = 'refused' in started ? started.refused : await waitForAll(on, of, started.ids, log, signal)
-    if (no === null && 'ids' in started) {
-      signal.throwIfAborted()
-      refuseIfOvertaken(of, await findContainers(docker, replica.ofService(of)))
-      await commit(docker, started.ids, names)
-    } else await removeOwn(docker, of)
-    return no
+    const no =
+      'refused' in started
+        ? started.refused
+        : ((await waitForAll(on, of, started.ids, log, signal)) ??
+          (await watch(on, of, [...keep.map((c) => c.id), ...started.ids], log, signal)))
+    if (no !== null || 'refused' in started) {
+      await removeOwn(docker, of)
+      return no
+    }
+    signal.throwIfAborted()
+    refuseIfOvertaken(of, await findContainers(docker, replica.ofService(of)))
+    await commit(docker, started.ids, names)
   } catch (error) {
     try {
       await removeOwn(docker, of)
@@ -106,9 +147,26 @@ async function startBeside(
       // The first error says more. What is left is half-made: it never serves, and the next apply removes it.
     }
     // Aborted: whatever else went wrong on the way went wrong because of that.
-    if (signal.aborted) return `Stopped before the new release was healthy: ${reasonOf(signal)}`
+    if (signal.aborted) return `Stopped before the new release served: ${reasonOf(signal)}`
     throw error
   }
+  // From here on the new set serves. The signal is not looked at any more: half a change is worse than a whole one.
+  const spec = replica.specOf(of, on.address)
+  await mark(
+    docker,
+    of,
+    replaced.filter((c) => c.spec === spec),
+  )
+  return null
+}
+
+/** Null: the set has held through its window. Else which replica did not, why, and its last words. */
+async function watch(on: On, of: Deployment, ids: readonly string[], log: Log, signal: AbortSignal) {
+  log(`Watching ${count(ids.length)} for ${seconds(of.monitor)}`)
+  const not = await untilHeld(on, of, ids, signal)
+  if (not === null) return null
+  const words = await lastWords(on.docker, ids[not.replica] ?? '')
+  return `replica ${not.replica + 1} of ${ids.length} ${not.because}. ${words}`
 }
 
 /** A name for each replica that is missing. Repeated within one attempt, an apply finds its own earlier names taken. */
@@ -206,29 +264,6 @@ async function waitForAll(
   const ended = await Promise.allSettled(waits)
   for (const end of ended) if (end.status === 'rejected' && !because) throw end.reason
   return because
-}
-
-/** The end of what a container wrote, or a sentence that it wrote nothing. */
-async function lastWords(docker: Docker, id: string): Promise<string> {
-  try {
-    const logs = docker.getContainer(id).logs({ stdout: true, stderr: true, tail: LAST_LINES })
-    const words = clean(unframe(await ask("read a container's output", logs)), LAST_BYTES)
-    return words ? `Its last words:\n${words}` : 'It wrote nothing.'
-  } catch (error) {
-    if (saidNo(error)) return 'Its output is gone.'
-    throw error
-  }
-}
-
-/** Without a terminal the engine frames output: one byte stream, three bytes zero, four bytes length, the bytes. */
-function unframe(framed: Buffer): string {
-  const parts: Buffer[] = []
-  for (let at = 0; at + 8 <= framed.length; ) {
-    const end = at + 8 + framed.readUInt32BE(at + 4)
-    parts.push(framed.subarray(at + 8, end))
-    at = end
-  }
-  return Buffer.concat(parts).toString()
 }
 
 /** Order matters: restart policies first. After the first rename the set serves, and must survive the engine's restart. */

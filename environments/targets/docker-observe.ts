@@ -1,7 +1,8 @@
 import type Docker from 'dockerode'
 import { findContainers } from './docker-find'
-import { judge, urlOf } from './docker-health'
-import { type Container, ofService, tellApart } from './docker-replica'
+import { urlOf } from './docker-health'
+import { judgeOwn } from './docker-judge'
+import { type Container, madeBy, ofService, tellApart } from './docker-replica'
 import type { Healthcheck, Observation, Target } from './target'
 
 interface Seen {
@@ -10,6 +11,9 @@ interface Seen {
 }
 
 const ABSENT: Observation = {
+  set: null,
+  starting: [],
+  left: 0,
   digest: null,
   health: 'absent',
   because: 'nothing runs here',
@@ -25,18 +29,23 @@ export async function observeService(
   where: Parameters<Target['observe']>[0],
 ): Promise<Observation> {
   const { halfMade, serving, retired } = tellApart(await findContainers(docker, ofService(where)))
-  if (serving.length === 0 && halfMade.length === 0) return ABSENT
+  const starting = [...new Map(halfMade.map((c) => [`${c.promotion}-${c.epoch}`, madeBy([c])])).values()]
+  const sets = { set: madeBy(serving), starting: starting.filter((made) => made !== null), left: retired.length }
+  if (serving.length === 0 && halfMade.length === 0) return { ...ABSENT, left: retired.length }
   const shown = serving.length > 0 ? serving : halfMade
   const replicas = shown.map((c) => replicaOf(c, address, where.ports[0])).sort((a, b) => (a.name < b.name ? -1 : 1))
   if (serving.length === 0) {
     const because = `${count(halfMade.length)} still starting, or left by a lost attempt; none serves yet`
-    return { digest: null, health: 'progressing', because, url: null, inside: null, replicas }
+    return { ...sets, digest: null, health: 'progressing', because, url: null, inside: null, replicas }
   }
-  const seen = await Promise.all(serving.map(async (c) => ({ c, problem: await judge(c, address, where.healthcheck) })))
+  const seen = await Promise.all(
+    serving.map(async (c) => ({ c, problem: (await judgeOwn({ docker, address }, c, where.healthcheck)).problem })),
+  )
   const judged = healthOf(seen, where.healthcheck)
-  const left = retired.length ? `; ${count(retired.length)} of an earlier release not removed yet` : ''
+  const left = retired.length ? `; ${count(retired.length)} of an earlier set not retired yet` : ''
   const healthy = new Set(seen.filter((s) => s.problem === null).map((s) => s.c.id))
   return {
+    ...sets,
     digest: commonDigest(serving),
     health: judged.health,
     because: judged.because + left,
@@ -85,6 +94,6 @@ function healthOf(seen: readonly Seen[], health: Healthcheck | null): Pick<Obser
 
 /** Has it (re)started so lately that its healthcheck does not count yet? By this machine's clock and the engine's. */
 const startsUp = (c: Container, health: Healthcheck | null) =>
-  health !== null && Date.now() - Date.parse(c.startedAt) < health.startPeriod
+  health !== null && c.hostPorts.has(health.port) && Date.now() - Date.parse(c.startedAt) < health.startPeriod
 
 const count = (n: number) => (n === 1 ? '1 container' : `${n} containers`)

@@ -4,13 +4,16 @@
 // is the commit point of an apply: labels cannot change later, a name can, and the engine keeps it over every crash.
 //   half-made   the name ends in -starting: an apply that runs now, or was lost. Never serves, never restarts by itself.
 //   serving     renamed, and of the same spec as the newest renamed one.
-//   retired     renamed, of another spec: an earlier release that a lost apply had no time to remove.
+//   retired     renamed, of another spec, or marked: an earlier set. It runs until the record says where the new one is.
+// A set of the same spec cannot be told from its successor by the spec: an apply marks it by a second rename, to
+// `<name>-retired-<promotion>-<epoch>`, and a withdrawal of that attempt takes the mark off again.
 // So one dead replica of two does not make a set any less the serving one, which judging by health would.
 import { createHash } from 'node:crypto'
 import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
-import type { Deployment } from './target'
+import type { Deployment, MadeBy, Where } from './target'
 
 const STARTING = '-starting'
+const MARK = /-retired-(\d+)-(\d+)$/
 
 /** Raise it when `createOptions` changes: what runs is then replaced by the next apply of the same release. */
 const SHAPE = 2
@@ -19,6 +22,8 @@ export interface Container {
   id: string
   name: string
   halfMade: boolean
+  /** The attempt that marked it as replaced; null: it is not marked. */
+  markedBy: MadeBy | null
   spec: string
   promotion: number
   epoch: number
@@ -35,8 +40,6 @@ export interface Container {
   /** Where other containers find it and those of its set; null: it was made before there was such a name. */
   inside: { network: string; host: string } | null
 }
-
-export type Where = Pick<Deployment, 'instance' | 'project' | 'environment' | 'service'>
 
 export const KIND = 'shiplock.kind=deployment'
 export const ofInstance = (instance: string) => [KIND, `shiplock.instance=${instance}`]
@@ -64,6 +67,10 @@ export function replicaName(of: Deployment, n: number): string {
   const who = `sl-${piece(of.instance, 16)}-${piece(of.service, 30)}-${piece(of.environment, 20)}`
   return `${who}-r${of.release}-${of.promotion}-${of.epoch}-${n}`
 }
+
+/** The name of a replica that an attempt has replaced by one of the same spec. */
+export const markedName = (name: string, by: MadeBy) => `${name}-retired-${by.promotion}-${by.epoch}`
+export const unmarkedName = (name: string) => name.replace(MARK, '')
 
 /** One bridge per environment: releases of different environments cannot reach each other. */
 export const networkName = (at: Where) => `sl-${piece(at.instance, 16)}-p${at.project}-${piece(at.environment, 20)}`
@@ -166,6 +173,7 @@ export function readContainer(info: ContainerInspectInfo): Container {
     id: info.Id,
     name,
     halfMade: name.endsWith(STARTING),
+    markedBy: markOf(name),
     spec: label['shiplock.spec'] ?? '',
     promotion: Number(label['shiplock.promotion']),
     epoch: Number(label['shiplock.epoch']),
@@ -181,6 +189,11 @@ export function readContainer(info: ContainerInspectInfo): Container {
   }
 }
 
+function markOf(name: string): MadeBy | null {
+  const [, promotion, epoch] = MARK.exec(name) ?? []
+  return promotion === undefined ? null : { promotion: Number(promotion), epoch: Number(epoch) }
+}
+
 function insideOf(info: ContainerInspectInfo, host: string): Container['inside'] {
   const networks = Object.entries(info.NetworkSettings.Networks ?? {})
   const [network] = networks.find(([, endpoint]) => endpoint.Aliases?.includes(host)) ?? []
@@ -188,12 +201,25 @@ function insideOf(info: ContainerInspectInfo, host: string): Container['inside']
 }
 
 /** Splits what was found; see the top of the file. Newest is by the engine's clock, which outlives any numbering of ours. */
-export function tellApart<C extends Pick<Container, 'halfMade' | 'spec' | 'createdAt'>>(found: readonly C[]) {
+export function tellApart<
+  C extends Pick<Container, 'halfMade' | 'markedBy' | 'spec' | 'createdAt' | 'promotion' | 'epoch'>,
+>(found: readonly C[]) {
   const renamed = found.filter((c) => !c.halfMade).sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt))
-  const spec = renamed[0]?.spec
+  // Only while what marked it is there: an attempt may have been lost before any of its own took over.
+  const isReplaced = ({ markedBy: by }: C) =>
+    by !== null && renamed.some((c) => c.promotion === by.promotion && c.epoch === by.epoch)
+  const unmarked = renamed.filter((c) => !isReplaced(c))
+  const spec = unmarked[0]?.spec
+  const serving = unmarked.filter((c) => c.spec === spec)
   return {
     halfMade: found.filter((c) => c.halfMade),
-    serving: renamed.filter((c) => c.spec === spec),
-    retired: renamed.filter((c) => c.spec !== spec),
+    serving,
+    retired: renamed.filter((c) => !serving.includes(c)),
   }
+}
+
+/** The latest attempt among those that made these. Null: there are none. */
+export function madeBy(set: readonly MadeBy[]): MadeBy | null {
+  const [latest] = [...set].sort((a, b) => b.promotion - a.promotion || b.epoch - a.epoch)
+  return latest === undefined ? null : { promotion: latest.promotion, epoch: latest.epoch }
 }

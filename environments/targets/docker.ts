@@ -4,6 +4,7 @@ import { ask, connect } from './docker-engine'
 import { whyLacking } from './docker-lacks'
 import { observeService } from './docker-observe'
 import { removeEverything } from './docker-remove'
+import { retireOld, withdrawNew } from './docker-retire'
 import { DockerSettings } from './docker-settings'
 import type { Target } from './target'
 
@@ -25,6 +26,8 @@ export function dockerTarget(input: z.input<typeof DockerSettings>): Target {
     lacks: (digest) => whyLacking(docker, digest),
     apply: (deployment, log, signal) => applyDeployment({ docker, address }, deployment, log, signal),
     observe: (where) => observeService(docker, address, where),
+    retire: (where, serving) => retireOld(docker, where, serving),
+    withdraw: (where, made) => withdrawNew(docker, where, made),
     removeAll: (instance) => removeEverything(docker, instance),
   }
 }

@@ -1,9 +1,10 @@
 // The interface is the manual. A target driver imports this file, the faults and its SDK; it has no database.
 //
-// Order: apply, then observe. Concurrency: one apply per environment at a time (the record sees to that); observe any time.
-// Repeatability: apply with the same release is safe to repeat: what already runs as asked is left alone, what an earlier
-// lost attempt left half-made is removed. Success is what was observed, never what was asked. The old release keeps
-// serving until the new one is healthy; where that never happens, the new one is removed and the old one still serves.
+// Order: apply, observe, (the record says what serves), then retire; withdraw instead of retire where the record says that it
+// does not serve. Concurrency: one apply or withdraw per environment at a time (the record sees to that); observe and retire
+// any time. Repeatability: every verb is safe to repeat. apply leaves alone what runs as asked and removes what an earlier lost
+// attempt left half-made. Success is what was observed through a window, never what was asked. The old set runs until `retire`:
+// where the new one does not hold, it is removed, and the old one serves as before.
 
 /** What is deployed: everything a target needs, and nothing that it would have to look up. */
 export interface Deployment {
@@ -24,6 +25,8 @@ export interface Deployment {
   healthcheck: Healthcheck | null
   env: Record<string, string>
   limits: { memoryBytes: number; cpus: number; pids: number }
+  /** How long (ms) every replica must answer well, again and again, before the new set may serve. */
+  monitor: number
 }
 
 /** Times in ms. Names follow the Compose specification. */
@@ -41,7 +44,26 @@ export type Applied =
   /** The answer is no: never healthy, or the engine refuses the container. Holds the container's last words. */
   | { ok: false; because: string }
 
+/** Which attempt made a set of replicas: the newest one among them, where some were kept. */
+export interface MadeBy {
+  promotion: number
+  epoch: number
+}
+
+export interface Where {
+  instance: string
+  project: number
+  environment: string
+  service: string
+}
+
 export interface Observation {
+  /** The set that serves: the newest one that has taken over. Null: none has. */
+  set: MadeBy | null
+  /** Attempts that left half-made replicas here, or are at work. */
+  starting: MadeBy[]
+  /** Containers of earlier sets that are not retired yet. */
+  left: number
   /** The digest that every replica runs; null: nothing runs, or the replicas differ. */
   digest: string | null
   health: 'healthy' | 'progressing' | 'unhealthy' | 'absent'
@@ -58,15 +80,16 @@ export interface Target {
   ensureReady(): Promise<void>
   /** Why it cannot run the image of this digest; null: it holds it. Throws target.unreachable where it does not answer. */
   lacks(digest: string): Promise<string | null>
+  /** Starts a new set beside the old one, watches it through the window, and lets it take over. The old set still runs. */
   apply(deployment: Deployment, log: (line: string) => void, signal: AbortSignal): Promise<Applied>
-  observe(where: {
-    instance: string
-    project: number
-    environment: string
-    service: string
-    ports: readonly number[]
-    healthcheck: Healthcheck | null
-  }): Promise<Observation>
+  observe(where: Where & { ports: readonly number[]; healthcheck: Healthcheck | null }): Promise<Observation>
+  /**
+   * Ends what served before `serving` (ids of replicas, as observed), with time to finish its requests. Nothing where another
+   * set serves meanwhile. @returns how many containers went
+   */
+  retire(where: Where, serving: readonly string[]): Promise<number>
+  /** Removes what one attempt made, half-made or serving; what served before it serves again. @returns how many went */
+  withdraw(where: Where, made: MadeBy): Promise<number>
   /** Removes everything this instance deployed, everywhere. For the demo and the tests. */
   removeAll(instance: string): Promise<void>
 }

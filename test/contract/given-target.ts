@@ -17,14 +17,34 @@ export const HEALTH: Healthcheck = {
   retries: 3,
 }
 
-/** What it does is in MODE: healthy, sick (answers 503), dies (exit 3, with words), deaf (listens nowhere), stubborn (ignores SIGTERM). */
+/**
+ * What it does is in MODE: healthy, sick (answers 503), dies (exit 3, with words), deaf (listens nowhere), stubborn (ignores
+ * SIGTERM), flaps (good and bad by turns), leaves (exit 1, 400 ms after the first answer), hangs (answers twice, then never),
+ * eats (takes all memory, 300 ms after the first answer), late (listens after a second), pathless (404 on /healthz),
+ * brief (exit 4 after 2.7 s).
+ * A file /tmp/says, with a status in it, is heeded by every mode that answers.
+ */
 const SERVER = `
+const fs = require('fs')
 const mode = process.env.MODE
 if (mode === 'dies') { console.error('cannot reach the database\\u001b[31m!'); process.exit(3) }
 if (mode === 'stubborn') process.on('SIGTERM', () => {})
 console.log('mode ' + mode)
-const answer = (_, response) => { response.statusCode = mode === 'sick' ? 503 : 200; response.end(process.env.TAG) }
-if (mode === 'deaf') setInterval(() => {}, 1000); else require('http').createServer(answer).listen(8085)
+let answers = 0
+const said = () => { try { return Number(fs.readFileSync('/tmp/says', 'utf8')) } catch { return 0 } }
+const eat = () => { const held = []; for (;;) held.push(Buffer.alloc(8 << 20, 1)) }
+const answer = (request, response) => {
+  if (request.url !== '/healthz') return response.end(process.env.TAG)
+  const n = answers++
+  if (mode === 'leaves' && n === 0) setTimeout(() => process.exit(1), 400)
+  if (mode === 'eats' && n === 0) setTimeout(eat, 300)
+  if (mode === 'hangs' && n >= 2) return
+  response.statusCode = said() || (mode === 'sick' || (mode === 'flaps' && n % 2) ? 503 : mode === 'pathless' ? 404 : 200)
+  response.end(process.env.TAG)
+}
+if (mode === 'brief') setTimeout(() => process.exit(4), 2700)
+const listen = () => require('http').createServer(answer).listen(8085)
+if (mode === 'deaf') setInterval(() => {}, 1000); else setTimeout(listen, mode === 'late' ? 1000 : 0)
 `
 /** Digests of two images that differ in a label only; known once the hooks have run. */
 export let one = ''
@@ -75,15 +95,28 @@ export function deployment(project: number, over: Partial<Deployment> & { mode?:
     healthcheck: HEALTH,
     env: { MODE: mode, TAG: 'hello' },
     limits: { memoryBytes: 128 * 1024 ** 2, cpus: 1, pids: 64 },
+    monitor: 300,
     ...rest,
   }
 }
 
 export const apply = (of: Deployment, signal = new AbortController().signal) => target.apply(of, () => {}, signal)
 
+/** As the record has it done: applied, observed, and what served before retired. */
 export async function serve(of: Deployment): Promise<Deployment> {
   expect(await apply(of)).toMatchObject({ ok: true })
+  await target.retire(
+    of,
+    (await target.observe(of)).replicas.map((r) => r.id),
+  )
   return of
+}
+
+/** A command in a container, as a person may run one. */
+export async function inside(id: string, ...command: string[]): Promise<void> {
+  const exec = await docker.getContainer(id).exec({ Cmd: command, AttachStdout: true, AttachStderr: true })
+  const stream = await exec.start({})
+  for await (const _ of stream);
 }
 
 /** Every container of a project on the engine, whatever its state, without asking the driver. */

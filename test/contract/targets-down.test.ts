@@ -21,6 +21,7 @@ const of: Deployment = {
   healthcheck: null,
   env: {},
   limits: { memoryBytes: 1024 ** 3, cpus: 1, pids: 64 },
+  monitor: 0,
 }
 
 describe('engine down is a Fault', () => {

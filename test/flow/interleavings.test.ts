@@ -45,9 +45,11 @@ interface Seen {
 }
 const worlds = new Map<number, Seen>()
 
-vi.mock('../../environments/targets/index', () => ({
-  TARGETS: { docker: () => modelTarget },
-}))
+vi.mock('../../environments/targets/index', async () => {
+  const { modelTarget } = await import('./model-target')
+  const target = modelTarget((deployment, signal) => apply(deployment, signal))
+  return { TARGETS: { docker: () => target } }
+})
 
 // There is no git behind the model: what a promotion changes is what it was asked for.
 vi.mock('../../environments/range', () => ({
@@ -59,36 +61,22 @@ vi.mock('../../environments/range', () => ({
     )),
 }))
 
-const modelTarget = {
-  ensureReady: async () => {},
-  lacks: async () => null,
-  apply: async (deployment: Deployment, _log: unknown, signal: AbortSignal) => {
-    const seen = worlds.get(deployment.project)
-    if (seen === undefined) throw new Error('a deployment of nobody')
-    seen.busy++
-    if (seen.busy > 1) seen.violations.push(`two deployments at once: promotion ${deployment.promotion}`)
-    const about = await aboutOf(deployment.promotion)
-    if (!seen.verifiedReleases.has(deployment.release))
-      seen.violations.push(`release ${deployment.release} was never verified (promotion ${deployment.promotion})`)
-    const newest = Math.max(0, ...seen.applied.filter((a) => !a.back).map((a) => a.run))
-    const back = about.kind === 'rollback' || about.kind === 'put-back'
-    if (!back && about.run < newest) seen.violations.push(`run ${about.run} over run ${newest}`)
-    if (!about.approved && about.kind !== 'put-back')
-      seen.violations.push(`promotion ${deployment.promotion} was not approved`)
-    await new Promise((resolve) => setImmediate(resolve))
-    seen.busy--
-    if (!signal.aborted) seen.applied.push({ promotion: deployment.promotion, run: about.run, back })
-    return { ok: true as const, because: 'the model runs it' }
-  },
-  observe: async (where: Deployment) => ({
-    digest: where.digest,
-    health: 'healthy' as const,
-    because: 'the model is healthy',
-    url: null,
-    inside: null,
-    replicas: [],
-  }),
-  removeAll: async () => {},
+async function apply(deployment: Deployment, signal: AbortSignal) {
+  const seen = worlds.get(deployment.project)
+  if (seen === undefined) throw new Error('a deployment of nobody')
+  seen.busy++
+  if (seen.busy > 1) seen.violations.push(`two deployments at once: promotion ${deployment.promotion}`)
+  const about = await aboutOf(deployment.promotion)
+  if (!seen.verifiedReleases.has(deployment.release))
+    seen.violations.push(`release ${deployment.release} was never verified (promotion ${deployment.promotion})`)
+  const newest = Math.max(0, ...seen.applied.filter((a) => !a.back).map((a) => a.run))
+  const back = about.kind === 'rollback' || about.kind === 'put-back'
+  if (!back && about.run < newest) seen.violations.push(`run ${about.run} over run ${newest}`)
+  if (!about.approved && about.kind !== 'put-back')
+    seen.violations.push(`promotion ${deployment.promotion} was not approved`)
+  await new Promise((resolve) => setImmediate(resolve))
+  seen.busy--
+  if (!signal.aborted) seen.applied.push({ promotion: deployment.promotion, run: about.run, back })
 }
 
 let database: Awaited<ReturnType<typeof freshDatabase>>

@@ -16,6 +16,7 @@ import { startWeb, type Web } from '../../app/_server/server'
 import { openRecord, type RecordHandle } from '../../prisma/client'
 import { ensureKeys } from '../../prisma/seal'
 import { freshDatabase } from '../database'
+import { observedAsRecorded } from '../observed'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let record: RecordHandle
@@ -150,6 +151,7 @@ async function seed() {
       },
     },
   })
+  await observedAsRecorded(record)
   await record.db.promotion.create({
     data: { ...common, runId: 58, status: 'failed', because: 'it did not become healthy' },
   })

@@ -17,26 +17,13 @@ let people: Record<'ops' | 'second' | 'owner', Person>
 /** What was brought to the target, by promotion. */
 const applied = new Map<number, Deployment[]>()
 
-vi.mock('../../environments/targets/index', () => ({
-  TARGETS: {
-    docker: () => ({
-      ensureReady: async () => {},
-      lacks: async () => null,
-      apply: async (deployment: Deployment) => {
-        applied.set(deployment.promotion, [...(applied.get(deployment.promotion) ?? []), deployment])
-        return { ok: true as const, because: 'the model runs it' }
-      },
-      observe: async ({ digest }: Deployment) => ({
-        digest,
-        health: 'healthy' as const,
-        because: 'healthy',
-        url: null,
-        inside: null,
-        replicas: [],
-      }),
-    }),
-  },
-}))
+vi.mock('../../environments/targets/index', async () => {
+  const { modelTarget } = await import('./model-target')
+  const target = modelTarget(async (deployment) => {
+    applied.set(deployment.promotion, [...(applied.get(deployment.promotion) ?? []), deployment])
+  })
+  return { TARGETS: { docker: () => target } }
+})
 
 beforeAll(async () => {
   world = await Signing.start()

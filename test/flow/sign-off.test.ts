@@ -9,6 +9,7 @@ import { bytesOf, challengeOf, readStatement, type Statement, statementHash } fr
 import { reviewGlass, withdraw } from '../../environments/take-back'
 import type { Deployment } from '../../environments/targets/target'
 import type { Person } from '../../prisma/record'
+import { observedAsRecorded } from '../observed'
 import { FORGE, Signing, type Waiting } from './given-signing'
 
 let world: Signing
@@ -16,26 +17,11 @@ let ops: Person
 let place: { project: number; environment: number }
 const applied: Deployment[] = []
 
-vi.mock('../../environments/targets/index', () => ({
-  TARGETS: {
-    docker: () => ({
-      ensureReady: async () => {},
-      lacks: async () => null,
-      apply: async (deployment: Deployment) => {
-        applied.push(deployment)
-        return { ok: true as const, because: 'the model runs it' }
-      },
-      observe: async ({ digest }: Deployment) => ({
-        digest,
-        health: 'healthy' as const,
-        because: 'the model is healthy',
-        url: null,
-        inside: null,
-        replicas: [],
-      }),
-    }),
-  },
-}))
+vi.mock('../../environments/targets/index', async () => {
+  const { modelTarget } = await import('./model-target')
+  const target = modelTarget(async (deployment) => void applied.push(deployment))
+  return { TARGETS: { docker: () => target } }
+})
 
 beforeAll(async () => {
   world = await Signing.start()
@@ -458,6 +444,7 @@ describe('saying no, and going round', () => {
         [promotion],
       )
     }
+    await observedAsRecorded(world.record)
     const asked = { environmentId: mine.environment, releaseId: first.release, reason: 'orders fail' }
     const back = await requestRollback(world.record, asked, ops)
     await refused({ ...first, promotion: back }, /1 of 1 from ops/)

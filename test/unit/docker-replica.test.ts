@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { networkName, replicaName, specOf, tellApart } from '../../environments/targets/docker-replica'
+import {
+  madeBy,
+  markedName,
+  networkName,
+  replicaName,
+  specOf,
+  tellApart,
+  unmarkedName,
+} from '../../environments/targets/docker-replica'
 import type { Deployment } from '../../environments/targets/target'
 
 const OF: Deployment = {
@@ -18,12 +26,15 @@ const OF: Deployment = {
   healthcheck: null,
   env: { A: '1', B: '2' },
   limits: { memoryBytes: 1024 ** 3, cpus: 1, pids: 512 },
+  monitor: 0,
 }
 
 describe('which containers serve', () => {
-  const old = { spec: 'a', halfMade: false, createdAt: '2026-11-21T00:00:00.1Z' }
-  const newer = { spec: 'b', halfMade: false, createdAt: '2026-11-21T00:00:00.2Z' }
-  const starting = { spec: 'c', halfMade: true, createdAt: '2026-11-21T00:00:00.3Z' }
+  const BY_ONE = { promotion: 1, epoch: 1 }
+  const BY_TWO = { promotion: 2, epoch: 1 }
+  const old = { ...BY_ONE, spec: 'a', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.1Z' }
+  const newer = { ...BY_TWO, spec: 'b', halfMade: false, markedBy: null, createdAt: '2026-11-21T00:00:00.2Z' }
+  const starting = { ...BY_TWO, spec: 'c', halfMade: true, markedBy: null, createdAt: '2026-11-21T00:00:00.3Z' }
 
   it('never those that are half-made, however new', () => {
     expect(tellApart([starting, old])).toEqual({ serving: [old], halfMade: [starting], retired: [] })
@@ -36,6 +47,31 @@ describe('which containers serve', () => {
   it('also a replica that was replaced alone, beside its older twin', () => {
     const twin = { ...newer, createdAt: '2026-11-22T00:00:00Z' }
     expect(tellApart([newer, twin]).serving).toHaveLength(2)
+  })
+
+  it('not one that was marked as replaced, of the same release though it is, nor one that is newer and marked', () => {
+    const marked = { ...newer, ...BY_ONE, markedBy: BY_TWO }
+    const later = { ...old, markedBy: BY_TWO, createdAt: '2026-11-22T00:00:00Z' }
+    expect(tellApart([marked, newer])).toMatchObject({ serving: [newer], retired: [marked] })
+    expect(tellApart([later, newer])).toMatchObject({ serving: [newer], retired: [later] })
+  })
+
+  it('also one that was marked by an attempt of which nothing has taken over', () => {
+    const marked = { ...old, markedBy: BY_TWO }
+    expect(tellApart([marked]).serving).toEqual([marked])
+    expect(tellApart([marked, starting])).toMatchObject({ serving: [marked], halfMade: [starting], retired: [] })
+  })
+
+  it('and the attempt that made them is the latest among them', () => {
+    expect(madeBy([])).toBe(null)
+    const sets = [9, 10, 10].map((promotion, i) => ({ promotion, epoch: [7, 1, 2][i] ?? 0 }))
+    expect(madeBy(sets)).toEqual({ promotion: 10, epoch: 2 })
+  })
+
+  it('a mark is taken off by its own end alone', () => {
+    const name = markedName('sl-a-retired-1-1', { promotion: 12, epoch: 3 })
+    expect(name).toBe('sl-a-retired-1-1-retired-12-3')
+    expect(unmarkedName(name)).toBe('sl-a-retired-1-1')
   })
 })
 

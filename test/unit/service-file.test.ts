@@ -84,7 +84,7 @@ describe('a valid service file', () => {
         replicas: 2,
         ports: [8085, 9090],
         healthcheck: { http: '/healthz', port: 8085, interval: 2000, timeout: 10_000, startPeriod: 3000, retries: 4 },
-        update: { order: 'start-first', onFailure: 'rollback' },
+        update: { order: 'start-first', monitor: 5_000, onFailure: 'rollback' },
         memoryBytes: 512 * 1024 ** 2,
         cpus: 1,
       },
@@ -356,6 +356,22 @@ config:
       expect(parseServiceFile(`${MINIMAL}stages: { unit: { run: [a], image: "${image}" } }\n`).ok).toBe(false)
     },
   )
+
+  it.each([
+    ['11m', 'expected at most 10m, found "11m"'],
+    ['-1s', 'expected a duration such as "30s" or "1m30s"'],
+    ['soon', 'expected a duration such as "30s" or "1m30s"'],
+  ])('a window of %s is none', (monitor, message) => {
+    expect(problemsOf(`${MINIMAL}deploy: { update: { monitor: ${monitor} } }\n`)).toEqual([
+      `3 deploy.update.monitor: ${message}`,
+    ])
+  })
+
+  it('a window lasts from nothing to ten minutes', () => {
+    const monitorOf = (text: string) =>
+      serviceOf(`${MINIMAL}deploy: { update: { monitor: ${text} } }\n`).service.deploy.update.monitor
+    expect(['0s', '1m30s', '10m'].map(monitorOf)).toEqual([0, 90_000, 600_000])
+  })
 
   it('a healthcheck asks a port that is published', () => {
     expect(problemsOf(`${MINIMAL}deploy: { ports: ["8085"], healthcheck: { http: /, port: 9000 } }\n`)).toEqual([

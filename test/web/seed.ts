@@ -3,6 +3,7 @@ import { createAccount } from '../../app/_server/accounts'
 import type { Signer } from '../../audit/certificate'
 import type { RecordHandle } from '../../prisma/client'
 import { SHIPLOCK } from '../../prisma/record'
+import { observedAsRecorded } from '../observed'
 import { createEnvironments, createFlow } from './seed-flow'
 import { OTTO } from './seed-flow-stories'
 import { createMergeRequests } from './seed-merge-requests'
@@ -43,6 +44,7 @@ export async function seed(record: RecordHandle, signer: Signer, options: { empt
   Object.assign(seeded, { promotions: await createFlow(record, now) })
   await createDeliveries(record, now)
   await createMergeRequests(record, now)
+  await observedAsRecorded(record)
   const running = await record.db.stage.findFirst({
     where: { status: 'running', promotionId: null },
     select: { id: true },

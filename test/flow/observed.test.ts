@@ -1,0 +1,189 @@
+// What runs, and what is said to run: through the outermost door, over a real engine.
+import Docker from 'dockerode'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import type { EnvironmentShape } from '../../app/shapes'
+import { BUSYBOX, endOf, eventually, Shiplock, serviceFile } from '../given'
+
+const docker = new Docker()
+let shiplock: Shiplock
+let worker: Awaited<ReturnType<Shiplock['startWorker']>>
+let project = 0
+
+// Each pushes, builds and watches through a window.
+vi.setConfig({ testTimeout: 120_000 })
+
+beforeAll(async () => {
+  shiplock = await Shiplock.start({ worker: 'none' })
+  shiplock.useWorkersApart()
+  worker = await shiplock.startWorker()
+  project = await shiplock.project()
+})
+afterAll(() => shiplock?.close())
+
+/** A page at /, and a health that a script decides: `$n` is how often it was asked before. */
+const service = (page: string, script: string, monitor = '1s') => ({
+  Dockerfile: `FROM ${BUSYBOX}\nCOPY www /www\nRUN chmod +x /www/cgi-bin/healthz\nCMD ["sh","/www/start"]\n`,
+  'www/index.html': `${page}\n`,
+  'www/start': 'httpd -p 8085 -h /www\nwhile ! test -f /tmp/end; do sleep 0.1; done\nsleep 1.5; exit 1\n',
+  'www/cgi-bin/healthz': `#!/bin/sh
+n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n + 1)) > /tmp/n
+${script}
+`,
+  '.shiplock.yaml': serviceFile({ healthz: '/cgi-bin/healthz', monitor }),
+})
+const GOOD = 'printf "HTTP/1.0 200 OK\\r\\n\\r\\nok"'
+const BAD = 'printf "HTTP/1.0 503 No\\r\\n\\r\\nno"'
+const FLAPS = `if [ $((n % 2)) = 0 ]; then ${GOOD}; else ${BAD}; fi`
+const LEAVES = `touch /tmp/end; ${GOOD}`
+/** Slow enough for something to happen between the take-over and the record. */
+const SLOW = `sleep 0.4; ${GOOD}`
+
+async function test(): Promise<EnvironmentShape> {
+  const { items } = await shiplock.client.environments('test')
+  if (items[0] === undefined) throw new Error('there is no test environment')
+  return items[0]
+}
+const until = (what: string, is: (place: EnvironmentShape) => boolean) =>
+  eventually(what, async () => {
+    const place = await test()
+    return is(place) && place
+  })
+const pageAt = async (url: string | null | undefined) => (await (await fetch(String(url))).text()).trim()
+const containers = () =>
+  docker.listContainers({
+    all: true,
+    filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=deployment'] },
+  })
+const failed = (commit: string) => shiplock.promotion(commit, 'test', (p) => p.status === 'failed')
+const lookNow = () => shiplock.record.pool.query('UPDATE "Observed" SET "dueAt" = clock_timestamp()')
+const killed = async () => {
+  await endOf(worker.process as NonNullable<typeof worker.process>, 'SIGKILL')
+}
+
+it('A1: a first release that flaps leaves nothing, and the board says that nothing runs', async () => {
+  const commit = await shiplock.push('develop', service('first', FLAPS))
+  expect((await failed(commit)).because).toMatch(/did not hold: .*Nothing else runs here/s)
+  const place = await until('it was looked at', (p) => p.observed?.observedAt != null)
+  expect(place).toMatchObject({
+    running: null,
+    observed: { health: 'absent', digest: null, url: null, deployed: null },
+  })
+  expect(await containers()).toEqual([])
+})
+
+it('A1: a release that is healthy once and badly afterwards does not replace the good one, and nothing says that it did', async () => {
+  const good = await shiplock.push('develop', service('one', GOOD))
+  const before = await shiplock.deployed(good)
+  const bad = await shiplock.push('develop', service('two', FLAPS))
+  const promotion = await failed(bad)
+  expect(promotion.because).toMatch(
+    /every answer must be good for 1 s, at least 3 in a row; of \d+ answers \d+ were good and \d+ bad/,
+  )
+  expect(promotion).toMatchObject({ deployedAt: null, observed: null, url: null })
+
+  await lookNow()
+  const after = await until('it was looked at', (p) => p.observed?.observedAt !== before.observed?.observedAt)
+  expect(after.running).toMatchObject({ release: { commit: good }, url: before.running.url })
+  expect(after.observed).toMatchObject({ health: 'healthy', digest: before.running.release.digest, unknown: null })
+  expect(after.lastFailed).toMatchObject({ id: promotion.id })
+  expect(await pageAt(after.running?.url)).toBe('one')
+  const { items } = await shiplock.client.ask<{
+    items: { commit: string; places: { environment: string; running: boolean }[] }[]
+  }>('GET', '/releases')
+  const runs = items.filter((r) => r.places.some((p) => p.environment === 'test' && p.running))
+  expect(runs.map((r) => r.commit)).toEqual([good])
+  expect(await containers()).toHaveLength(1)
+})
+
+it('A2: a release that exits after its first good answer does not replace it either', async () => {
+  const before = await test()
+  const bad = await shiplock.push('develop', service('three', LEAVES, '3s'))
+  expect((await failed(bad)).because).toMatch(/does not run \(exit code 1\)/)
+  const after = await test()
+  expect(after.running?.id).toBe(before.running?.id)
+  expect(await pageAt(after.running?.url)).toBe('one')
+})
+
+it('A2: a worker that is killed after the take-over, and a cancellation then: what ran before serves, and the record says so', async () => {
+  const before = await test()
+  const commit = await shiplock.push('develop', service('four', SLOW))
+  await eventually(
+    'it has taken over',
+    async () => {
+      const names = (await containers()).map((c) => c.Names[0] ?? '')
+      return names.length === 2 && names.every((name) => !name.endsWith('-starting'))
+    },
+    60_000,
+    5,
+  )
+  await killed()
+  const { id, status } = await shiplock.promotion(commit, 'test')
+  expect(status).toBe('deploying')
+  await shiplock.client.cancelPromotion(id, 'not this one')
+  worker = await shiplock.startWorker()
+  await eventually('it was withdrawn', async () => (await containers()).length === 1)
+  await lookNow()
+  const after = await until('it was looked at', (p) => p.observed?.observedAt !== before.observed?.observedAt)
+  expect(after.running).toMatchObject({ id: before.running?.id, release: { commit: before.running?.release.commit } })
+  expect(after.observed).toMatchObject({ health: 'healthy', deployed: { promotion: before.running?.id } })
+  expect(await pageAt(after.running?.url)).toBe('one')
+  expect(await shiplock.client.promotion(id)).toMatchObject({ status: 'canceled', deployedAt: null })
+})
+
+it('A1: a worker that is killed after the record and before the old set went: the next look retires it', async () => {
+  const commit = await shiplock.push('develop', service('five', GOOD))
+  await shiplock.promotion(commit, 'test', (p) => p.deployedAt !== null)
+  await killed()
+  const place = await until('it is what runs', (p) => p.running?.release.commit === commit)
+  expect(await pageAt(place.running?.url)).toBe('five')
+  worker = await shiplock.startWorker()
+  await eventually('the old one is gone', async () => (await containers()).length === 1)
+  expect(await pageAt((await test()).running?.url)).toBe('five')
+})
+
+it('A2: what a person took away is not said to run, and a rollback to it is possible', async () => {
+  const before = await test()
+  const release = before.running?.release.id ?? 0
+  await docker.getContainer((await containers())[0]?.Id ?? '').remove({ force: true })
+  await lookNow()
+  const gone = await until('it was looked at', (p) => p.observed?.health === 'absent')
+  expect(gone).toMatchObject({
+    running: null,
+    observed: { digest: null, url: null, deployed: { promotion: before.running?.id, release } },
+  })
+  const trail = await shiplock.client.ask<{ items: { kind: string; before: string; after: string }[] }>(
+    'GET',
+    '/trail?kind=environment.observe&limit=1',
+  )
+  expect(trail.items[0]).toMatchObject({ before: 'healthy', after: 'absent' })
+
+  await shiplock.client.rollback(gone.id, release, 'a person removed it')
+  const back = await until('it runs again', (p) => p.running?.release.id === release)
+  expect(await pageAt(back.running?.url)).toBe('five')
+  expect(back.observed?.health).toBe('healthy')
+})
+
+it('a target that does not answer keeps the last reading, and says since when it is not known', async () => {
+  const before = await test()
+  const setHost = (host: string | null) =>
+    shiplock.record.pool.query(
+      `UPDATE "Environment" SET policy = jsonb_set(policy, '{target}', CASE WHEN $2::text IS NULL THEN (policy->'target') - 'host' ELSE policy->'target' || jsonb_build_object('host', $2::text) END) WHERE "projectId" = $1 AND name = 'test'`,
+      [project, host],
+    )
+  await setHost('unix:///tmp/nothing-answers-here.sock')
+  await lookNow()
+  const away = await until('it is not known', (p) => p.observed?.unknown != null)
+  expect(away.observed).toMatchObject({
+    digest: before.observed?.digest,
+    observedAt: before.observed?.observedAt,
+    unknown: { because: expect.stringContaining('Check that the engine runs') },
+  })
+  expect(away.running?.id).toBe(before.running?.id)
+  await lookNow()
+  const since = away.observed?.unknown?.since
+  await setHost(null)
+  await lookNow()
+  const back = await until('it is known again', (p) => p.observed?.unknown === null)
+  expect(back.observed?.health).toBe('healthy')
+  expect(since).toBeDefined()
+})
