@@ -6,6 +6,7 @@ import type { RecordHandle } from '../prisma/client'
 import { type Actor, type Person, ring, type Tx, tell, transaction } from '../prisma/record'
 import { ringPromotion, takePlace, takePlaceOf } from './place'
 import type { PromotionKind } from './promotion'
+import { releaseTag } from './release'
 import { supersedeOlder } from './supersede'
 
 interface Wanted {
@@ -74,9 +75,10 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
       branchKind: string
       commit: string
       tag: string
+      version: string
       flow: unknown
     }>(
-      `SELECT r."projectId", r."releaseId", r.branch, r."branchKind", r."commit", r."goesTo", r.priority, r."pusherName", l.tag, j.flow,
+      `SELECT r."projectId", r."releaseId", r.branch, r."branchKind", r."commit", r."goesTo", r.priority, r."pusherName", l.tag, l.version, j.flow,
          e.id AS "environmentId"
        FROM "Run" r JOIN "Release" l ON l.id = r."releaseId" JOIN "Project" j ON j.id = r."projectId"
        LEFT JOIN "Environment" e ON e."projectId" = r."projectId" AND e.name = r."goesTo" AND e."removedAt" IS NULL
@@ -94,6 +96,7 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
         runId,
         releaseId: run.releaseId,
         name: run.tag,
+        anew: (at, ordinal) => releaseTag(run.version, at, ordinal),
         commit: run.commit,
         policy,
       })

@@ -1,5 +1,6 @@
 // A version tag that production is owed: Shiplock makes it, or a person does, by the project's policy.
-import { record, SHIPLOCK, type Tx, type Value } from '../prisma/record'
+import { databaseClock } from '../prisma/clock'
+import { record, SHIPLOCK, type Tx, tell, type Value } from '../prisma/record'
 import type { FlowSettings } from './gitflow'
 import { insertTag, knownTags, lockTags } from './known-tags'
 import { TAG } from './tag'
@@ -16,6 +17,8 @@ export async function oweTag(
     releaseId: number
     /** What Shiplock would call it: the release's tag. */
     name: string
+    /** Where that names another commit: a release is adopted again by a commit of the same tree, such as a revert. */
+    anew: (at: Date, ordinal: number) => string
     commit: string
     policy: FlowSettings['tag']
   },
@@ -33,9 +36,36 @@ export async function oweTag(
   const early = known.find((t) => t.status === 'taken' && t.releaseId === null)
   if (early !== undefined) await tx.query('UPDATE "Tag" SET "releaseId" = $2 WHERE id = $1', [early.id, releaseId])
   if (known.length > 0) return
-  const because = wanted.policy === 'made' ? '' : 'this project tags by hand: production waits for the tag'
-  const status = wanted.policy === 'made' ? 'owed' : 'awaited'
-  const name = wanted.policy === 'made' ? wanted.name : null
   const run = { id: runId, releaseId }
-  await insertTag(tx, { projectId, name, commit, status, because, run, by: SHIPLOCK })
+  const tag = { projectId, commit, run, by: SHIPLOCK }
+  if (wanted.policy === 'awaited') {
+    const because = 'this project tags by hand: production waits for the tag'
+    await insertTag(tx, { ...tag, name: null, status: 'awaited', because })
+    return
+  }
+  if ((await insertTag(tx, { ...tag, name: wanted.name, status: 'owed', because: '' })) !== null) return
+  await oweAnew(tx, wanted, tag)
+}
+
+type NewTag = Omit<Parameters<typeof insertTag>[1], 'name' | 'status' | 'because'>
+
+const MOST_IN_A_MINUTE = 100
+
+/** The release's own tag is on another commit, and stays there: this commit gets one of this minute. */
+async function oweAnew(tx: Tx, { name, anew }: Parameters<typeof oweTag>[1], tag: NewTag) {
+  const [other] = await knownTags(tx, tag.projectId, { name })
+  const because = `${name} is on ${other?.commit.slice(0, 12) ?? 'another commit'}, of the same tree: this commit gets a tag of its own`
+  const at = await databaseClock(tx)
+  for (let ordinal = 1; ordinal <= MOST_IN_A_MINUTE; ordinal++) {
+    if ((await insertTag(tx, { ...tag, name: anew(at, ordinal), status: 'owed', because })) !== null) return
+  }
+  await tell(tx, {
+    kind: 'tag.impossible',
+    subject: 'run',
+    subjectId: tag.run?.id ?? 0,
+    runId: tag.run?.id ?? null,
+    projectId: tag.projectId,
+    by: SHIPLOCK,
+    because: `no version tag was made: ${name} is on another commit, and so are ${MOST_IN_A_MINUTE} names of this minute`,
+  })
 }

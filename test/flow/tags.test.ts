@@ -1,12 +1,14 @@
 // Tags as they arrive: made by Shiplock, by a person, too early, in the wrong place, moved, deleted.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { releaseTag } from '../../environments/release'
 import type { Delivery } from '../../pipelines/delivery'
 import type { ForgeEvent } from '../../pipelines/forges/forge'
 import { STANDARD_FLOW } from '../../pipelines/gitflow'
 import { oweTag } from '../../pipelines/owe-tag'
+import { TAG } from '../../pipelines/tag'
 import { acceptTagEvent } from '../../pipelines/tag-events'
 import { openRecord, type RecordHandle } from '../../prisma/client'
-import { transaction } from '../../prisma/record'
+import { record as move, SHIPLOCK, transaction } from '../../prisma/record'
 import { freshDatabase } from '../database'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -80,8 +82,34 @@ async function masterRun(commit: string, released = true) {
 
 const owe = (at: { run: number; release: number; tag: string }, commit: string, policy: 'made' | 'awaited') =>
   transaction(record, (tx) =>
-    oweTag(tx, { projectId: project, runId: at.run, releaseId: at.release, name: at.tag, commit, policy }),
+    oweTag(tx, {
+      projectId: project,
+      runId: at.run,
+      releaseId: at.release,
+      name: at.tag,
+      anew: (now, ordinal) => releaseTag('1.0', now, ordinal),
+      commit,
+      policy,
+    }),
   )
+
+/** One more run of the production branch that adopts a release, at another commit of the same tree. */
+async function adopts(at: { release: number; tag: string }, commit: string) {
+  const run = await record.db.run.create({
+    data: {
+      projectId: project,
+      contentKey: `push:${commit}:${++sent}`,
+      service: 'hello',
+      branch: 'master',
+      branchKind: 'master',
+      commit,
+      before: sha(0),
+      status: 'succeeded',
+      releaseId: at.release,
+    },
+  })
+  return { ...at, run: run.id }
+}
 
 const ZEROS = '0'.repeat(40)
 
@@ -197,6 +225,85 @@ describe('a version tag', () => {
       because: 'the tag nightly is no version tag',
     })
     expect(await tags()).toEqual([])
+  })
+
+  it('A7: a commit that adopts a release again, as after a revert, gets a tag of its own', async () => {
+    const first = await masterRun(sha(20))
+    await owe(first, sha(20), 'made')
+    const again = await adopts(first, sha(21))
+    await owe(again, sha(21), 'made')
+    await owe(again, sha(21), 'made')
+    expect(await tags()).toMatchObject([
+      { name: first.tag, status: 'owed', commit: sha(20) },
+      { name: expect.stringMatching(/^V1\.0_\d{12}$/), status: 'owed', commit: sha(21), runId: again.run },
+    ])
+    const { rows } = await record.pool.query(
+      `SELECT because FROM "AuditEntry" WHERE kind = 'tag.owed' AND "runId" = $1`,
+      [again.run],
+    )
+    expect(rows).toEqual([{ because: expect.stringContaining(`${first.tag} is on ${sha(20).slice(0, 12)}`) }])
+    // And once more, within the same minute.
+    const third = await adopts(first, sha(22))
+    await owe(third, sha(22), 'made')
+    const names = (await tags()).map((t) => t.name)
+    expect(new Set(names).size).toBe(3)
+    expect(names[2]).toMatch(/^V1\.0_\d{12}(\.2)?$/)
+  })
+
+  it('A7: where the first commit was tagged by hand, or its tag is refused or moved, the second still gets its own', async () => {
+    const first = await masterRun(sha(23))
+    await push('v7.0', sha(23))
+    await owe(first, sha(23), 'made')
+    await owe(await adopts(first, sha(24)), sha(24), 'made')
+    // The release's own name was free: nobody had it.
+    expect(await tags()).toMatchObject([{ name: 'v7.0' }, { name: first.tag, status: 'owed', commit: sha(24) }])
+    const { id } = await record.db.tag.findFirstOrThrow({ where: { projectId: project, commit: sha(24) } })
+    await record.pool.query(`UPDATE "Tag" SET status = 'making' WHERE id = $1`, [id])
+    await transaction(record, (tx) =>
+      move(tx, 'tag', TAG, { id, from: 'making', event: 'refuse', because: 'it is protected', by: SHIPLOCK }),
+    )
+    await owe(await adopts(first, sha(25)), sha(25), 'made')
+    expect((await tags()).at(-1)).toMatchObject({ status: 'owed', commit: sha(25) })
+  })
+
+  it('A7: a stray tag of the name on a commit of no branch does not keep the commit from its own', async () => {
+    const first = await masterRun(sha(26))
+    await push(first.tag, sha(27))
+    await owe(first, sha(26), 'made')
+    expect((await tags()).at(-1)).toMatchObject({ status: 'owed', commit: sha(26), runId: first.run })
+  })
+
+  it('A7: of a project that tags by hand each commit waits for its own, and takes it', async () => {
+    const first = await masterRun(sha(28))
+    await owe(first, sha(28), 'awaited')
+    await push('v8.0', sha(28))
+    const again = await adopts(first, sha(29))
+    await owe(again, sha(29), 'awaited')
+    expect((await tags()).at(-1)).toMatchObject({ name: null, status: 'awaited', runId: again.run })
+    await push('v8.1', sha(29))
+    expect((await tags()).at(-1)).toMatchObject({ name: 'v8.1', status: 'taken', runId: again.run })
+  })
+
+  it('A7: a minute that is full of names says so in the trail', async () => {
+    const first = await masterRun(sha(30))
+    await owe(first, sha(30), 'made')
+    const again = await adopts(first, sha(31))
+    await transaction(record, (tx) =>
+      oweTag(tx, {
+        projectId: project,
+        runId: again.run,
+        releaseId: first.release,
+        name: first.tag,
+        anew: () => first.tag,
+        commit: sha(31),
+        policy: 'made',
+      }),
+    )
+    const { rows } = await record.pool.query(
+      `SELECT because FROM "AuditEntry" WHERE kind = 'tag.impossible' AND "runId" = $1`,
+      [again.run],
+    )
+    expect(rows).toEqual([{ because: expect.stringContaining('no version tag was made') }])
   })
 
   it('every status is explained by the trail', async () => {
