@@ -3,6 +3,7 @@ import type { Context } from './context'
 import { canRetry, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import type { CommitState } from './forges/forge'
+import { tagsOf, withStandingRef } from './standing-ref'
 
 const LEASE = `clock_timestamp() + interval '30 seconds'`
 const MAX_ATTEMPTS = 20
@@ -19,6 +20,7 @@ interface Owed {
   epoch: number
   commit: string
   branch: string
+  releaseId: number | null
   /** Of a fork's run: the merge request, whose head is on no branch of the project. */
   iid: number | null
 }
@@ -29,15 +31,20 @@ export async function report(context: Context, id: number): Promise<void> {
   if (owed === null) return
   try {
     const { forge, project } = await forgeOf(context, owed.projectId)
-    if (owed.wanted !== owed.sent && project.forgeProjectId !== null) {
-      await forge.setStatus(project.forgeProjectId, {
-        commit: owed.commit,
-        ref: owed.iid === null ? owed.branch : forge.headRef(owed.iid),
-        name: owed.name === 'shiplock' ? owed.name : `shiplock/${owed.name}`,
-        state: owed.wanted,
-        description: owed.description,
-        url: `${context.publicUrl}/runs/${owed.runId}`,
-      })
+    const { forgeProjectId } = project
+    if (owed.wanted !== owed.sent && forgeProjectId !== null) {
+      const branch = owed.iid === null ? owed.branch : forge.headRef(owed.iid)
+      const tags = await tagsOf(context.record.pool, owed)
+      await withStandingRef({ forge, project: { ...project, forgeProjectId } }, { branch, tags }, (ref) =>
+        forge.setStatus(forgeProjectId, {
+          commit: owed.commit,
+          ref,
+          name: owed.name === 'shiplock' ? owed.name : `shiplock/${owed.name}`,
+          state: owed.wanted,
+          description: owed.description,
+          url: `${context.publicUrl}/runs/${owed.runId}`,
+        }),
+      )
     }
     await told(context.record, owed)
   } catch (error) {
@@ -58,7 +65,7 @@ async function claim(record: RecordHandle, id: number): Promise<Owed | null> {
     `UPDATE "Report" p SET epoch = p.epoch + 1, attempts = p.attempts + 1, "leaseUntil" = ${LEASE}
      FROM "Run" r WHERE p.id = $1 AND r.id = p."runId" AND p."dueAt" <= clock_timestamp()
        AND (p."leaseUntil" IS NULL OR p."leaseUntil" < clock_timestamp())
-     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch,
+     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch, r."releaseId",
        (SELECT m.iid FROM "MergeRequest" m WHERE m.id = r."mergeRequestId") AS iid`,
     [id],
   )

@@ -4,6 +4,7 @@ import type { Context } from './context'
 import { canRetry, isFault } from './fault'
 import { connectedForge } from './forge-of'
 import type { DeploymentState } from './forges/forge'
+import { tagsOf, withStandingRef } from './standing-ref'
 import { firstLine } from './title'
 
 /** While one worker tells it, no other does; longer than the calls of one telling. */
@@ -43,6 +44,7 @@ interface Owed {
   url: string | null
   commit: string
   branch: string
+  releaseId: number
   tag: string
   forgeDeployment: string | null
   forgeState: DeploymentState | null
@@ -61,17 +63,23 @@ export async function tellDeployment(context: Context, promotionId: number): Pro
     const { forge, project } = await connectedForge(context, owed.projectId)
     // What has ended on the forge does not run again: a new attempt is a new deployment there.
     const isNew = owed.forgeDeployment === null || (state === 'running' && owed.forgeState !== 'running')
-    const { id } = await forge.tellDeployment(project.forgeProjectId, {
-      id: isNew ? null : BigInt(owed.forgeDeployment ?? 0),
-      environment: owed.environment,
-      tier: TIERS[owed.environment] ?? 'other',
-      url: owed.url ?? '',
-      logUrl: `${context.publicUrl}/promotions/${owed.id}`,
-      commit: owed.commit,
-      ref: owed.branch,
-      state,
-      description: firstLine(owed.because === '' ? `${owed.tag} ${owed.status}` : `${owed.tag}: ${owed.because}`, 140),
-    })
+    const tags = await tagsOf(context.record.pool, owed)
+    const { id } = await withStandingRef({ forge, project }, { branch: owed.branch, tags }, (ref) =>
+      forge.tellDeployment(project.forgeProjectId, {
+        id: isNew ? null : BigInt(owed.forgeDeployment ?? 0),
+        environment: owed.environment,
+        tier: TIERS[owed.environment] ?? 'other',
+        url: owed.url ?? '',
+        logUrl: `${context.publicUrl}/promotions/${owed.id}`,
+        commit: owed.commit,
+        ref,
+        state,
+        description: firstLine(
+          owed.because === '' ? `${owed.tag} ${owed.status}` : `${owed.tag}: ${owed.because}`,
+          140,
+        ),
+      }),
+    )
     await told(context.record, owed, String(id), state)
   } catch (error) {
     if (!isFault(error)) throw error
@@ -98,7 +106,7 @@ async function claim(record: RecordHandle, id: number): Promise<Owed | null> {
     `UPDATE "Promotion" p SET "forgeAttempts" = p."forgeAttempts" + 1, "forgeDueAt" = clock_timestamp() + $2 * interval '1 millisecond'
      FROM "Environment" e, "Release" l, "Run" r
      WHERE p.id = $1 AND e.id = p."environmentId" AND l.id = p."releaseId" AND r.id = p."runId" AND p."forgeDueAt" <= clock_timestamp()
-     RETURNING p.id, e."projectId", p.status, p.because, e.name AS environment, p.url, r."commit", r.branch, l.tag,
+     RETURNING p.id, e."projectId", p.status, p.because, e.name AS environment, p.url, r."commit", r.branch, l.id AS "releaseId", l.tag,
        p."forgeDeployment", p."forgeState", p."forgeAttempts", p."forgeDueAt"`,
     [id, CLAIM_MS],
   )

@@ -37,6 +37,10 @@ export function statusRoutes(app: FastifyInstance, world: World) {
       if (ref === undefined) return no(reply, 404, '404 References for commit Not Found')
       if (isClosed(project, ref, level)) return no(reply, 403, '403 Forbidden')
       const rows = world.statuses.get(project.id) ?? []
+      // What has a pipeline already is found by it; no new one begins for a ref that is gone.
+      const isKnown = rows.some((row) => row.sha === sha && row.ref === ref)
+      if (!isKnown && (await resolve(project.dir, ref)) === null)
+        return no(reply, 400, { ref: ['The branch or tag does not exist'] })
       world.statuses.set(project.id, rows)
       const outcome = setStatus(
         rows,

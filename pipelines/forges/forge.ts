@@ -150,7 +150,7 @@ export interface Forge {
   /** Makes the webhook, or brings an existing one of the same address up to date; reads it back. Twice is quiet. */
   ensureHook(projectId: number, url: string, secrets: { token: string; signingKey: Buffer }): Promise<ForgeHook>
   /**
-   * Sets a commit status. `ref` is always sent (GitLab otherwise picks a branch). GitLab's 400 on a repeated state is
+   * Sets a commit status. `ref` is always sent (GitLab otherwise picks a branch): a branch that is there, or refs/tags/<name>. GitLab's 400 on a repeated state is
    * success here; a 400 on a transition it cannot make is forge.refused.
    */
   setStatus(
@@ -191,6 +191,7 @@ export interface Forge {
       url: string
       logUrl: string
       commit: string
+      /** A branch that is there, or refs/tags/<name>: GitLab refuses what is gone. */
       ref: string
       state: DeploymentState
       description: string

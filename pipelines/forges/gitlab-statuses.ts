@@ -24,7 +24,9 @@ async function setStatus(
   projectId: number,
   status: Parameters<Forge['setStatus']>[1],
 ): Promise<void> {
-  const { commit, ref, name, url } = status
+  const { commit, name, url } = status
+  // GitLab wants a tag by its bare name; refs/merge-requests/7/head it takes as it is.
+  const ref = status.ref.replace(/^refs\/(heads|tags)\//, '')
   try {
     // GitLab knows `skipped`; gitbeaker's type does not yet.
     await commits.editStatus(projectId, commit, status.state as EditState, {

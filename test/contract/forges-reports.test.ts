@@ -1,5 +1,6 @@
 // The contract of what Shiplock leaves on a forge for its releases: tags and deployments.
 import { beforeEach, describe, expect, it } from 'vitest'
+import { withStandingRef } from '../../pipelines/standing-ref'
 import { describeForges } from './forge-contract'
 
 describeForges((there) => {
@@ -84,6 +85,50 @@ describeForges((there) => {
       const one = await bot().tellDeployment(id(), told({ environment: 'test', tier: 'testing', url: '' }))
       expect(await bot().tellDeployment(id(), told({ environment: 'test', url: '' }))).toEqual(one)
       expect(await shown('test')).toHaveLength(1)
+    })
+
+    it('A8: of a branch that is gone is told with its tag, or else with the default branch', async () => {
+      const gone = await there.forge.push('release/8.0', 'Of a branch that is deleted')
+      const known = { forge: bot(), project: { forgeProjectId: id(), path: there.forge.path } }
+      await there.forge.deleteBranch('release/8.0')
+      for (const [tags, environment] of [
+        [['V8.0'], 'of-default'],
+        [['V8.1', 'V8.0'], 'of-tag'],
+      ] as const) {
+        if (environment === 'of-tag') await there.forge.pushTag('V8.0', gone)
+        const about = { branch: 'release/8.0', tags }
+        const { id: made } = await withStandingRef(known, about, (ref) =>
+          bot().tellDeployment(id(), told({ environment, tier: 'other', commit: gone, ref })),
+        )
+        expect(await shown(environment)).toEqual([{ id: String(made), environment, commit: gone, state: 'running' }])
+        await withStandingRef(known, about, (ref) =>
+          bot().tellDeployment(
+            id(),
+            told({ id: made, environment, tier: 'other', commit: gone, ref, state: 'success' }),
+          ),
+        )
+        expect(await shown(environment)).toMatchObject([{ state: 'success' }])
+      }
+      const status = {
+        commit: gone,
+        name: 'shiplock/late',
+        state: 'success' as const,
+        description: '',
+        url: 'https://shiplock.test',
+      }
+      await withStandingRef(known, { branch: 'release/8.0', tags: ['V8.0'] }, (ref) =>
+        bot().setStatus(id(), { ...status, ref }),
+      )
+      expect(Object.keys(await there.forge.statuses(gone))).toContain('shiplock/late')
+    })
+
+    it('A8: that is refused for something else, while its branch is there, stays refused', async () => {
+      const known = { forge: bot(), project: { forgeProjectId: id(), path: there.forge.path } }
+      await expect(
+        withStandingRef(known, { branch: 'master', tags: [] }, (ref) =>
+          bot().tellDeployment(id(), told({ commit: 'f'.repeat(40), ref })),
+        ),
+      ).rejects.toMatchObject({ code: expect.stringMatching(/^forge\.(refused|missing)$/) })
     })
 
     it('follows a service that moved', async () => {
