@@ -70,7 +70,9 @@ async function reachesPrerelease(cast: Cast, told: Told, branch: string, commit:
 }
 
 export async function releaseReachesPrerelease(cast: Cast, told: Told, branch: string) {
-  heading(`${who(cast.names.mia.name)} cuts ${branch} from develop: the same tree, so the same image`)
+  heading(
+    `${who(cast.names.mia.name)} cuts ${branch} from develop: the same tree, built again, for who pushes to develop does not decide what production runs`,
+  )
   await reachesPrerelease(cast, told, branch, await cast.hers.pushBranch(branch, 'develop'))
 }
 

@@ -39,13 +39,13 @@ async function promotionsOf(client: Client) {
   }))
 }
 
-/** Every image that was really built, by the tree it was built from. A stage that took another run's image built none. */
+/** Every image that was really built, by its tree and trust class. A stage that took another run's image built none. */
 async function buildsOf(client: Client, runs: Told['runs']) {
   const details = await Promise.all(runs.map((r) => client.run(r.id)))
   const all = details.flatMap((run) =>
     run.stages
       .filter((s) => s.name === 'build' && s.status === 'succeeded' && s.digest !== null)
-      .map((s) => ({ tree: run.tree, digest: s.digest, run: run.id, branch: run.branch, ms: s.ms })),
+      .map((s) => ({ tree: run.tree, trust: run.trust, digest: s.digest, run: run.id, branch: run.branch, ms: s.ms })),
   )
   return all.filter((b, at) => all.findIndex((other) => other.digest === b.digest) === at)
 }
@@ -63,7 +63,7 @@ async function releasesOf(client: Client): Promise<ReleaseDetail[]> {
   return Promise.all(items.reverse().map((r) => client.release(r.id)))
 }
 
-/** @param first the release of 1.0, as it ran in all three */
+/** @param first the release of 1.0, as it ran in prerelease and production */
 export async function summary(
   client: Client,
   forgeUrl: string,
@@ -99,6 +99,7 @@ export async function summary(
       branch: r.branch,
       commit: r.commit,
       tree: r.tree,
+      trust: r.trust,
       status: r.status,
       because: r.because,
       stages: r.stages.map((s) => ({ name: s.name, status: s.status, ms: s.ms, because: s.because })),

@@ -7,6 +7,7 @@ import Docker from 'dockerode'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { proveTheTrail } from '../../demo/audit'
 import type { signOffs, summary } from '../../demo/summary'
+import { type TrustClass, usableBy } from '../../pipelines/trust'
 import { instanceId } from '../../prisma/seal'
 import { eventually } from '../given'
 import { processes } from '../processes'
@@ -80,16 +81,23 @@ describe('npm run demo', () => {
     expect(runs.filter((r) => r.status !== 'succeeded').map((r) => [r.branch, r.status])).toEqual([
       ['fix_stuff', 'refused'],
     ])
-    // 1.0 is one image, in each of the three environments that ran it.
-    expect(Object.keys(release.digests).sort()).toEqual(['prerelease', 'production', 'test'])
+    // 1.0 is one image, in both environments that ran it; test ran what develop built.
+    expect(Object.keys(release.digests).sort()).toEqual(['prerelease', 'production'])
     expect(new Set(Object.values(release.digests)).size).toBe(1)
     for (const place of Object.values(environments)) {
       expect(place.observed).toBe(place.digest)
       expect(place.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
     }
-    // An image for each tree that needed one, and none twice.
-    const needed = runs.filter((r) => r.stages.some((s) => s.name === 'build')).map((r) => r.tree)
-    expect(builds.map((b) => b.tree).sort()).toEqual([...new Set(needed)].sort())
+    // C2: an image for each tree and class that found none of its own or a higher class, and none twice.
+    const needed: { tree: string | null; trust: TrustClass }[] = []
+    for (const { tree, trust, stages } of runs)
+      if (stages.some((s) => s.name === 'build'))
+        if (!needed.some((n) => n.tree === tree && usableBy(trust).includes(n.trust))) needed.push({ tree, trust })
+    expect(builds.map(({ tree, trust }) => ({ tree, trust }))).toEqual(needed)
+    const ofRelease = builds.find((b) => b.trust === 'release')
+    const ofDevelop = builds.find((b) => b.trust === 'develop' && b.tree === ofRelease?.tree)
+    expect(ofDevelop?.digest).toMatch(/^sha256:/)
+    expect(ofDevelop?.digest).not.toBe(ofRelease?.digest)
     expect(promotions.map((p) => p.status)).toEqual(promotions.map(() => 'verified'))
     expect(promotions.at(-1)).toMatchObject({ environment: 'production', kind: 'rollback' })
     expect(environments.production?.hold).toContain('startled')
