@@ -56,7 +56,7 @@ export function NotRunning({ environment, observed }: { environment: Environment
   return (
     <div className="py-5 pr-4 pl-5">
       <p className="font-medium text-fail">{t('board.doesNotRun')}</p>
-      <p className="mt-0.5 text-[13px] wrap-anywhere">{observed.because}</p>
+      {observed.digest === null && <p className="mt-0.5 text-[13px] wrap-anywhere">{observed.because}</p>}
       <p className="mt-1.5 text-[13px] text-soft">
         {t('board.wasDeployed')}{' '}
         <Link href={`/promotions/${deployed.promotion}`} className="link font-medium wrap-anywhere">
