@@ -43,6 +43,12 @@ const Environment = z.object({
       return Object.fromEntries(pairs.map(([k, v]) => [k ?? '', v ?? '']))
     })
     .describe("Images that replace the templates' public bases: `node=…,static=…`"),
+  BUILD_LIMITS: z
+    .enum(['told', 'required'], 'must be told or required')
+    .default('told')
+    .describe(
+      "Where memory, processors, processes and disk of a build cannot be limited (the worker is not root on the engine's own machine): `told` says so on the stage, `required` builds nothing",
+    ),
   DRAIN_SECONDS: z.coerce
     .number()
     .int()

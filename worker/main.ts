@@ -42,7 +42,7 @@ const context: Context = {
   trust: openTrust(config.keys, config.trail, await readOrigin(record), () => config.PUBLIC_URL),
   cache: config.cache,
   publicUrl: config.PUBLIC_URL,
-  engine: dockerEngine(),
+  engine: dockerEngine({}, config.BUILD_LIMITS === 'required'),
   bases: config.SHIPLOCK_BASE_IMAGES,
   leases,
   stopping: stopNow.signal,

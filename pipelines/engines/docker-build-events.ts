@@ -10,6 +10,8 @@ export interface Ended {
   unobtainable: { image: string; because: string } | null
   /** Every image that the builder looked at, by the name that it knows it by. */
   loaded: Set<string>
+  /** Its RUN steps that were really run, by what BuildKit knows them by. */
+  commands: Set<string>
 }
 
 interface BuildEvent {
@@ -31,9 +33,10 @@ export function* eventText(line: Buffer, show: ReturnType<typeof plainProgress>,
   if (event.id === 'moby.buildkit.trace' && typeof event.aux === 'string') {
     const trace = readTrace(event.aux)
     ended.unobtainable ??= unobtainable(trace)
-    for (const { name } of trace.vertexes) {
+    for (const { name, digest, cached, completed } of trace.vertexes) {
       const image = imageOf(name)
       if (image) ended.loaded.add(image)
+      if (completed !== null && !cached && /^\[[^\]]*\] RUN /.test(name)) ended.commands.add(digest)
     }
     yield* show(trace)
   } else if (typeof event.aux === 'object' && event.aux?.ID) ended.imageId = event.aux.ID

@@ -20,12 +20,14 @@ export interface Sent {
   dockerfile: string
   file: NodeJS.ReadableStream & { destroy(): void }
   readable: (text: string) => string
+  /** In the environment of its commands, and in nothing that a layer is known by. */
+  marks: Record<string, string>
 }
 
 export async function sendBuild(
   api: DockerApi,
   order: BuildOrder,
-  { dockerfile, file, readable }: Sent,
+  { dockerfile, file, readable, marks }: Sent,
   log: Log,
   signal: AbortSignal,
 ): Promise<Ended> {
@@ -40,6 +42,7 @@ export async function sendBuild(
       throw api.unreachable(error)
     })
     const labels = imageLabels(order)
+    const scope = buildScope(order.label)
     const query = {
       version: 2,
       session: session.id,
@@ -47,7 +50,8 @@ export async function sendBuild(
       t: order.image,
       dockerfile,
       labels,
-      ...buildScope(order.label),
+      extrahosts: scope.extrahosts,
+      buildargs: { ...marks, ...scope.buildargs },
       rm: true,
       forcerm: true,
     }
@@ -87,7 +91,7 @@ async function readBuild(
 ): Promise<Ended> {
   const lines = lineCutter(MOST_EVENT)
   const show = plainProgress()
-  const ended: Ended = { error: null, imageId: null, unobtainable: null, loaded: new Set() }
+  const ended: Ended = { error: null, imageId: null, unobtainable: null, loaded: new Set(), commands: new Set() }
   const take = async (line: Buffer) => {
     const text = [...eventText(line, show, ended)].join('')
     if (text) await log(Buffer.from(readable(text)))

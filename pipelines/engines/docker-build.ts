@@ -3,23 +3,29 @@ import { pinned } from '../dockerfile-pin'
 import { Fault } from '../fault'
 import type { DockerApi } from './docker-api'
 import { type ReadyBase, readyBases } from './docker-bases'
+import { boundBuild, notLimited } from './docker-build-bound'
 import { type Ended, whyFailed } from './docker-build-events'
+import type { limitsWorld } from './docker-build-limits'
+import { buildMark } from './docker-build-marks'
 import { imageLabels, sendBuild } from './docker-build-send'
 import type { builderOf } from './docker-builder'
 import { buildContext } from './docker-context'
 import { findImage, removeImage, type StoredImage, whyNotNamed } from './docker-image'
 import { until, within } from './docker-until'
-import { asDuration } from './docker-words'
+import { asDuration, asSize } from './docker-words'
 import type { BuildOrder, BuildVerdict, Log } from './engine'
 
 export interface BuildWorld {
   api: DockerApi
   builder: ReturnType<typeof builderOf>
+  limits: ReturnType<typeof limitsWorld>
+  /** Nothing is built where its limits cannot be put in force. */
+  mustLimit: boolean
 }
 
 /** Builds one image with BuildKit. The verdict's digest is the image's id in this engine's store. */
 export async function buildImage(
-  { api, builder }: BuildWorld,
+  { api, builder, limits, mustLimit }: BuildWorld,
   order: BuildOrder,
   log: Log,
   signal: AbortSignal,
@@ -43,16 +49,26 @@ export async function buildImage(
     const bases = await within(clock, () => readyBases(api, order, references, platform, log, clock.signal))
     if ('because' in bases) return no(bases.because)
     const text = pinned(dockerfile, references, new Map(bases.map(({ image, pin }) => [image, pin])))
-    const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases) }
-    const ended = await sendBuild(api, order, sent, log, clock.signal)
-    if (ended.error !== null) return { ok: false, ...whyFailed(ended, ended.error, clock.why() !== null, api) }
+    const { mark, buildargs } = buildMark(order.label.instance, [text, ...bases.flatMap(({ stored }) => stored.env)])
+    const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases), marks: buildargs }
+    const world = await limits()
+    if ('because' in world && dockerfile.instructions.some(({ name }) => name === 'RUN')) {
+      if (mustLimit) return no(`the build is refused, for ${notLimited(world.because)} (BUILD_LIMITS=required)`)
+      await log(Buffer.from(`Be aware: ${notLimited(world.because)}\n`))
+    }
+    const work = (until: AbortSignal) => sendBuild(api, order, sent, log, until)
+    const { ended, told } = await boundBuild(world, mark, order.limits, clock.signal, work)
+    if (ended === null || told.because !== null) return refused(api, order, ended, `${told.because}${told.notes}`)
+    if (ended.error !== null) {
+      const failed = whyFailed(ended, ended.error, clock.why() !== null, api)
+      return { ok: false, ...failed, because: `${failed.because}${told.notes}` }
+    }
     const image = await findImage(api, ended.imageId ?? order.image)
     if (!image) throw new Fault('engine.refused', `Docker said it built ${order.image}, and has no such image`)
     const first = finalBase(dockerfile, platform)
     const because = await whyNotWhatWasAsked(api, order, image, ended, bases, first)
-    if (because === null) return built(order, image, bases)
-    await removeImage(api, order.image)
-    return no(`the build is not taken: ${because}`)
+    if (because !== null) return refused(api, order, ended, `the build is not taken: ${because}`)
+    return built(order, image, bases, told.notes)
   } catch (error) {
     const why = clock.why()
     if (why === 'late') return no(`the build ran longer than ${asDuration(order.limits.timeMs)}`)
@@ -65,11 +81,17 @@ export async function buildImage(
 
 const no = (because: string, exitCode: number | null = null): BuildVerdict => ({ ok: false, because, exitCode })
 
-function built(order: BuildOrder, { digest }: StoredImage, ready: readonly ReadyBase[]): BuildVerdict {
+/** What was built is not kept. */
+async function refused(api: DockerApi, order: BuildOrder, ended: Ended | null, because: string): Promise<BuildVerdict> {
+  if (ended?.imageId) await removeImage(api, order.image)
+  return no(because)
+}
+
+function built(order: BuildOrder, { digest }: StoredImage, ready: readonly ReadyBase[], notes: string): BuildVerdict {
   const found = ready.map(({ image, digest }) => ({ image, digest }))
   const planned = (order.bases ?? []).map((base) => found.find(({ image }) => image === base.image) ?? base)
   const bases = [...planned, ...found.filter(({ image }) => !planned.some((base) => base.image === image))]
-  return { ok: true, because: `built ${digest}`, exitCode: 0, digest, bases }
+  return { ok: true, because: `built ${digest}${notes}`, exitCode: 0, digest, bases }
 }
 
 /** A lost attempt may have finished after its worker died: same name, same run, same content labels. */
@@ -108,6 +130,9 @@ async function whyNotWhatWasAsked(
     if (now?.digest !== stored.digest) return `the image ${image} was moved while it was built from`
   }
   const base = bases.find(({ image }) => image === first)
+  const added = made.bytes - (base?.stored.bytes ?? 0)
+  if (added > order.limits.diskBytes)
+    return `it adds ${asSize(added)} to its base, more than ${asSize(order.limits.diskBytes)}`
   if (base && !base.stored.layers.every((layer, at) => made.layers[at] === layer))
     return `the image does not start with the layers of ${base.image} (${base.stored.digest})`
   return isLabelled(made, order) ? null : 'its labels are not those that it was to have'

@@ -12,6 +12,7 @@ export interface StoredImage {
   bytes: number
   /** The user its containers run as; empty: root. */
   user: string
+  env: readonly string[]
   /** What a build that starts from it does first. */
   onBuild: readonly string[]
   /** Its layers, lowest first: what is built on it starts with the same. */
@@ -25,7 +26,12 @@ interface ImageInspect {
   Size: number
   Os?: string
   Architecture?: string
-  Config: { Labels?: Record<string, string> | null; User?: string; OnBuild?: string[] | null } | null
+  Config: {
+    Labels?: Record<string, string> | null
+    User?: string
+    Env?: string[] | null
+    OnBuild?: string[] | null
+  } | null
   RootFS?: { Layers?: string[] | null }
 }
 
@@ -39,6 +45,7 @@ export async function findImage(api: DockerApi, reference: string): Promise<Stor
     bytes: Size,
     labels: Config?.Labels ?? {},
     user: Config?.User ?? '',
+    env: Config?.Env ?? [],
     onBuild: Config?.OnBuild ?? [],
     layers: RootFS?.Layers ?? [],
     platform: `${Os}/${Architecture}`,

@@ -2,6 +2,7 @@ import { type DockerOptions, dockerApi } from './docker-api'
 import { baseDigests } from './docker-base'
 import { pruneBaseTags } from './docker-base-tags'
 import { buildImage } from './docker-build'
+import { limitsWorld } from './docker-build-limits'
 import { builderOf } from './docker-builder'
 import { pruneCaches, removeCaches } from './docker-cache'
 import { findImage, tagImage } from './docker-image'
@@ -12,12 +13,16 @@ import type { Engine } from './engine'
 
 const READY_MS = 10_000
 
-/** A Docker engine, 20.10 or later, as engine.ts describes. Without options it is the one that DOCKER_HOST names. */
-export function dockerEngine(options: DockerOptions = {}): Engine {
+/**
+ * A Docker engine, 20.10 or later, as engine.ts describes. Without options it is the one that DOCKER_HOST names.
+ * @param mustLimit nothing is built where the limits of a build cannot be put in force; else that is said on the stage
+ */
+export function dockerEngine(options: DockerOptions = {}, mustLimit = false): Engine {
   const api = dockerApi(options)
   const networks = stepNetworks(api)
   const baseDigest = baseDigests(api)
   const builder = builderOf(api)
+  const limits = limitsWorld(api)
   let info: Promise<number> | null = null
   const cpus = () => {
     info ??= api.json<{ NCPU: number }>({ method: 'GET', path: '/info', deadlineMs: READY_MS }).then(({ NCPU }) => NCPU)
@@ -39,7 +44,7 @@ export function dockerEngine(options: DockerOptions = {}): Engine {
     builder,
     baseDigest,
     tag: (digest, name) => tagImage(api, digest, name),
-    build: (order, log, signal) => buildImage({ api, builder }, order, log, signal),
+    build: (order, log, signal) => buildImage({ api, builder, limits, mustLimit }, order, log, signal),
     run: (order, log, signal) => runStep({ api, networks, cpus }, order, log, signal),
     async cleanUp({ instance, run, stage, upToEpoch = Number.POSITIVE_INFINITY }) {
       const found = await findWork(api, instance, run, stage)
