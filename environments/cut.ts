@@ -1,5 +1,6 @@
 import { asWorker, type Context } from '../pipelines/context'
 import type { Base } from '../pipelines/engines/engine'
+import { mayGoOn } from '../pipelines/explained-run'
 import { Fault } from '../pipelines/fault'
 import { keyOf } from '../pipelines/how-built'
 import { imageName } from '../pipelines/image-name'
@@ -44,7 +45,7 @@ export async function cutRelease(context: Context, runId: number): Promise<void>
       [runId, RELEASING],
     )
     const built = rows[0]
-    if (built === undefined) return null
+    if (built === undefined || !(await mayGoOn(tx, runId, asWorker(context)))) return null
     const release = (await known(tx, context, built, way)) ?? (await freeze(tx, built, { ...way, bytes }, context))
     await tx.query('UPDATE "Run" SET "releaseId" = $2 WHERE id = $1', [runId, release.id])
     await ring(tx, `onward:${runId}:due`)

@@ -7,6 +7,7 @@ import type { TrustClass } from '../pipelines/trust'
 import type { Tx } from '../prisma/record'
 import { answersOf } from './answers'
 import { EnvironmentPolicy } from './environment'
+import { TOLD, type Told, whyUnexplained } from './explained'
 import type { Facts } from './gate'
 import { imageThere } from './image'
 import type { PromotionKind } from './promotion'
@@ -16,6 +17,8 @@ interface Row {
   kind: PromotionKind
   insteadOf: number | null
   certificate: string | null
+  told: Told | null
+  requesterId: number | null
   requestedBy: string
   since: Date
   startedByHand: string | null
@@ -74,11 +77,12 @@ export async function readFacts(tx: Tx, promotionId: number, trust: Trust): Prom
   if (row === undefined) return null
   const policy = policyOf(row)
   const disputed = whyDisputed(row, trust)
+  const unexplained = row.told === null ? null : whyUnexplained(row, row.told)
   if (row.kind === 'put-back' && !isOwnPutBack(row, trust)) row.kind = 'by-hand'
   const answers = row.hasAnswers
     ? await answersOf(tx, { promotionId, policyChangeId: null, policy }, trust)
     : NO_ANSWERS
-  return asFacts(row, policy, disputed, answers)
+  return { ...asFacts(row, policy, disputed, answers), unexplained }
 }
 
 export interface Supposed {
@@ -154,6 +158,7 @@ function asFacts(row: Row, policy: EnvironmentPolicy, policyDisputed: string | n
     },
     release: releaseOf(row),
     image: imageThere(row),
+    unexplained: null,
     run: { branch: row.branch, branchKind: row.branchKind, templated: row.templated },
     ceiling: row.ceiling,
     serviceFile: flow.service_file,
@@ -200,12 +205,12 @@ function releaseOf({ releaseId, tag, digest, trust, refusedAt, refusedBy, refuse
 }
 
 const IT_IS = `
-  SELECT p.id, p.kind, p."requestedBy", p."createdAt" AS since, p."startedByHand", p."insteadOf", p.certificate, p."environmentId", p."releaseId", p.ask, p.range, p."imageAsked", p."imageBecause",
+  SELECT p.id, p.kind, p."requestedBy", p."requesterId", p."createdAt" AS since, p."startedByHand", p."insteadOf", p.certificate, p."environmentId", p."releaseId", p.ask, p.range, p."imageAsked", p."imageBecause",
     p."runId", r.branch, r."branchKind", r."goesTo", COALESCE((r.plan->>'templated')::boolean, true) AS templated
   FROM "Promotion" p JOIN "Run" r ON r.id = p."runId" WHERE p.id = $1`
 
 const IT_WOULD_BE = `
-  SELECT NULL::int AS id, 'onward' AS kind, '' AS "requestedBy", clock_timestamp() AS since, NULL::text AS "startedByHand",
+  SELECT NULL::int AS id, 'onward' AS kind, '' AS "requestedBy", NULL::int AS "requesterId", clock_timestamp() AS since, NULL::text AS "startedByHand",
     NULL::int AS "insteadOf", NULL::text AS certificate, e.id AS "environmentId", $5::int AS "releaseId", 0 AS ask, NULL::jsonb AS range, NULL::text AS "imageAsked", '' AS "imageBecause", 2147483647 AS "runId", $3::text AS branch,
     $4::text AS "branchKind", $2::text AS "goesTo", $6::boolean AS templated
   FROM "Environment" e WHERE e."projectId" = $1 AND e.name = $2::text`
@@ -215,7 +220,7 @@ const GOES_TO = `CASE it."branchKind" ${KINDS.map((k) => `WHEN '${k}' THEN '${FL
 
 // Order counts within one branch: two release branches, or a release and a hotfix, take turns; neither is older.
 const FACTS = `
-SELECT it.*, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
+SELECT it.*, CASE WHEN it.id IS NULL THEN NULL ELSE ${TOLD} END AS told, e.name, e.position, e.policy, e."heldAt", e."heldBy", e."heldBecause", e."unreachableSince", e."unreachableBecause",
   e."removedAt", e."removedBecause", e."policyVersion", clock_timestamp() AS now,
   COALESCE(e."stoppedAt", i."stoppedAt") AS "stoppedAt", CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBy" ELSE e."stoppedBy" END AS "stoppedBy",
   CASE WHEN e."stoppedAt" IS NULL THEN i."stoppedBecause" ELSE e."stoppedBecause" END AS "stoppedBecause",

@@ -64,6 +64,8 @@ export interface Facts {
   release: { id: number; tag: string; digest: string; trust: TrustClass; refused: Said | null } | null
   /** Whether the target holds the release's image. */
   image: ImageThere
+  /** What the trail does not say of it; null: the trail explains it. */
+  unexplained: string | null
   run: { branch: string; branchKind: BranchKind | 'fork' | 'other'; templated: boolean }
   /** How far the branch may go: the place of that environment in the order; null: the project has none of that name. */
   ceiling: number | null
@@ -159,6 +161,12 @@ const glassBroken = (votes: readonly Vote[]) => votes.find((v) => v.decision ===
 export const GATES = {
   environment: ({ environment: { removed, name } }: Facts) =>
     removed === null ? open(`${name} is there`) : shut(`${name} was removed: ${removed.because}`),
+  record: ({ unexplained }: Facts) =>
+    unexplained === null
+      ? open('the audit trail explains it')
+      : shut(
+          `the audit trail does not explain it: ${unexplained}. Request it again; an administrator checks who wrote to the database`,
+        ),
   stop: ({ environment: { stopped, name } }: Facts) =>
     stopped === null
       ? open('there is no emergency stop')

@@ -1,4 +1,5 @@
 import { asWorker, type Context } from '../pipelines/context'
+import { mayGoOn } from '../pipelines/explained-run'
 import { Fault } from '../pipelines/fault'
 import { FLOW, flowOf } from '../pipelines/gitflow'
 import { oweTag } from '../pipelines/owe-tag'
@@ -87,7 +88,7 @@ export async function promoteOnward(context: Context, runId: number): Promise<vo
       [runId],
     )
     const run = rows[0]
-    if (run === undefined) return
+    if (run === undefined || !(await mayGoOn(tx, runId, by))) return
     await tx.query('UPDATE "Run" SET "movedOnAt" = clock_timestamp() WHERE id = $1', [runId])
     if (run.branchKind === 'master') {
       const policy = flowOf(run.flow).tag

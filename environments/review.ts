@@ -1,3 +1,4 @@
+import { alarm } from '../pipelines/alarm'
 import { asWorker, type Context } from '../pipelines/context'
 import { NOW, type Tx, transaction } from '../prisma/record'
 import { askForImage } from './ask-image'
@@ -37,6 +38,7 @@ export async function reviewPromotion(context: Context, id: number): Promise<voi
         ...change,
         event: judged.worst?.gate === 'order' ? 'supersede' : 'refuse',
       })
+      if (facts.unexplained !== null) await alarm(tx, { subject: 'promotion', id, because: facts.unexplained }, by)
     } else {
       await keepWaiting(tx, id, judged, facts.now)
       await remindSigners(tx, id, facts, judged, by)

@@ -263,6 +263,8 @@ async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
       epoch: claimed.epoch,
       because: outcome.because,
       set: done,
+      // The trail's word for what was built: the record's alone is not believed (explained-run.ts).
+      ...(outcome.digest === undefined ? {} : { data: { digest: outcome.digest } }),
       by: asWorker(context),
     })
   })

@@ -43,6 +43,9 @@ interface Claim {
 export class Leases {
   private readonly claims = new Set<Claim>()
   private readonly timer: NodeJS.Timeout
+  /** Kinds of rows that are being looked at because of a notification, and those that are to be looked at once more. */
+  private readonly looking = new Set<Held>()
+  private readonly again = new Set<Held>()
 
   constructor(private readonly record: RecordHandle) {
     this.timer = setInterval(() => void this.renew(), RENEW_MS)
@@ -60,13 +63,23 @@ export class Leases {
     }
   }
 
-  /** A change was rung: what is held and has left its status need not wait for the next renewal to hear of it. */
+  /**
+   * A change was notified: what is held and has left its status need not wait for the next renewal. Anyone with a connection
+   * may notify anything, so that it is the row that is asked, by renewing at once.
+   */
   heard(subject: string, id: number, status: string) {
-    for (const claim of this.claims) {
-      if (claim.subject === subject && claim.id === id && status !== HELD[claim.subject].status) {
-        claim.lost.abort(new Error(`it is ${status}`))
-      }
-    }
+    for (const claim of this.claims)
+      if (claim.subject === subject && claim.id === id && status !== HELD[claim.subject].status)
+        this.lookSoon(claim.subject)
+  }
+
+  private lookSoon(subject: Held) {
+    if (this.looking.has(subject)) return void this.again.add(subject)
+    this.looking.add(subject)
+    void this.renewOne(subject).finally(() => {
+      this.looking.delete(subject)
+      if (this.again.delete(subject)) this.lookSoon(subject)
+    })
   }
 
   get held() {
@@ -78,26 +91,28 @@ export class Leases {
   }
 
   private async renew() {
-    for (const subject of Object.keys(HELD) as Held[]) {
-      const mine = [...this.claims].filter((c) => c.subject === subject)
-      if (mine.length === 0) continue
-      const { table, status } = HELD[subject]
-      try {
-        const { rows } = await this.record.pool.query<{ id: number; epoch: number }>(
-          `UPDATE "${table}" t SET "leaseUntil" = clock_timestamp() + $3 * interval '1 millisecond'
+    for (const subject of Object.keys(HELD) as Held[]) await this.renewOne(subject)
+  }
+
+  private async renewOne(subject: Held) {
+    const mine = [...this.claims].filter((c) => c.subject === subject)
+    if (mine.length === 0) return
+    const { table, status } = HELD[subject]
+    try {
+      const { rows } = await this.record.pool.query<{ id: number; epoch: number }>(
+        `UPDATE "${table}" t SET "leaseUntil" = clock_timestamp() + $3 * interval '1 millisecond'
            FROM unnest($1::int[], $2::int[]) AS m(id, epoch)
            WHERE t.id = m.id AND t.epoch = m.epoch AND t.status = $4 RETURNING t.id, t.epoch`,
-          [mine.map((c) => c.id), mine.map((c) => c.epoch), LEASE_MS, status],
-        )
-        for (const claim of mine) {
-          if (rows.some((r) => r.id === claim.id && r.epoch === claim.epoch)) claim.renewedAt = performance.now()
-          else claim.lost.abort(new Error('the claim was lost'))
-        }
-      } catch (error) {
-        for (const claim of mine) {
-          if (performance.now() - claim.renewedAt > FENCE_MS) {
-            claim.lost.abort(new Error('the database could not be reached in time', { cause: error }))
-          }
+        [mine.map((c) => c.id), mine.map((c) => c.epoch), LEASE_MS, status],
+      )
+      for (const claim of mine) {
+        if (rows.some((r) => r.id === claim.id && r.epoch === claim.epoch)) claim.renewedAt = performance.now()
+        else claim.lost.abort(new Error('the claim was lost'))
+      }
+    } catch (error) {
+      for (const claim of mine) {
+        if (performance.now() - claim.renewedAt > FENCE_MS) {
+          claim.lost.abort(new Error('the database could not be reached in time', { cause: error }))
         }
       }
     }

@@ -1,11 +1,12 @@
 import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/record'
 import { asWorker, type Context } from './context'
 import { defaultService, withBuild } from './defaults'
+import { mayBePlanned } from './explained-run'
 import { Fault, isFault } from './fault'
 import { forgeOf } from './forge-of'
 import type { Forge } from './forges/forge'
 import { type Commit, fetchCommit } from './git'
-import { type BranchKind, flowOf, kindOf, type RunKind } from './gitflow'
+import { type BranchKind, FLOW, flowOf, kindOf, type RunKind } from './gitflow'
 import { takeUpHead, twinOf } from './head'
 import { howBuilt } from './how-built'
 import { imageName } from './image-name'
@@ -39,14 +40,15 @@ export async function planRun(context: Context, runId: number): Promise<void> {
 }
 
 async function claim(context: Context, id: number): Promise<PlanningRun | null> {
+  const by = asWorker(context)
   return transaction(context.record, async (tx) => {
-    const kind = await kindOfRun(tx, id)
+    const { said, kind } = await kindOfRun(tx, id)
     const row = await record(tx, 'run', RUN, {
       id,
       from: 'queued',
       event: 'claim',
       ifDue: true,
-      by: asWorker(context),
+      by,
       set: {
         epoch: PLUS_ONE,
         attempts: PLUS_ONE,
@@ -54,20 +56,25 @@ async function claim(context: Context, id: number): Promise<PlanningRun | null> 
         worker: context.worker,
         branchKind: kind,
         trust: trustOf(kind),
+        ...(kind === 'fork' || kind === 'other' ? {} : { priority: FLOW[kind].priority }),
       },
+      ...(kind === said ? {} : { data: { branchKind: { said, derived: kind } } }),
     })
-    return row === null ? null : (row as unknown as PlanningRun)
+    const run = row as unknown as PlanningRun | null
+    return run !== null && (await mayBePlanned(tx, run, by)) ? run : null
   })
 }
 
-/** What a branch is called in the flow decides, when the run is planned: the row may have been written by an earlier flow. */
-async function kindOfRun(tx: Tx, id: number): Promise<RunKind> {
+/** What a branch is called in the flow decides, when the run is planned: never what its row says, which others may write. */
+async function kindOfRun(tx: Tx, id: number): Promise<{ said: string; kind: RunKind }> {
   const { rows } = await tx.query<{ branch: string; branchKind: string; mergeRequestId: number | null; flow: unknown }>(
     `SELECT r.branch, r."branchKind", r."mergeRequestId", j.flow FROM "Run" r JOIN "Project" j ON j.id = r."projectId" WHERE r.id = $1`,
     [id],
   )
   const [row] = rows
-  return row === undefined ? 'other' : kindOf(row, flowOf(row.flow))
+  return row === undefined
+    ? { said: 'other', kind: 'other' }
+    : { said: row.branchKind, kind: kindOf(row, flowOf(row.flow)) }
 }
 
 /** Events are hints: what is built is the head that the forge names now. */

@@ -65,7 +65,7 @@ async function claim(record: RecordHandle, id: number): Promise<Owed | null> {
     `UPDATE "Report" p SET epoch = p.epoch + 1, attempts = p.attempts + 1, "leaseUntil" = ${LEASE}
      FROM "Run" r WHERE p.id = $1 AND r.id = p."runId" AND p."dueAt" <= clock_timestamp()
        AND (p."leaseUntil" IS NULL OR p."leaseUntil" < clock_timestamp())
-     RETURNING p.id, p."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch, r."releaseId",
+      RETURNING p.id, r."projectId", p."runId", p.name, p.wanted, p.sent, p.description, p.attempts, p.epoch, r."commit", r.branch, r."releaseId",
        (SELECT m.iid FROM "MergeRequest" m WHERE m.id = r."mergeRequestId") AS iid`,
     [id],
   )

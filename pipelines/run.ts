@@ -15,7 +15,8 @@ export const RUN = machine({
   },
   running: { pass: 'succeeded', fail: 'failed', err: 'errored', cancel: 'canceled', supersede: 'superseded' },
   errored: { retry: 'queued', resume: 'running', cancel: 'canceled' },
-  succeeded: {},
+  // Only where the trail does not say that it passed.
+  succeeded: { disown: 'refused' },
   failed: {},
   canceled: {},
   refused: {},

@@ -1,6 +1,7 @@
 // What the web process and the workers may do to each table. A statement that is refused for lack of a right belongs here, or
 // it belongs to the other process.
 import type pg from 'pg'
+import { guardOfWeb } from './arrows'
 
 interface Rights {
   /** Columns, or '*'. What is not named has its default. */
@@ -17,44 +18,48 @@ const ALL: Rights = { insert: '*', update: '*', delete: true }
  * differently than people agreed are the worker's alone: digests, policies in force, what admits a passkey, what was observed.
  */
 export const WEB: Readonly<Record<string, Rights>> = {
-  Account: ALL,
-  Identity: ALL,
-  Membership: ALL,
+  Account: {
+    insert: 'name passwordHash role forgeUserId',
+    update: 'role disabledAt passwordHash forgeUserId',
+  },
+  Identity: { insert: 'accountId issuer subject name lastUsedAt', update: 'name lastUsedAt', delete: true },
+  // No column of it ever changes; the right to is what locking a row needs.
+  Membership: { insert: 'accountId projectId environment role grantedBy', update: 'grantedBy', delete: true },
   Session: ALL,
   SignInAttempt: ALL,
-  ApiToken: ALL,
+  ApiToken: { insert: 'accountId name hash expiresAt scopes', update: 'lastUsedAt', delete: true },
   PasskeyChallenge: ALL,
   Statement: ALL,
   Installation: { update: 'stoppedAt stoppedBy stoppedBecause' },
 
   // Which forge it is on, and under what path, never changes: its token would be sent elsewhere.
   Project: {
-    insert: 'forge forgeUrl path name tokenSealed hook hookSealed createdBy flow',
-    update: 'status because tokenSealed hookSealed checks flow attempts dueAt reconcileAt reconciledAt',
+    insert: 'forge forgeUrl path name tokenSealed hook hookSealed createdBy',
+    update: 'status because tokenSealed hookSealed checks flow attempts dueAt reconciledAt',
   },
-  Delivery: { insert: '*', update: 'decision because runId mergeRequestId' },
-  BranchHead: ALL,
-  // Who pushed which commit is written once.
+  Delivery: {
+    insert: 'projectId key event decision because bytes body runId replayOf',
+    update: 'decision because runId mergeRequestId',
+  },
+  BranchHead: { insert: 'projectId branch commit', update: 'commit seenAt' },
+  // What an accepted delivery says. What a worker finds out of it, and who pushed which commit, is written once.
   Run: {
-    insert: '*',
-    update: 'status because finishedAt leaseUntil dueAt attempts movedOnAt priority',
+    insert:
+      'projectId contentKey origin service branch branchKind commit before title pusherId pusherName status because priority finishedAt',
+    update: 'status because finishedAt leaseUntil dueAt',
   },
   // What a stage built or found is the worker's.
   Stage: { update: 'status because finishedAt leaseUntil dueAt attempts' },
-  Report: { insert: '*', update: 'wanted description dueAt attempts' },
+  Report: { insert: 'projectId runId name wanted description', update: 'wanted description dueAt attempts' },
   MergeRequest: {
     insert: 'projectId iid title source target',
     update: 'dueAt attempts',
   },
-  MergeAction: {
-    insert: 'projectId mergeRequestId kind head accountId accountName',
-    update: 'status because finishedAt dueAt',
-  },
+  MergeAction: { insert: 'projectId mergeRequestId kind head accountId accountName' },
   Tag: {
     insert: 'projectId name commit status because runId releaseId by',
-    update: 'status because name commit by runId releaseId dueAt attempts leaseUntil',
+    update: 'status because name commit by runId releaseId dueAt leaseUntil',
   },
-  BackMerge: { update: 'status because finishedAt dueAt attempts' },
 
   Release: { update: 'refusedAt refusedBy refusedBecause' },
   // A policy is in force once a worker has agreed to it.
@@ -67,10 +72,8 @@ export const WEB: Readonly<Record<string, Rights>> = {
     update: 'status because finishedAt dueAt',
   },
   Promotion: {
-    insert:
-      'environmentId releaseId runId kind reason insteadOf requestedBy requesterId startedByHand startedById priority certificate',
-    update:
-      'status because verdicts finishedAt leaseUntil dueAt attempts ask startedByHand startedById retriedById forgeDueAt',
+    insert: 'environmentId releaseId runId kind reason insteadOf requestedBy requesterId priority certificate',
+    update: 'status because finishedAt leaseUntil dueAt attempts ask startedByHand startedById retriedById forgeDueAt',
   },
   // An answer is written once, and a worker uses it up.
   Approval: {
@@ -80,7 +83,7 @@ export const WEB: Readonly<Record<string, Rights>> = {
   },
   Passkey: {
     insert:
-      'accountId name credentialId publicKey spki alg aaguid backupEligible backedUp transports signCount proof vouch dueAt',
+      'accountId name credentialId publicKey spki alg aaguid backupEligible backedUp transports signCount proof dueAt',
     update: 'name backedUp signCount status because proof vouch removedAt lastUsedAt dueAt',
   },
 }
@@ -137,6 +140,7 @@ export async function grantsFor(db: Pick<pg.Client, 'query'>, web: string, worke
     `REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${both}`,
     `REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM ${both}`,
     `GRANT EXECUTE ON FUNCTION ${APPEND} TO ${both}`,
+    ...guardOfWeb(),
     ...tables.flatMap((table) => [
       ...grantsOf(table, web, WEB[table] ?? {}, sequences),
       ...grantsOf(table, worker, WORKER_LESS[table] ?? ALL, sequences),

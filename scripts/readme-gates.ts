@@ -33,6 +33,7 @@ export const PASSES: Facts = {
   environment: PLACE,
   release: RELEASE,
   image: { lacking: null },
+  unexplained: null,
   run: { branch: 'master', branchKind: 'master', templated: false },
   ceiling: 2,
   serviceFile: 'required',
@@ -65,6 +66,7 @@ export const PASSES: Facts = {
 }
 export const STOPS: Record<GateName, Partial<Facts>> = {
   environment: { environment: { ...PLACE, removed: { at: THEN, because: 'moved to another cluster' } } },
+  record: { unexplained: 'no entry of a worker says that its run passed' },
   stop: { environment: { ...PLACE, stopped: { by: 'omar', at: THEN, because: 'orders fail' } } },
   policy: { environment: { ...PLACE, policyDisputed: 'it is not what was agreed to as version 3' } },
   review: { environment: { ...PLACE, unreviewed: { approval: 5, by: 'omar', since: THEN } } },

@@ -186,6 +186,11 @@ export class Shiplock {
     return shiplock
   }
 
+  /** The web process's own connection: what somebody has who took it over. */
+  get webUrl() {
+    return this.urls.webUrl
+  }
+
   get instance() {
     return instanceId(join(this.dir, 'keys'))
   }

@@ -53,9 +53,12 @@ export async function startWorker(
   let reportsSoon: NodeJS.Timeout | undefined
   const reports = `SELECT 'report' AS job, id, epoch, ${USUAL} AS priority FROM (${JOBS.report.due} LIMIT 50) d`
   const heard = (payload: string) => {
-    const [subject = '', id = '', status = '', epoch = '0', priority = String(USUAL)] = payload.split(':')
-    context.leases.heard(subject, Number(id), status)
-    for (const job of rungBy(subject, status)) void ring(job, Number(id), Number(epoch), Number(priority))
+    // A hint, from anyone who has a connection: what is due, and whether a claim still holds, is read from the rows.
+    const [subject = '', number = '', status = '', epoch = '0', priority = String(USUAL)] = payload.split(':')
+    const id = asNumber(number)
+    if (id < 1) return
+    context.leases.heard(subject, id, status)
+    for (const job of rungBy(subject, status)) void ring(job, id, asNumber(epoch), asPriority(priority))
     if (subject === 'stage' || subject === 'run') {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined
@@ -96,6 +99,11 @@ export async function startWorker(
     },
   }
 }
+
+/** Of a notification; what is no number of the record's is 0. */
+const asNumber = (text: string) => (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31 ? Number(text) : 0)
+/** Between the first (a rollback) and the last (a feature branch) of the record. */
+const asPriority = (text: string) => (/^-?\d{1,4}$/.test(text) ? Math.max(-10, Math.min(20, Number(text))) : USUAL)
 
 /** Does it now and again `ms` after it is done; never two at once. */
 function every(ms: number, act: () => Promise<unknown>, complain: (error: Error) => void): () => void {

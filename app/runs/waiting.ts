@@ -65,7 +65,7 @@ export function whyRunWaits(
   stages: readonly WaitingStage[],
   facts: Facts,
 ): Waiting | null {
-  if (isFinal(RUN, run.status)) return null
+  if (run.status === 'succeeded' || isFinal(RUN, run.status)) return null
   if (run.status === 'held') return waiting('an owner must say go: it comes from a fork', OWNER, run.createdAt)
   if (run.status === 'queued') return whyQueued(run, run.createdAt, facts, 'a free lane')
   if (run.status === 'planning') return whyHeld(run, run.createdAt, facts)

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { openSigner, openTrust } from '../../audit/keys'
 import { SoftPasskey } from '../../demo/passkey'
 import { answer, prepareStatement } from '../../environments/sign-off'
+import { bytesOf, challengeOf, statementHash } from '../../environments/statement'
 import { openRecord } from '../../prisma/client'
 import { readOrigin } from '../../prisma/origin'
 import { unseal } from '../../prisma/seal'
@@ -189,56 +190,74 @@ async function forge() {
   const trust = openTrust(keys, null, await readOrigin(record), () => process.env.PUBLIC_URL ?? '')
   const by = { actor: `account:${victim.id}`, actorName: victim.name, accountId: victim.id, role: 'ops' }
   const passkey = SoftPasskey.make()
-  const { rows } = await record.pool.query<{ id: number }>(
-    `INSERT INTO "Passkey" ("accountId", name, "credentialId", "publicKey", spki, alg) VALUES ($1, 'laptop', $2, $3, $4, $5) RETURNING id`,
-    [victim.id, passkey.credentialId, passkey.cose, passkey.spki, passkey.alg],
+  // With its entry, which the database demands: a key that is proposed, and no more.
+  const [proposed] = await ask(
+    url,
+    'BEGIN',
+    [
+      `WITH made AS (INSERT INTO "Passkey" ("accountId", name, "credentialId", "publicKey", spki, alg) VALUES ($1, 'laptop', $2, $3, $4, $5) RETURNING id)
+     SELECT id, audit_append('passkey.propose', $6, 'omar', NULL::int, 'passkey', id, NULL::int, NULL, 'proposed', '', '{}') FROM made`,
+      [victim.id, passkey.credentialId, passkey.cose, passkey.spki, passkey.alg, by.actor],
+    ],
+    'COMMIT',
+    'SELECT max(id) AS id FROM "Passkey"',
   )
-  const key = rows[0]?.id
-  await sql('forge', `UPDATE "Passkey" SET status = 'admitted' WHERE id = ${key}`)
+  const key = proposed?.id
+  await sql('deploy', `UPDATE "Passkey" SET status = 'admitted' WHERE id = ${key}`)
   const subject = { promotionId: promotion }
-  const made = await prepareStatement(record, { subject, decision: 'approve', reason: 'looks good' }, by, trust)
-  const assertion = passkey.get({ rpId: trust.rpId, origin: trust.webOrigin, challenge: made.challenge })
+  // The code asks for an admitted key before it shows a statement to approve; of a rejection it does not, and one word is changed.
+  const shown = await prepareStatement(record, { subject, decision: 'reject', reason: 'looks good' }, by, trust)
+  const text = bytesOf({ ...shown.statement, decision: 'approve' })
+  const made = { text, hash: statementHash(text) }
+  const assertion = passkey.get({ rpId: trust.rpId, origin: trust.webOrigin, challenge: challengeOf(text) })
+  await sql('forge', [
+    `INSERT INTO "Statement" (hash, "promotionId", "accountId", decision, bytes, challenge, "expiresAt")
+     SELECT $1, "promotionId", "accountId", 'approve', $2, $3, "expiresAt" FROM "Statement" WHERE hash = $4`,
+    [made.hash, text, challengeOf(text), shown.hash],
+  ])
   await attempt('deploy', 'an answer by the code’s own way', () =>
     answer(record, { hash: made.hash, assertion }, by, trust),
   )
   const bytes = (text: string) => Buffer.from(text, 'base64url')
+  const forged = `INSERT INTO "Approval" ("promotionId", ask, "accountId", "accountName", role, decision, digest, statement, hash, "passkeyId", "clientData", "authenticatorData", signature, "expiresAt")
+     SELECT $1, p.ask, $2, $3, 'ops', 'approve', l.digest, $4, $5, $6, $7, $8, $9, now() + interval '1 hour' FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = $1 RETURNING id`
+  const values = [
+    promotion,
+    victim.id,
+    victim.name,
+    made.text,
+    made.hash,
+    key,
+    bytes(assertion.clientDataJSON),
+    bytes(assertion.authenticatorData),
+    bytes(assertion.signature),
+  ]
+  await sql('deploy', [forged, values]) // no entry: the database takes it back
   await sql('forge', [
-    `INSERT INTO "Approval" ("promotionId", ask, "accountId", "accountName", role, decision, digest, statement, hash, "passkeyId", "clientData", "authenticatorData", signature, "expiresAt")
-     SELECT $1, p.ask, $2, $3, 'ops', 'approve', l.digest, $4, $5, $6, $7, $8, $9, now() + interval '1 hour' FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = $1`,
-    [
-      promotion,
-      victim.id,
-      victim.name,
-      Buffer.from(made.text),
-      made.hash,
-      key,
-      bytes(assertion.clientDataJSON),
-      bytes(assertion.authenticatorData),
-      bytes(assertion.signature),
-    ],
+    `WITH made AS (${forged}) SELECT audit_append('approval.give', 'account:${victim.id}', 'omar', ${project}, 'promotion', ${promotion}, NULL::int, NULL, NULL, '', jsonb_build_object('approval', id)) FROM made`,
+    values,
   ])
   await sql('forge', append(by.actor, 'approval.give'))
-  await sql(
-    'forge',
-    `UPDATE "Promotion" SET status = 'queued', verdicts = '[]', "dueAt" = now() WHERE id = ${promotion}`,
-    `SELECT pg_notify('shiplock', 'promotion:${promotion}:queued:0:-10')`,
-  )
+  await sql('forge', `UPDATE "Promotion" SET "dueAt" = now() WHERE id = ${promotion}`)
+  await sql('deploy', `UPDATE "Promotion" SET verdicts = '[]' WHERE id = ${promotion}`)
+  await sql('deploy', `UPDATE "Promotion" SET status = 'queued' WHERE id = ${promotion}`)
+  await sql('forge', `SELECT pg_notify('shiplock', 'promotion:${promotion}:queued:0:-10')`)
   // A place of its own, with no rules, that stands for the same target; and a promotion that says it goes back by itself.
+  const place = `INSERT INTO "Environment" ("projectId", name, position, policy) SELECT "projectId", 'side-door', 9, (policy || '{"name": "side-door", "approvals": [], "start": "automatic"}'::jsonb) - 'after' FROM "Environment" WHERE id = ${environment}`
+  await sql('deploy', place)
   await sql(
     'forge',
-    `INSERT INTO "Environment" ("projectId", name, position, policy) SELECT "projectId", 'side-door', 9, (policy || '{"name": "side-door", "approvals": [], "start": "automatic"}'::jsonb) - 'after' FROM "Environment" WHERE id = ${environment}`,
+    `WITH made AS (${place} RETURNING id) SELECT audit_append('environment.add', 'shiplock', 'Shiplock', ${project}, 'environment', id, NULL::int, NULL, NULL, '', '{}') FROM made`,
     `SELECT pg_notify('shiplock', 'environment:' || id || ':unagreed') FROM "Environment" WHERE name = 'side-door'`,
   )
-  for (const [kind, where] of [
-    ['by-hand', `e.name = 'side-door'`],
-    ['put-back', `e.id = ${environment}`],
-  ])
-    await sql(
-      'forge',
-      `INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, "requestedBy", certificate) SELECT e.id, p."releaseId", p."runId", '${kind}', 'x', repeat('A', 86) || '==' FROM "Environment" e, "Promotion" p WHERE ${where} AND e."projectId" = ${project} AND p.id = ${promotion}`,
-      `UPDATE "Promotion" SET status = 'queued' WHERE kind = '${kind}' AND status = 'waiting'`,
-      `SELECT pg_notify('shiplock', 'promotion:' || id || ':queued:0:-10') FROM "Promotion" WHERE status = 'queued'`,
-    )
+  const asking = (kind: string, where: string, certificate: string) =>
+    `WITH made AS (INSERT INTO "Promotion" ("environmentId", "releaseId", "runId", kind, "requestedBy", "requesterId", certificate)
+       SELECT e.id, p."releaseId", p."runId", '${kind}', 'x', ${victim.id}, ${certificate} FROM "Environment" e, "Promotion" p WHERE ${where} AND e."projectId" = ${project} AND p.id = ${promotion} RETURNING id, "releaseId")
+     SELECT audit_append('promotion.request', '${by.actor}', 'omar', ${project}, 'promotion', id, NULL::int, NULL, NULL, '', jsonb_build_object('kind', '${kind}', 'release', "releaseId")) FROM made`
+  await sql('forge', asking('by-hand', `e.name = 'side-door'`, 'NULL'))
+  await sql('deploy', asking('put-back', `e.id = ${environment}`, `repeat('A', 86) || '=='`))
+  await sql('deploy', `UPDATE "Promotion" SET status = 'queued' WHERE kind = 'by-hand' AND status = 'waiting'`)
+  await sql('forge', `SELECT pg_notify('shiplock', 'promotion:' || id || ':queued:0:-10') FROM "Promotion"`)
   await record.close()
 }
 

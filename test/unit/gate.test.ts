@@ -27,6 +27,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   environment: environment(),
   release: { id: 3, tag: 'V1.0_202611211304', digest: 'sha256:1', trust: 'release', refused: null },
   image: { lacking: null },
+  unexplained: null,
   run: { branch: 'develop', branchKind: 'develop', templated: false },
   ceiling: 0,
   serviceFile: 'required',

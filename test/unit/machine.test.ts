@@ -9,7 +9,7 @@ import { TAG } from '../../pipelines/tag'
 
 const MACHINES = { RUN, STAGE, PROMOTION, PROJECT, MERGE_REQUEST, MERGE_ACTION, TAG, BACK_MERGE }
 const FINAL = {
-  RUN: ['succeeded', 'failed', 'canceled', 'refused', 'superseded'],
+  RUN: ['failed', 'canceled', 'refused', 'superseded'],
   STAGE: ['succeeded', 'failed', 'skipped', 'canceled'],
   PROMOTION: ['verified', 'refused', 'superseded', 'canceled'],
   PROJECT: [],

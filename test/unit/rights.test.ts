@@ -1,6 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { APPROVAL } from '../../environments/approval'
+import { PASSKEY } from '../../environments/passkey'
+import { POLICY_CHANGE } from '../../environments/policy-change'
+import { PROMOTION } from '../../environments/promotion'
+import { BACK_MERGE } from '../../pipelines/back-merge'
+import { MERGE_ACTION, MERGE_REQUEST } from '../../pipelines/merge-request'
+import { PROJECT } from '../../pipelines/project'
+import { RUN, STAGE } from '../../pipelines/run'
+import { TAG } from '../../pipelines/tag'
+import { WEB_ARROWS, WORKER_KINDS } from '../../prisma/arrows'
 import { WEB } from '../../prisma/rights'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -84,9 +94,11 @@ function refused({ table, deed, columns }: Deed): boolean {
 
 /** In files that the web process loads for something else. */
 const WORKERS_ALONE = [
+  'environments/request.ts: update Run',
   'environments/verify.ts: insert Stage',
   'pipelines/back-merges.ts: update BackMerge',
   'pipelines/owed-back-merges.ts: insert BackMerge',
+  'pipelines/owed-back-merges.ts: update BackMerge',
   'pipelines/stage-results.ts: delete Artifact',
   'pipelines/stage-results.ts: delete TestCase',
   'pipelines/stage-results.ts: insert Artifact',
@@ -115,5 +127,95 @@ describe('the rights of the web process', () => {
     seen({ file: 'app/_server/session.ts', table: 'Session', deed: 'delete' })
     expect(refused({ file: '', table: 'Release', deed: 'update', columns: ['refusedAt', 'digest'] })).toBe(true)
     expect(refused({ file: '', table: 'Release', deed: 'update', columns: ['refusedAt'] })).toBe(false)
+  })
+})
+
+const MACHINES: Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>> = {
+  Run: RUN,
+  Stage: STAGE,
+  Promotion: PROMOTION,
+  Project: PROJECT,
+  MergeRequest: MERGE_REQUEST,
+  MergeAction: MERGE_ACTION,
+  Tag: TAG,
+  BackMerge: BACK_MERGE,
+  Approval: APPROVAL,
+  PolicyChange: POLICY_CHANGE,
+  Passkey: PASSKEY,
+}
+const subjectOf = (table: string) => `${table[0]?.toLowerCase()}${table.slice(1)}`
+const words = (text: string) => text.split(/\s+/).filter((word) => word !== '')
+
+/** Arrows of code that the web process loads for something else, and does not run. */
+const NOT_RUN = [
+  'environments/verify.ts: promotion.begin',
+  'environments/verify.ts: promotion.err',
+  'environments/verify.ts: promotion.fail',
+  'environments/verify.ts: promotion.pass',
+  'pipelines/advance.ts: stage.admit',
+  'pipelines/advance.ts: stage.skip',
+  'pipelines/explained-run.ts: run.disown',
+]
+
+/** Written beside a row that the web process makes; also the name of a worker's arrow. */
+const OF_BOTH = ['run.refuse', 'mergeRequest.merge']
+
+describe('the arrows of the web process', () => {
+  it('are arrows of the state machines', () => {
+    expect(Object.keys(WEB_ARROWS).sort()).toEqual(Object.keys(MACHINES).sort())
+    for (const [table, text] of Object.entries(WEB_ARROWS))
+      for (const arrow of words(text)) {
+        const [from = '', to = ''] = arrow.split('>')
+        const machine = MACHINES[table] ?? {}
+        expect(from === '' ? Object.keys(machine) : Object.values(machine[from] ?? {}), `${table} ${arrow}`).toContain(
+          to,
+        )
+      }
+  })
+
+  it('are all that it is asked to take, by name', () => {
+    const taken = [...reachable()].flatMap((file) =>
+      [...read(file).matchAll(/(?:record|advanceStage)\(\s*\w+,\s*(?:'(\w+)')?/g)].flatMap(
+        ({ 1: subject = 'stage', index }) => {
+          const call = upToBalance(read(file).slice(index), '(', ')')
+          const event = call.match(/event: '([\w-]+)'/)?.[1]
+          return event === undefined ? [] : [`${file}: ${subject}.${event}`]
+        },
+      ),
+    )
+    const refusedToIt = taken.filter((one) => WORKER_KINDS.includes(one.split(': ')[1] ?? ''))
+    expect([...new Set(refusedToIt)].sort()).toEqual(NOT_RUN)
+    expect(taken).toEqual(
+      expect.arrayContaining(['pipelines/cancel.ts: run.cancel', 'environments/take-back.ts: approval.withdraw']),
+    )
+  })
+
+  it('are named by entries that it may write; all other entries of a status are a worker’s', () => {
+    const mine = new Set(OF_BOTH)
+    const all = new Set<string>()
+    for (const [table, machine] of Object.entries(MACHINES))
+      for (const [from, events] of Object.entries(machine))
+        for (const [event, to] of Object.entries(events)) {
+          const kind = `${subjectOf(table)}.${event}`
+          all.add(kind)
+          if (words(WEB_ARROWS[table] ?? '').includes(`${from}>${to}`)) mine.add(kind)
+        }
+    const ofWorkers = [...all].filter((kind) => !mine.has(kind))
+    expect(ofWorkers.filter((kind) => !WORKER_KINDS.includes(kind))).toEqual([])
+    expect([...mine].filter((kind) => WORKER_KINDS.includes(kind))).toEqual([])
+  })
+
+  it('an entry that only workers’ files write is a worker’s', () => {
+    const loaded = reachable()
+    const files = ['environments', 'pipelines', 'worker', 'audit'].flatMap((dir) =>
+      readdirSync(path.join(root, dir), { encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => path.join(dir, file)),
+    )
+    const kinds = (file: string) => [...read(file).matchAll(/kind: '([a-zA-Z]+\.[a-z-]+)'/g)].map((m) => m[1] ?? '')
+    const webs = new Set([...loaded].flatMap(kinds))
+    const workers = files.filter((file) => !loaded.has(file)).flatMap(kinds)
+    expect(workers.length).toBeGreaterThan(5)
+    expect(workers.filter((kind) => !webs.has(kind) && !WORKER_KINDS.includes(kind))).toEqual([])
   })
 })
