@@ -13,6 +13,7 @@ const NOUNS = [
   '^environments/(environment|promotion|observed|gate|holds|image|freeze|zone|release|deployment|statement|approval|passkey|policy-change|words|policy-difference)[.]ts$',
   '^environments/targets/(target|docker-settings)[.]ts$',
   '^pipelines/(forges/forge|engines/engine)[.]ts$',
+  '^prisma/(database-loss|pause)[.]ts$',
   '^audit/(canonical|entry|tree|checkpoint|trust)[.]ts$',
   '^prisma/clock[.]ts$',
 ]

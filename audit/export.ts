@@ -1,6 +1,7 @@
 // The whole trail for somebody who trusts nobody: exact bytes, checkpoints, keys and sign-offs, checked by audit/verify.mjs.
 import type pg from 'pg'
 import { Fault } from '../pipelines/fault'
+import { inTransaction } from '../prisma/connections'
 import { canonical, type Json } from './canonical'
 import type { TrailKey } from './keys'
 import type { Pack } from './packing'
@@ -18,19 +19,8 @@ export interface About {
 }
 
 /** One moment of the record: everything is read as it was then, however long it takes. */
-export async function atOneMoment<T>(pool: pg.Pool, work: (db: pg.PoolClient) => Promise<T>): Promise<T> {
-  const db = await pool.connect()
-  let broken: Error | undefined
-  try {
-    await db.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    return await work(db)
-  } finally {
-    await db.query('ROLLBACK').catch((error: Error) => {
-      broken = error // the connection is gone; the pool must not hand it out again
-    })
-    db.release(broken)
-  }
-}
+export const atOneMoment = <T>(pool: pg.Pool, work: (db: pg.PoolClient) => Promise<T>): Promise<T> =>
+  inTransaction(pool, work, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
 
 export interface Anchor {
   size: number

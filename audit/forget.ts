@@ -1,5 +1,6 @@
 // Forgets what a person is called. The trail's bytes hold a commitment in its place, so every proof holds on.
 import type pg from 'pg'
+import { inTransaction } from '../prisma/connections'
 
 /** The lock that orders the writers of the trail, as its trigger takes it. */
 const CHAIN = 727073690
@@ -25,22 +26,10 @@ export async function forgetName(pool: pg.Pool, actor: string): Promise<number> 
 }
 
 /** An entry that is linked at this moment must not be left with a name whose salt is gone: the signer would take it for forged. */
-async function forgetSalt(pool: pg.Pool, actor: string): Promise<number> {
-  const client = await pool.connect()
-  let broken: Error | undefined
-  try {
-    await client.query('BEGIN')
+const forgetSalt = (pool: pg.Pool, actor: string): Promise<number> =>
+  inTransaction(pool, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [CHAIN])
     const { rowCount } = await client.query(EMPTY, [actor])
     await client.query('DELETE FROM "AuditName" WHERE actor = $1', [actor])
-    await client.query('COMMIT')
     return rowCount ?? 0
-  } catch (error) {
-    await client.query('ROLLBACK').catch((e: Error) => {
-      broken = e // the connection is gone; the pool must not hand it out again
-    })
-    throw error
-  } finally {
-    client.release(broken)
-  }
-}
+  })

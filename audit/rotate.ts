@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { chownSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { inTransaction } from '../prisma/connections'
 import { lockFile, withFileLock } from '../prisma/file-lock.mjs'
 import { type Actor, tell } from '../prisma/record'
 import { rawKey } from './checkpoint'
@@ -39,25 +40,14 @@ export function rotateTrailKey(pool: pg.Pool, keys: string, by: Actor): Promise<
   return withFileLock(
     lockFile(keys, 'rotate'),
     async () => {
-      const db = await pool.connect()
-      let broken: Error | undefined
-      try {
-        await db.query('BEGIN')
+      const rotated = await inTransaction(pool, async (db) => {
         await db.query(`SET LOCAL lock_timeout = '20s'`)
         await db.query('SELECT pg_advisory_xact_lock($1)', [SIGNER])
         await db.query('SELECT pg_advisory_xact_lock($1)', [CHAIN])
-        const rotated = (await finishEarlier(db, keys, by)) ?? (await rotate(db, keys, by))
-        await db.query('COMMIT')
-        rmSync(join(keys, OLD), { force: true })
-        return rotated
-      } catch (error) {
-        await db.query('ROLLBACK').catch((e: Error) => {
-          broken = e // the connection is gone; the pool must not hand it out again
-        })
-        throw error
-      } finally {
-        db.release(broken)
-      }
+        return (await finishEarlier(db, keys, by)) ?? (await rotate(db, keys, by))
+      })
+      rmSync(join(keys, OLD), { force: true })
+      return rotated
     },
     { timeoutMs: 30_000 },
   )

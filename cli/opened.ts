@@ -6,6 +6,7 @@ import { readTrailKeys, relyingParty } from '../audit/keys'
 import { openRecord, type RecordHandle } from '../prisma/client'
 import { readOrigin } from '../prisma/origin'
 import { ensurePostgres, stateDir } from '../prisma/postgres'
+import { isSupervised } from '../prisma/supervise'
 
 export const keysDir = (env: NodeJS.ProcessEnv) => env.SHIPLOCK_KEYS || join(stateDir(env), 'keys')
 
@@ -21,7 +22,8 @@ export async function withRecord<T>(env: NodeJS.ProcessEnv, work: (record: Recor
     return await work(record)
   } finally {
     await record.close()
-    if (embedded?.started) await embedded.stop()
+    // Shiplock may have been starting it again at the same moment.
+    if (embedded?.started && !isSupervised(dir)) await embedded.stop()
   }
 }
 

@@ -4,9 +4,12 @@ import type { ForkOptions } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrate } from '../prisma/migrate'
+import { Outage } from '../prisma/outage'
 import { ensurePostgres, type Postgres } from '../prisma/postgres'
 import { provisionRoles, type RoleUrls } from '../prisma/roles'
 import { closeKeys, ensureKeys, instanceId } from '../prisma/seal'
+import { supervise } from '../prisma/supervise'
+import { untilReachable } from '../prisma/until-reachable'
 import { webEnvironment, workerEnvironment } from './environment'
 import { type WebUser, webUser } from './web-user'
 
@@ -20,11 +23,14 @@ export type Name = 'web' | 'worker'
 export interface Ground {
   user: WebUser
   urls: RoleUrls
-  /** The database that Shiplock brings along; null: it was given one. */
-  embedded: Postgres | null
+  /** Stops the database that Shiplock brings along; where it was given one there is nothing to stop. */
+  stopDatabase(): Promise<void>
   /** What is not separated, and what to do: a sentence each. */
   warnings: string[]
 }
+
+/** About ten seconds. */
+const MOST_STARTS = 6
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -35,18 +41,41 @@ export async function prepare(root: string, state: string, env: Variables, dev: 
   await ensureKeys(keys)
   const user = dev ? oneUser : webUser(root, state)
   closeState(state, user)
-  const embedded = env.DATABASE_URL ? null : await ensurePostgres({ dir: join(state, 'postgres') })
+  const options = { dir: join(state, 'postgres') }
+  const embedded = env.DATABASE_URL ? null : await startedAtLast(options)
+  const supervisor = embedded === null ? null : supervise(embedded, options)
   const owner = env.DATABASE_URL || (embedded?.url ?? '')
-  const applied = await migrate(owner)
-  if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
   const given = { webUrl: env.WEB_DATABASE_URL || undefined, workerUrl: env.WORKER_DATABASE_URL || undefined }
-  const roles = await provisionRoles(owner, instanceId(keys), given)
+  const roles = await untilReachable(async () => {
+    const applied = await migrate(owner)
+    if (applied.length > 0) console.log(`applied ${applied.length} migration(s)`)
+    return provisionRoles(owner, instanceId(keys), given)
+  })
   const one = 'why' in roles
   return {
     user,
     urls: one ? { webUrl: owner, workerUrl: owner } : roles,
-    embedded,
+    stopDatabase: async () => {
+      await supervisor?.stop()
+      await embedded?.stop()
+    },
     warnings: [user.because, one ? oneRole(roles.why) : null].filter((warning) => warning !== null),
+  }
+}
+
+/** A server that was killed while it started, or had no room for a moment, is tried a few times before a person is told. */
+async function startedAtLast(options: { dir: string }): Promise<Postgres> {
+  const outage = new Outage('The embedded database')
+  for (let tries = 1; ; tries++) {
+    try {
+      const postgres = await ensurePostgres(options)
+      outage.back()
+      return postgres
+    } catch (error) {
+      if (tries === MOST_STARTS || !/could not (start|make its database)/.test((error as Error).message)) throw error
+      outage.lost(error)
+      await outage.pause()
+    }
   }
 }
 

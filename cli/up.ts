@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { watch } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { firstEnrolmentCodes } from '../environments/enrolment-code'
 import { stateDir } from '../prisma/postgres'
@@ -19,8 +20,13 @@ const state = stateDir()
 /** A process that dies is started again, unless it keeps dying: then something is wrong that restarting cannot mend. */
 const MOST_DEATHS = 5
 const DEATHS_WITHIN_MS = 60_000
+/** What web and worker exit with where they cannot reach the database: that is no crash, and passes. */
+const DATABASE_AWAY = 75
 
-const ground = await prepare(ROOT, state, process.env, dev)
+const ground = await prepare(ROOT, state, process.env, dev).catch((error: Error) => {
+  console.error(`Shiplock cannot start: ${error.message}`)
+  return process.exit(1)
+})
 for (const warning of ground.warnings) console.warn(warning)
 
 const host = process.env.HOST || '127.0.0.1'
@@ -63,7 +69,7 @@ function start(name: Name): Promise<void> {
     })
     child.once('exit', (code, signal) => {
       children.delete(name)
-      reject(new Error(`${name} ended before it was ready (${signal ?? `exit ${code}`})`))
+      reject(new Ended(name, code, signal))
       if (ready && !stopping) diedUnasked(name, code, signal)
     })
   })
@@ -91,6 +97,7 @@ function reloadOnChange() {
 const deaths = new Map<Name, number[]>()
 function diedUnasked(name: Name, code: number | null, signal: string | null) {
   if (dev && code === 0) return void start(name).catch((error: Error) => console.error(error.message))
+  if (code === DATABASE_AWAY) return void startSoon(name)
   const recent = [...(deaths.get(name) ?? []), Date.now()].filter((t) => t > Date.now() - DEATHS_WITHIN_MS)
   deaths.set(name, recent)
   if (recent.length >= MOST_DEATHS) {
@@ -99,17 +106,34 @@ function diedUnasked(name: Name, code: number | null, signal: string | null) {
     return
   }
   console.warn(`${name} ended unasked (${signal ?? `exit ${code}`}); starting it again`)
-  // It has said itself why it could not start; here it only counts as one more death.
-  start(name).catch(() => {
-    if (!stopping) setTimeout(() => diedUnasked(name, code, signal), 1_000)
+  startAgain(name)
+}
+
+const startSoon = (name: Name) => setTimeout(() => startAgain(name), 1_000)
+
+/** It has said itself why it could not start; here it only counts as one more death. */
+function startAgain(name: Name) {
+  if (stopping) return
+  start(name).catch((error: Ended) => {
+    if (!stopping) setTimeout(() => diedUnasked(name, error.code, error.signal), 1_000)
   })
+}
+
+class Ended extends Error {
+  constructor(
+    name: Name,
+    readonly code: number | null,
+    readonly signal: string | null,
+  ) {
+    super(`${name} ended before it was ready (${signal ?? `exit ${code}`})`)
+  }
 }
 
 async function stop(exitCode: number) {
   if (stopping) return
   stopping = true
   await Promise.all([...children.values()].map(ended))
-  await ground.embedded?.stop()
+  await ground.stopDatabase()
   process.exit(exitCode)
 }
 
@@ -150,8 +174,20 @@ process.on('SIGTERM', () => void stop(0))
 process.on('SIGINT', () => void stop(0))
 process.on('disconnect', () => void stop(0))
 
+/** The first start: what cannot start for another reason than its database ends Shiplock at once. */
+async function first(name: Name): Promise<void> {
+  for (;;) {
+    try {
+      return await start(name)
+    } catch (error) {
+      if (!(error instanceof Ended) || error.code !== DATABASE_AWAY || stopping) throw error
+      await sleep(1_000)
+    }
+  }
+}
+
 try {
-  await Promise.all([start('web'), start('worker')])
+  await Promise.all([first('web'), first('worker')])
   console.log(`Shiplock is up: ${settings.PUBLIC_URL}`)
   const codes = await firstEnrolmentCodes(join(state, 'keys'))
   if (codes.length > 0) console.log(inWords(codes))

@@ -1,5 +1,5 @@
 import { asWorker, type Context } from '../pipelines/context'
-import { isFault } from '../pipelines/fault'
+import { isBug } from '../pipelines/fault'
 import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
 import { inMs, NOW, PLUS_ONE, type Tx, transaction } from '../prisma/record'
@@ -153,12 +153,13 @@ async function settle(context: Context, claimed: Claimed, { ok, because, observa
 }
 
 async function errored(context: Context, claimed: Claimed, error: unknown) {
-  const { again, waitMs, because, data } = retryAfter(error, claimed.attempts)
-  if (!isFault(error)) console.error(`a bug while deploying promotion ${claimed.id}:`, error)
+  const { again, attempts, waitMs, because, data } = retryAfter(error, claimed.attempts)
+  if (isBug(error)) console.error(`a bug while deploying promotion ${claimed.id}:`, error)
   const set = {
     leaseUntil: null,
     dueAt: inMs(waitMs),
-    ...(again ? {} : { attempts: MAX_ATTEMPTS, finishedAt: NOW, forgeDueAt: NOW }),
+    attempts,
+    ...(again ? {} : { finishedAt: NOW, forgeDueAt: NOW }),
   }
   const { id, epoch } = claimed
   await transaction(context.record, async (tx) => {
@@ -199,7 +200,7 @@ export async function losePromotion(context: Context, id: number): Promise<void>
       id,
       from: 'deploying',
       epoch: lapsed.epoch,
-      set: { leaseUntil: null },
+      set: { leaseUntil: null, attempts: lapsed.attempts },
       by: asWorker(context),
     } as const
     if (lapsed.attempts >= MAX_ATTEMPTS)

@@ -2,6 +2,7 @@ import type { Context } from '../pipelines/context'
 import { isFault } from '../pipelines/fault'
 import { connectedForge } from '../pipelines/forge-of'
 import { commitsMissing } from '../pipelines/git-merge'
+import { outageOf } from '../prisma/outage'
 import { isDeclaredReturn, type PromotionKind } from './promotion'
 
 const GIT_MS = 60_000
@@ -58,9 +59,12 @@ export async function lookUpRange(context: Context, promotionId: number): Promis
       promotionId,
       JSON.stringify(range),
     ])
+    lookup().back()
   } catch (error) {
     // The gate of the approvals stays closed until it is known, and says so.
     if (!isFault(error)) throw error
-    console.warn(`what promotion ${promotionId} changes cannot be looked up now: ${error.message}`)
+    lookup().lost(error)
   }
 }
+
+const lookup = () => outageOf('The lookup of commits to be deployed')

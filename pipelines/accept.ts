@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RecordHandle } from '../prisma/client'
+import { outageOf } from '../prisma/outage'
 import { CHANNEL, SHIPLOCK } from '../prisma/record'
 import { cancelRun } from './cancel'
 import { type Delivery, type HookOwner, keyOf, storable } from './delivery'
@@ -136,11 +137,15 @@ function ringSoon(record: RecordHandle, run: number | null) {
     rings.delete(record)
     record.pool
       .query(`SELECT pg_notify('${CHANNEL}', 'run:' || id || ':queued') FROM unnest($1::int[]) AS r(id)`, [[...runs]])
-      .catch((error: Error) =>
-        console.warn(`could not ring; the sweep will find ${runs.size} run(s): ${error.message}`),
+      .then(
+        () => ringing().back(),
+        // The sweep will find them.
+        (error: unknown) => ringing().lost(error),
       )
   }, RING_EVERY_MS)
 }
+
+const ringing = () => outageOf('The notification of new runs')
 
 /** A push that asked for no run was seen all the same: the reconciler must not take it for one that was missed. */
 async function noteHead(record: RecordHandle, projectId: number, push: PushEvent) {

@@ -2,7 +2,7 @@
 import { NOW, record, type Tx, transaction, type Value } from '../prisma/record'
 import { BACK_MERGE, type BackMergeStatus, UNPAID } from './back-merge'
 import { asWorker, type Context } from './context'
-import { Fault, isFault } from './fault'
+import { Fault, faultOf, isFault } from './fault'
 import { connectedForge } from './forge-of'
 import type { ForgeMergeRequest } from './forges/forge'
 import { type Trial, tryMerge } from './git-merge'
@@ -51,7 +51,8 @@ export async function carryBackMerge(context: Context, id: number): Promise<void
   if (debt === null) return
   try {
     await settle(context, debt, await look(context, debt))
-  } catch (error) {
+  } catch (thrown) {
+    const error = faultOf(thrown)
     if (!isFault(error)) console.error(`a bug while looking at back-merge ${id}:`, error)
     const message = isFault(error) ? error.message : `a fault of Shiplock itself: ${String(error)}`
     const soon = Math.min(FIRST_WAIT_MS * 2 ** debt.attempts, LOOK_AGAIN_MS)

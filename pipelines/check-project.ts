@@ -73,7 +73,7 @@ export async function loseProject(context: Context, id: number): Promise<void> {
         from: 'checking',
         event: 'lose',
         epoch: lapsed.epoch,
-        set: { leaseUntil: null },
+        set: { leaseUntil: null, attempts: lapsed.attempts },
         by: asWorker(context),
       })
   })

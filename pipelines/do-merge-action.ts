@@ -2,7 +2,7 @@
 // wrote down is a wish.
 import { inMs, NOW, PLUS_ONE, record, transaction } from '../prisma/record'
 import { asWorker, type Context } from './context'
-import { isFault } from './fault'
+import { isBug } from './fault'
 import { connectedForge } from './forge-of'
 import type { Done, Forge, ForgeMergeRequest } from './forges/forge'
 import { LEASE_MS, lapsedClaim } from './lease'
@@ -132,15 +132,15 @@ async function readAgain(tx: Parameters<typeof dueMergeRequest>[0], action: Doin
 }
 
 async function errored(context: Context, action: Doing, error: unknown) {
-  const { again, waitMs, because, data } = retryAfter(error, action.attempts, MAX_ATTEMPTS)
-  if (!isFault(error)) console.error(`a bug while doing merge action ${action.id}:`, error)
+  const { again, attempts, waitMs, because, data } = retryAfter(error, action.attempts, MAX_ATTEMPTS)
+  if (isBug(error)) console.error(`a bug while doing merge action ${action.id}:`, error)
   const at = { id: action.id, from: 'doing', epoch: action.epoch, because, by: asWorker(context), data } as const
   await transaction(context.record, async (tx) => {
     if (again)
       await record(tx, 'mergeAction', MERGE_ACTION, {
         ...at,
         event: 'lose',
-        set: { leaseUntil: null, dueAt: inMs(waitMs) },
+        set: { leaseUntil: null, dueAt: inMs(waitMs), attempts },
       })
     else {
       await record(tx, 'mergeAction', MERGE_ACTION, { ...at, event: 'err', set: { leaseUntil: null, finishedAt: NOW } })
@@ -160,7 +160,7 @@ export async function loseMergeAction(context: Context, id: number): Promise<voi
       event: 'lose',
       epoch: lapsed.epoch,
       because: 'its worker gave no sign of life',
-      set: { leaseUntil: null },
+      set: { leaseUntil: null, attempts: lapsed.attempts },
       by: asWorker(context),
     })
   })

@@ -3,7 +3,7 @@ import { advanceStage } from './advance'
 import { cachesOf } from './cache-key'
 import { asWorker, type Context } from './context'
 import type { Base, Files, Verdict, WorkLabel } from './engines/engine'
-import { isFault } from './fault'
+import { isBug } from './fault'
 import { forgeOf } from './forge-of'
 import { fetchCommit } from './git'
 import { LEASE_MS, lapsedClaim } from './lease'
@@ -271,13 +271,13 @@ async function settle(context: Context, claimed: Claimed, outcome: Outcome) {
 }
 
 async function errored(context: Context, claimed: Claimed, error: unknown) {
-  const { again, waitMs, because, data } = retryAfter(error, claimed.attempts)
-  if (!isFault(error)) console.error(`a bug in stage ${claimed.id}:`, error)
+  const { attempts, waitMs, because, data } = retryAfter(error, claimed.attempts)
+  if (isBug(error)) console.error(`a bug in stage ${claimed.id}:`, error)
   const set = {
     finishedAt: NOW_IF_NULL,
     leaseUntil: null,
     dueAt: inMs(waitMs),
-    ...(again ? {} : { attempts: MAX_ATTEMPTS }),
+    attempts,
   }
   const by = asWorker(context)
   await transaction(context.record, (tx) =>
@@ -329,7 +329,7 @@ export async function loseStage(context: Context, id: number): Promise<void> {
         event: 'lose',
         epoch: stage.epoch,
         because: 'its worker gave no sign of life',
-        set: { leaseUntil: null },
+        set: { leaseUntil: null, attempts: stage.attempts },
         by,
       })
     }

@@ -1,4 +1,5 @@
 // A Fault is "we could not find out". A verdict ("the answer is no") is a value, never a Fault.
+import { lossOf } from '../prisma/database-loss'
 
 /** What each fault means: the HTTP status it answers with, and whether trying again can help. */
 export const FAULTS = {
@@ -12,6 +13,8 @@ export const FAULTS = {
   'engine.refused': { http: 502, retry: false },
   'image.missing': { http: 404, retry: false },
   'target.unreachable': { http: 503, retry: true },
+  'database.unreachable': { http: 503, retry: true },
+  'database.busy': { http: 503, retry: true }, // it takes no more connections
   'input.invalid': { http: 422, retry: false },
   'not.found': { http: 404, retry: false },
   'not.signed.in': { http: 401, retry: false },
@@ -37,5 +40,24 @@ export class Fault extends Error {
 
 export const isFault = (error: unknown): error is Fault => error instanceof Fault
 
+const LOST = {
+  'database.unreachable': { message: 'the database does not answer: try again in a moment', retryAfterMs: 2_000 },
+  'database.busy': {
+    message: 'the database takes no more connections at this moment: try again in some seconds',
+    retryAfterMs: 5_000,
+  },
+} as const
+
+/** The same error; where it says that a connection to the database was lost or not given, the Fault of that. */
+export function faultOf(error: unknown): unknown {
+  const loss = isFault(error) ? null : lossOf(error)
+  if (loss === null) return error
+  const { message, retryAfterMs } = LOST[loss]
+  return new Fault(loss, message, { cause: error, retryAfterMs })
+}
+
 /** May trying again help? An exception that is no Fault is a bug and is never retried in silence. */
 export const canRetry = (error: unknown) => isFault(error) && FAULTS[error.code].retry
+
+/** Neither a Fault nor a lost database: it is told with its stack. */
+export const isBug = (error: unknown) => !isFault(faultOf(error))

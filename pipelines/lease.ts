@@ -17,7 +17,10 @@ const HELD = {
 } as const
 type Held = keyof typeof HELD
 
-/** The claim on a row that lapsed: whoever held it gave no sign of life. Null: it has not, or nobody holds it. */
+/**
+ * The claim on a row that lapsed: its worker gave no sign of life. Null: it has not, or there is none.
+ * @returns `attempts` without this one where that very process lives: it could not reach the database, which is not the work's doing
+ */
 export async function lapsedClaim(
   tx: Tx,
   subject: Held,
@@ -25,8 +28,12 @@ export async function lapsedClaim(
 ): Promise<{ epoch: number; attempts: number } | null> {
   const { table, status } = HELD[subject]
   const { rows } = await tx.query<{ epoch: number; attempts: number }>(
-    `SELECT epoch, attempts FROM "${table}" WHERE id = $1 AND status = $2 AND "leaseUntil" < clock_timestamp()`,
-    [id, status],
+    // Seen after the lapse, and started before the last renewal.
+    `SELECT t.epoch, GREATEST(t.attempts - EXISTS (
+       SELECT 1 FROM "Worker" w WHERE w.id = t.worker AND w."seenAt" > t."leaseUntil"
+         AND w."startedAt" < t."leaseUntil" - $3 * interval '1 millisecond')::int, 0) AS attempts
+     FROM "${table}" t WHERE t.id = $1 AND t.status = $2 AND t."leaseUntil" < clock_timestamp()`,
+    [id, status, LEASE_MS],
   )
   return rows[0] ?? null
 }

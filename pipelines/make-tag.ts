@@ -1,7 +1,7 @@
 // The version tag on the production branch, made on the forge where Shiplock owes it.
 import { inMs, PLUS_ONE, record, SHIPLOCK, transaction, type Value } from '../prisma/record'
 import { asWorker, type Context } from './context'
-import { isFault } from './fault'
+import { isBug } from './fault'
 import { connectedForge } from './forge-of'
 import { LEASE_MS, lapsedClaim } from './lease'
 import { retryAfter } from './retry'
@@ -72,8 +72,8 @@ async function end(context: Context, making: Making, event: 'make' | 'refuse', b
 }
 
 async function errored(context: Context, making: Making, error: unknown) {
-  const { again, waitMs, because, data } = retryAfter(error, making.attempts, MAX_ATTEMPTS)
-  if (!isFault(error)) console.error(`a bug while making tag ${making.id}:`, error)
+  const { again, attempts, waitMs, because, data } = retryAfter(error, making.attempts, MAX_ATTEMPTS)
+  if (isBug(error)) console.error(`a bug while making tag ${making.id}:`, error)
   if (!again) return end(context, making, 'refuse', because)
   await transaction(context.record, (tx) =>
     record(tx, 'tag', TAG, {
@@ -82,7 +82,7 @@ async function errored(context: Context, making: Making, error: unknown) {
       event: 'lose',
       epoch: making.epoch,
       because,
-      set: { leaseUntil: null, dueAt: inMs(waitMs) },
+      set: { leaseUntil: null, dueAt: inMs(waitMs), attempts },
       by: asWorker(context),
       data,
     }),
@@ -100,7 +100,7 @@ export async function loseTag(context: Context, id: number): Promise<void> {
       event: 'lose',
       epoch: lapsed.epoch,
       because: 'its worker gave no sign of life',
-      set: { leaseUntil: null },
+      set: { leaseUntil: null, attempts: lapsed.attempts },
       by: asWorker(context),
     })
   })

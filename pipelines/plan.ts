@@ -2,7 +2,7 @@ import { inMs, NOW, PLUS_ONE, record, type Tx, transaction } from '../prisma/rec
 import { asWorker, type Context } from './context'
 import { defaultService, withBuild } from './defaults'
 import { mayBePlanned } from './explained-run'
-import { Fault, isFault } from './fault'
+import { Fault, isBug } from './fault'
 import { forgeOf } from './forge-of'
 import type { Forge } from './forges/forge'
 import { type Commit, fetchCommit } from './git'
@@ -171,15 +171,15 @@ async function readService(context: Context, commit: Commit, projectName: string
 
 async function errored(context: Context, run: PlanningRun, error: unknown) {
   const stopping = context.stopping.aborted
-  const { again, waitMs, because, data } = retryAfter(error, run.attempts, MAX_PLAN_ATTEMPTS)
-  if (!isFault(error)) console.error(`a bug while planning run ${run.id}:`, error)
+  const { again, attempts, waitMs, because, data } = retryAfter(error, run.attempts, MAX_PLAN_ATTEMPTS)
+  if (isBug(error)) console.error(`a bug while planning run ${run.id}:`, error)
   const at = { id: run.id, from: 'planning', epoch: run.epoch, because, by: asWorker(context) } as const
   await transaction(context.record, async (tx) => {
     if (stopping || again) {
       await record(tx, 'run', RUN, {
         ...at,
         event: 'lose',
-        set: { leaseUntil: null, dueAt: inMs(stopping ? 0 : waitMs) },
+        set: { leaseUntil: null, dueAt: inMs(stopping ? 0 : waitMs), ...(again ? { attempts } : {}) },
       })
       return
     }
@@ -199,7 +199,7 @@ export async function losePlan(context: Context, id: number): Promise<void> {
       event: 'lose',
       epoch: lapsed.epoch,
       because: 'its worker gave no sign of life',
-      set: { leaseUntil: null },
+      set: { leaseUntil: null, attempts: lapsed.attempts },
       by: asWorker(context),
     })
   })

@@ -1,5 +1,6 @@
 // Webhooks get lost: every few minutes, and when a worker starts, the forge is asked what there is.
 import type { RecordHandle } from '../prisma/client'
+import { type Outage, outageOf } from '../prisma/outage'
 import { transaction } from '../prisma/record'
 import type { Context } from './context'
 import { isFault } from './fault'
@@ -24,23 +25,26 @@ export async function reconcileProject(context: Context, projectId: number): Pro
   )
   const turn = rows[0]
   if (turn === undefined) return
-  await quietly(projectId, async () => {
+  const comparing = outageOf(`The comparison of project ${projectId} with its forge`)
+  await quietly(comparing, async () => {
     const { forge, project } = await connectedForge(context, projectId)
     const { id, name, path, flow, forgeProjectId } = project
     const reconciled: Reconciled = { id, name, path, flow, forge, forgeProjectId, ...turn }
     // Each by itself: a right that the token lacks for the one is no reason to leave the others.
+    const ofForge = outageOf(`The forge ${project.forgeUrl}`)
     for (const look of [reconcileBranches, reconcileMergeRequests, mendHook])
-      await quietly(projectId, () => look(context, reconciled))
+      await quietly(ofForge, () => look(context, reconciled))
     await transaction(context.record, (tx) => touchBackMerges(tx, id))
   })
 }
 
-async function quietly(projectId: number, work: () => Promise<void>) {
+async function quietly(outage: Outage, work: () => Promise<void>) {
   try {
     await work()
+    outage.back()
   } catch (error) {
     if (!isFault(error)) throw error
-    console.warn(`project ${projectId} cannot be compared with its forge now: ${error.message}`)
+    outage.lost(error)
   }
 }
 

@@ -1,5 +1,5 @@
 // What becomes of work that threw: tried again later, or not at all. Pure.
-import { canRetry, isFault } from './fault'
+import { canRetry, faultOf, isFault } from './fault'
 
 /** How often a stage or a promotion is tried before it stays errored: the first attempt and four more. */
 export const MAX_ATTEMPTS = 5
@@ -11,6 +11,8 @@ const LAST_WAIT_MS = 60_000
 
 export interface Retry {
   again: boolean
+  /** What the row counts from now on: all of them where it is not tried again. */
+  attempts: number
   waitMs: number
   /** For the page and the trail, word for word. */
   because: string
@@ -19,8 +21,11 @@ export interface Retry {
 }
 
 /** A Fault that may pass is tried again, a limited number of times; anything else is a bug, and is never retried in silence. */
-export function retryAfter(error: unknown, attempts: number, most = MAX_ATTEMPTS): Retry {
-  const again = canRetry(error) && attempts < most
+export function retryAfter(thrown: unknown, attempts: number, most = MAX_ATTEMPTS): Retry {
+  const error = faultOf(thrown)
+  // What the database did to it is not the work's own doing: it is tried for as long as it takes.
+  const lost = isFault(error) && error.code.startsWith('database.')
+  const again = canRetry(error) && (lost || attempts < most)
   const waitMs = (isFault(error) ? error.retryAfterMs : undefined) ?? WAITS_MS[attempts - 1] ?? LAST_WAIT_MS
   const message = error instanceof Error ? error.message : String(error)
   const because = isFault(error) ? message : `a fault of Shiplock itself: ${message}`
@@ -28,6 +33,7 @@ export function retryAfter(error: unknown, attempts: number, most = MAX_ATTEMPTS
   const stack = error instanceof Error ? String(error.stack).slice(0, 4000) : message
   return {
     again,
+    attempts: again ? attempts - Number(lost) : most,
     waitMs,
     because: again ? because + next : because,
     data: isFault(error) ? { code: error.code } : { stack },

@@ -1,6 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import pg from 'pg'
+import type pg from 'pg'
+import { guardedPool } from './connections'
 import { PrismaClient } from './generated/client'
+
+const STATEMENT_MS = 30_000
 
 /** The open record: typed reads through `db`, statements that need the database's clock through `pool`. One pool serves both. */
 export interface RecordHandle {
@@ -10,21 +13,31 @@ export interface RecordHandle {
   close(): Promise<void>
 }
 
+/** `searchPath`: the schema whose tables are named without it; `waitMs`: how long a statement waits for a free connection. */
+export function openPool(
+  url: string,
+  options: { max?: number; name?: string; searchPath?: string; waitMs?: number } = {},
+): pg.Pool {
+  return guardedPool({
+    connectionString: url,
+    max: options.max ?? 8,
+    application_name: options.name ?? 'shiplock',
+    keepAlive: true,
+    connectionTimeoutMillis: options.waitMs ?? 10_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: STATEMENT_MS,
+    // A server that vanished without a word ends no connection: the answer must not be waited for for ever.
+    query_timeout: STATEMENT_MS + 5_000,
+    ...(options.searchPath === undefined ? {} : { options: `-c search_path="${options.searchPath}"` }),
+  })
+}
+
 /**
  * Opens the record. Nothing connects until the first statement.
  * @param url a PostgreSQL connection string; `postgresql://user@/name?host=/dir` reaches a unix socket
  */
 export function openRecord(url: string, options: { max?: number; name?: string } = {}): RecordHandle {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: options.max ?? 8,
-    application_name: options.name ?? 'shiplock',
-    connectionTimeoutMillis: 10_000,
-    idleTimeoutMillis: 60_000,
-    statement_timeout: 30_000,
-  })
-  // An idle connection that the server drops must not end the process: the pool opens another when asked.
-  pool.on('error', (error) => console.warn(`database connection lost: ${error.message}`))
+  const pool = openPool(url, options)
   const db = new PrismaClient({ adapter: new PrismaPg(pool) })
   return {
     db,

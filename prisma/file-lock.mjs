@@ -14,7 +14,8 @@ const BREAKER_STALE_MS = 10_000
  * @template T
  * @param {string} file where the lock lies; its folder must exist
  * @param {() => Promise<T>} work
- * @param {{ timeoutMs?: number, onWait?: (pid: number) => void }} [options] `onWait` is called once, with the owner's pid
+ * @param {{ timeoutMs?: number, onWait?: (pid: number) => void, signal?: AbortSignal }} [options] `onWait` is called once, with the
+ *   owner's pid; `signal` ends the waiting, not the work
  * @returns {Promise<T>} what `work` returned; rejects when the lock was not free in time
  */
 export async function withFileLock(file, work, options = {}) {
@@ -28,9 +29,9 @@ export async function withFileLock(file, work, options = {}) {
 
 /**
  * @param {string} file
- * @param {{ timeoutMs?: number, onWait?: (pid: number) => void }} options
+ * @param {{ timeoutMs?: number, onWait?: (pid: number) => void, signal?: AbortSignal }} options
  */
-async function take(file, { timeoutMs = 120_000, onWait }) {
+async function take(file, { timeoutMs = 120_000, onWait, signal }) {
   const me = { pid: process.pid, born: bornAt(process.pid), nonce: randomUUID() }
   const mine = `${file}.${me.nonce}`
   const deadline = Date.now() + timeoutMs
@@ -38,6 +39,7 @@ async function take(file, { timeoutMs = 120_000, onWait }) {
   fs.writeFileSync(mine, JSON.stringify(me))
   try {
     for (;;) {
+      signal?.throwIfAborted()
       // link() fails when the name exists and shows the whole content at once, which open('wx') does not.
       if (tryLink(mine, file)) return () => releaseIfMine(file, me.nonce)
       const owner = readOwner(file)
@@ -49,12 +51,19 @@ async function take(file, { timeoutMs = 120_000, onWait }) {
       } else {
         if (owner && !told) onWait?.(owner.pid)
         told ||= owner !== null
-        await sleep(50)
+        // Who waits without an end looks less often.
+        await sleep(Number.isFinite(timeoutMs) ? 50 : 500)
       }
     }
   } finally {
     fs.rmSync(mine, { force: true })
   }
+}
+
+/** Does a living process hold it at this moment? @param {string} file */
+export function isHeld(file) {
+  const owner = readOwner(file)
+  return owner !== null && isAlive(owner)
 }
 
 /** @param {string} from @param {string} to */

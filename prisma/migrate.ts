@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { withConnection } from './connections'
 
 /** The advisory lock that Prisma's engine takes as well. */
 const LOCK = 72707369
@@ -76,10 +77,8 @@ export function readMigrations(dir = MIGRATIONS): Migration[] {
  */
 export async function migrate(url: string, dir = MIGRATIONS): Promise<string[]> {
   const files = readMigrations(dir)
-  const db = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
-  db.on('error', () => {}) // a lost connection rejects the query under way; the event would end the process
-  try {
-    await db.connect()
+  // The advisory lock goes with the connection.
+  return withConnection({ connectionString: url, connectionTimeoutMillis: 10_000 }, async (db) => {
     const { rows } = await db.query<{ there: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there`)
     const there = rows[0]?.there === true
     if (there && isComplete(files, await applied(db))) return []
@@ -90,9 +89,7 @@ export async function migrate(url: string, dir = MIGRATIONS): Promise<string[]> 
     const missing = toApply(files, await applied(db))
     for (const migration of missing) await apply(db, migration)
     return missing.map((m) => m.name)
-  } finally {
-    await db.end() // the advisory lock goes with the session
-  }
+  })
 }
 
 const applied = async (db: pg.Client) =>

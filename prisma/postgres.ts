@@ -6,10 +6,12 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { withConnection } from './connections'
 import { lockFile, withFileLock } from './file-lock.mjs'
 import { accessFor, FOLDER_MODE, openSocket, SOCKET_MODE, writeAccess } from './postgres-access'
 import { type Binaries, findBinaries, type ServerUser, serverUser } from './postgres-binaries'
+import { endOrphans, serverPid } from './postgres-process'
 import { closedParent } from './system-user'
 
 const DATABASE = 'shiplock'
@@ -47,6 +49,8 @@ export interface Postgres {
   stop(): Promise<void>
   /** False: it ran already, and whoever started it should stop it. */
   started: boolean
+  /** Is its process there? It may not answer yet. Costs a look at two files. */
+  runs(): boolean
 }
 
 /** Where Shiplock keeps what must survive: SHIPLOCK_STATE, else the system's usual place. */
@@ -59,9 +63,14 @@ export function stateDir(env: Record<string, string | undefined> = process.env):
 /**
  * Makes sure that the server in `dir` runs, and makes it when there is none. Safe to call from several processes at once, and
  * after any of them, or the server, was killed. `settings` are PostgreSQL's own names and override the usual ones; they count
- * only for the call that starts the server. Errors are sentences, with the end of the server's log.
+ * only for the call that starts the server. Errors are sentences, with the end of the server's log. `make: false`: a folder
+ * without a database is an error, for whoever knows that there was one.
  */
-export async function ensurePostgres(options: { dir: string; settings?: Record<string, string> }): Promise<Postgres> {
+export async function ensurePostgres(options: {
+  dir: string
+  settings?: Record<string, string>
+  make?: boolean
+}): Promise<Postgres> {
   const user = serverUser()
   const dir = path.resolve(options.dir)
   makeDir(dir, user)
@@ -75,7 +84,10 @@ export async function ensurePostgres(options: { dir: string; settings?: Record<s
   const binaries = findBinaries(user)
   const settings = { ...SETTINGS, ...options.settings }
   const started = await withFileLock(lockFile(dir, 'ensure'), async () => {
-    if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) await initialise(place, binaries, settings)
+    if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) {
+      if (options.make === false) throw new Error(`there is no database in ${place.data}: put its folder back`)
+      await initialise(place, binaries, settings)
+    }
     refuseOtherVersion(place, binaries)
     const changed = writeAccess(place.data, accessFor(OWNER, user))
     const fresh = await start(place, binaries, settings)
@@ -84,7 +96,12 @@ export async function ensurePostgres(options: { dir: string; settings?: Record<s
     await createDatabase(place)
     return fresh
   })
-  return { url: urlOf(place, DATABASE), started, stop: () => stop(place, binaries) }
+  return {
+    url: urlOf(place, DATABASE),
+    started,
+    stop: () => stop(place, binaries),
+    runs: () => serverPid(place.data) !== null,
+  }
 }
 
 function makeDir(dir: string, user: ServerUser) {
@@ -144,7 +161,7 @@ function refuseOtherVersion({ data }: Place, { major }: Binaries) {
 /** True when this call started it. Must be called with the lock held. */
 async function start(place: Place, { pgCtl }: Binaries, settings: Record<string, string>): Promise<boolean> {
   if (await answers(place)) return false
-  if (serverPid(place) !== null) {
+  if (serverPid(place.data) !== null) {
     // It is coming up, or replaying its log after a crash: not ours to start, but ours to wait for.
     await waitFor(
       () => answers(place),
@@ -166,28 +183,10 @@ async function start(place: Place, { pgCtl }: Binaries, settings: Record<string,
       return true
     } catch (error) {
       if (attempt === 5 || !/still in use|lock file|in use by/.test(logTail(place))) throw error
+      // One in the middle of long work does not notice that its server is gone.
+      if (attempt > 1) endOrphans(place.data)
       await sleep(500)
     }
-  }
-}
-
-/** The server's process, or null where the pid file names a dead one, a zombie, or by now somebody else's process. */
-function serverPid({ data }: Place): number | null {
-  const file = path.join(data, 'postmaster.pid')
-  const pid = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8').split('\n')[0]) : 0
-  if (!(pid > 0)) return null
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return null
-  }
-  if (!fs.existsSync('/proc/self/stat')) return pid
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const zombie = stat[stat.lastIndexOf(')') + 2] === 'Z'
-    return !zombie && fs.readlinkSync(`/proc/${pid}/cwd`) === fs.realpathSync(data) ? pid : null
-  } catch {
-    return null // it ended while we looked, or is another user's: in neither case our server
   }
 }
 
@@ -212,11 +211,11 @@ function writeSettings({ data, socketDir }: Place, settings: Record<string, stri
 
 async function stop(place: Place, { pgCtl }: Binaries) {
   await withFileLock(lockFile(place.dir, 'ensure'), async () => {
-    if (serverPid(place) === null) return
+    if (serverPid(place.data) === null) return
     try {
       await run(place, pgCtl, ['-D', 'data', '-m', 'fast', '-w', '-t', '30', 'stop'], 'stop')
     } catch (error) {
-      if (serverPid(place) !== null) throw error // otherwise it ended by itself while we asked
+      if (serverPid(place.data) !== null) throw error // otherwise it ended by itself while we asked
     }
   })
 }
@@ -238,16 +237,8 @@ async function answers(place: Place): Promise<boolean> {
   }
 }
 
-async function withClient(connectionString: string, work: (db: pg.Client) => Promise<unknown>) {
-  const db = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
-  db.on('error', () => {}) // a lost connection rejects the query under way; the event would end the process
-  try {
-    await db.connect()
-    await work(db)
-  } finally {
-    await db.end()
-  }
-}
+const withClient = (connectionString: string, work: (db: pg.Client) => Promise<unknown>) =>
+  withConnection({ connectionString, connectionTimeoutMillis: 5_000, query_timeout: 30_000 }, work)
 
 /** "localhost" is there for parsers that insist on a host; the parameter wins over it. */
 const urlOf = ({ socketDir }: Place, database: string) =>

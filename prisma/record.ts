@@ -1,6 +1,7 @@
 // The only place that writes a status. Compare-and-set, audit entry and doorbell are one statement of one transaction.
 import type pg from 'pg'
 import type { RecordHandle } from './client'
+import { inTransaction } from './connections'
 
 /** A transaction's connection. */
 export type Tx = Pick<pg.PoolClient, 'query'>
@@ -214,25 +215,16 @@ const MAX_TRIES = 5
 
 /**
  * Runs `work` in one transaction and gives its answer. Serialisation failures and deadlocks are tried again, five times in
- * all, so `work` must touch nothing but the database.
+ * all, so `work` must touch nothing but the database. Rejects where the connection is lost (connections.ts): whether it was
+ * committed is then not known.
  */
 export async function transaction<T>(handle: RecordHandle, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
-    const client = await handle.pool.connect()
-    let broken: Error | undefined
     try {
-      await client.query('BEGIN')
-      const answer = await work(client)
-      await client.query('COMMIT')
-      return answer
+      return await inTransaction(handle.pool, work)
     } catch (error) {
-      await client.query('ROLLBACK').catch((e: Error) => {
-        broken = e // the connection is gone; the pool must not hand it out again
-      })
       const code = (error as { code?: string }).code
       if (tries >= MAX_TRIES || code === undefined || !SERIALISATION.has(code)) throw error
-    } finally {
-      client.release(broken)
     }
   }
 }

@@ -3,6 +3,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import type { RecordHandle } from './client'
+import { withConnection } from './connections'
 import { grantsFor, promises } from './rights'
 
 /** One process at a time: two that grant at once would disturb each other. */
@@ -28,25 +29,24 @@ export async function provisionRoles(
   const wanted = namesOf(instance, given)
   if ('why' in wanted) return wanted
   const { web, worker } = wanted
-  const db = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: 10_000, query_timeout: 60_000 })
-  db.on('error', () => {}) // a lost connection rejects the query under way; the event would end the process
-  await db.connect()
+  const config = { connectionString: ownerUrl, connectionTimeoutMillis: 10_000, query_timeout: 60_000 }
   try {
-    await db.query('BEGIN')
-    await db.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    const urls = given.webUrl && given.workerUrl ? { webUrl: given.webUrl, workerUrl: given.workerUrl } : null
-    const made = urls ?? (await makeRoles(db, ownerUrl, web, worker))
-    await db.query(await grantsFor(db, web, worker))
-    const broken = await promises(db, web, worker)
-    if (broken.length > 0) return { why: `the roles may more than they should: ${broken.join('; ')}` }
-    await db.query('COMMIT')
-    return made
+    // What is not committed when the connection ends is rolled back.
+    return await withConnection(config, async (db) => {
+      await db.query('BEGIN')
+      await db.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+      const urls = given.webUrl && given.workerUrl ? { webUrl: given.webUrl, workerUrl: given.workerUrl } : null
+      const made = urls ?? (await makeRoles(db, ownerUrl, web, worker))
+      await db.query(await grantsFor(db, web, worker))
+      const broken = await promises(db, web, worker)
+      if (broken.length > 0) return { why: `the roles may more than they should: ${broken.join('; ')}` }
+      await db.query('COMMIT')
+      return made
+    })
   } catch (error) {
     // Not allowed to make a role, to grant, or to take over the queue's tables; or a role that is not there.
     if (!(error instanceof pg.DatabaseError && ['42501', '42704'].includes(error.code ?? ''))) throw error
     return { why: byHand(error.message, given) }
-  } finally {
-    await db.end() // what was not committed is rolled back
   }
 }
 

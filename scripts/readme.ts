@@ -79,6 +79,8 @@ const FAULT_IN_WORDS: Record<FaultCode, string> = {
   'engine.refused': 'Docker refuses the request',
   'image.missing': 'the image is no longer in the store',
   'target.unreachable': 'what is deployed to does not answer',
+  'database.unreachable': 'the database does not answer',
+  'database.busy': 'the database takes no more connections at this moment',
   'input.invalid': 'what was sent is not valid; every problem at once',
   'not.found': 'there is no such thing here',
   'not.signed.in': 'no session, no valid token, a wrong password or signature',

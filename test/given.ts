@@ -92,6 +92,8 @@ export interface Options {
   engine?: Engine
   /** Of workers apart: how far their clock is from the right one. */
   clockOffMs?: number
+  /** Another than one of the test run's server: migrated and empty. */
+  database?: { url: string; drop(): Promise<void> }
   /** false: web and worker use the database's owner, as where it may make no roles */
   roles?: boolean
 }
@@ -122,7 +124,7 @@ export class Shiplock {
     /** As the database's owner; web and worker have roles of their own. */
     readonly record: RecordHandle,
     private readonly webRecord: RecordHandle,
-    private readonly urls: RoleUrls,
+    readonly urls: RoleUrls,
     readonly web: Web,
     readonly client: Client,
     /** Noor owns the project and merges; Omar is operations, and signs; Mia pushes, and has the role ops as well. */
@@ -137,7 +139,10 @@ export class Shiplock {
     mkdirSync(join(dir, 'trail'))
     await ensureKeys(keys)
     await ensureBusyboxBase()
-    const [database, forge] = await Promise.all([freshDatabase(), startForge({ dir: join(dir, 'forge') })])
+    const [database, forge] = await Promise.all([
+      options.database ?? freshDatabase(),
+      startForge({ dir: join(dir, 'forge') }),
+    ])
     const mia = await forge.addUser({ username: 'mia', name: 'Mia Chen', password: PASSWORD })
     const noor = await forge.addUser({ username: 'noor', name: 'Noor Haddad', password: PASSWORD })
     const bot = await forge.addUser({ username: 'shiplock-bot', name: 'Shiplock', password: PASSWORD })

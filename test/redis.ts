@@ -8,6 +8,8 @@ import { deafPort, endOf, eventually } from './given'
 export interface Redis {
   url: string
   process: ChildProcess
+  /** Kills it, and starts an empty one in its place. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -15,20 +17,29 @@ export interface Redis {
 export async function aRedis(): Promise<Redis> {
   const dir = mkdtempSync(join(tmpdir(), 'shiplock-redis-'))
   const port = await deafPort()
-  const server = spawn(
-    'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir],
-    { stdio: 'ignore' },
-  )
-  await eventually('redis answers', () => answers(port), 10_000)
-  return {
+  const start = async () => {
+    const server = spawn(
+      'redis-server',
+      ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir],
+      { stdio: 'ignore' },
+    )
+    await eventually('redis answers', () => answers(port), 10_000)
+    return server
+  }
+  const redis: Redis = {
     url: `redis://127.0.0.1:${port}`,
-    process: server,
+    process: await start(),
+    restart: async () => {
+      await endOf(redis.process, 'SIGKILL')
+      redis.process = await start()
+    },
     stop: async () => {
-      await endOf(server, 'SIGTERM')
+      redis.process.kill('SIGCONT')
+      await endOf(redis.process, 'SIGTERM')
       rmSync(dir, { recursive: true, force: true })
     },
   }
+  return redis
 }
 
 const answers = (port: number) =>

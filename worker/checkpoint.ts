@@ -6,7 +6,8 @@ import { isRefusal } from '../audit/follow'
 import { endAlarm, keepAlarm, readAlarm } from '../audit/head'
 import { Witness } from '../audit/witness'
 import { asWorker, type Context } from '../pipelines/context'
-import { tell, transaction } from '../prisma/record'
+import { withClient } from '../prisma/connections'
+import { type Tx, tell, transaction } from '../prisma/record'
 
 /** So that, with the sweep each second and the signing itself, no entry waits longer than a minute. */
 const AT_LATEST_S = 55
@@ -80,17 +81,10 @@ export async function checkpoint(context: Context): Promise<void> {
   }
 }
 
-/** With the lock of the one signer. Where another worker has it, that one signs what we were rung for. */
-async function look(context: Context, witness: Witness): Promise<Refusal | null> {
-  const client = await context.record.pool.connect()
-  let broken: Error | undefined
-  try {
-    for (let tries = 1; ; tries++) {
-      const { rows } = await client.query<{ mine: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS mine`)
-      if (rows[0]?.mine) break
-      if (tries >= TRIES) return null
-      await sleep(AGAIN_MS)
-    }
+/** With the lock of the one signer, which goes with its connection. Where another worker has it, that one signs what we were rung for. */
+const look = (context: Context, witness: Witness): Promise<Refusal | null> =>
+  withClient(context.record.pool, async (client, spoil) => {
+    if (!(await takeLock(client))) return null
     try {
       const seen = await witness.look(client)
       if (seen !== null && isRefusal(seen)) return seen
@@ -100,13 +94,17 @@ async function look(context: Context, witness: Witness): Promise<Refusal | null>
       }
       return null
     } finally {
-      await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch((error: Error) => {
-        broken = error // the connection is gone, and the lock with it; the pool must not hand it out again
-      })
+      await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(spoil)
     }
-  } finally {
-    client.release(broken)
+  })
+
+async function takeLock(client: Tx): Promise<boolean> {
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const { rows } = await client.query<{ mine: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS mine`)
+    if (rows[0]?.mine) return true
+    await sleep(AGAIN_MS)
   }
+  return false
 }
 
 /** Loud each time; in the trail once for as long as it lasts, or the alarms themselves would fill it. */

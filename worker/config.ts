@@ -30,6 +30,13 @@ const Environment = z.object({
     .default(`${hostname()}-${process.pid}`.replace(/[^\w.-]/g, '-'))
     .describe('How the trail names this worker'),
   WORKER_LANES: z.coerce.number().int().min(1).max(64).default(2).describe('How many stages it runs at once'),
+  WORKER_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(4)
+    .max(100)
+    .default(8)
+    .describe('Most connections to the database, those of the queue included'),
   SHIPLOCK_BASE_IMAGES: z
     .string()
     .default('')

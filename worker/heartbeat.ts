@@ -4,6 +4,8 @@ import { clockOff, databaseClock, MOST_OFF_MS, whyClockOff } from '../prisma/clo
 /** A worker's sign of life, and with it how far its clock is from the database's: said once when it is too far, and once when it is not any more. */
 export function heartbeat(context: Pick<Context, 'record' | 'worker'>, say: (line: string) => void = console.warn) {
   let isOff = false
+  // What an earlier process of this name claimed, this one did not.
+  let begins = true
   return async () => {
     const { pool } = context.record
     const [asked, began] = [Date.now(), performance.now()]
@@ -11,9 +13,11 @@ export function heartbeat(context: Pick<Context, 'record' | 'worker'>, say: (lin
     const offMs = clockOff({ asked, tookMs: performance.now() - began, database })
     await pool.query(
       `INSERT INTO "Worker" (id, "clockOffMs") VALUES ($1, $2)
-       ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp(), "clockOffMs" = EXCLUDED."clockOffMs"`,
+       ON CONFLICT (id) DO UPDATE SET "seenAt" = clock_timestamp(), "clockOffMs" = EXCLUDED."clockOffMs"
+         ${begins ? ', "startedAt" = clock_timestamp()' : ''}`,
       [context.worker, storable(offMs)],
     )
+    begins = false
     const because = whyClockOff(`worker ${context.worker}`, offMs)
     if (because !== null && !isOff) say(because)
     if (because === null && isOff)

@@ -1,11 +1,16 @@
 import type { Context } from '../pipelines/context'
 import { reconcileSoon } from '../pipelines/reconcile'
-import { Ear } from './ear'
+import { lossOf } from '../prisma/database-loss'
+import { Listener } from '../prisma/listener'
+import { Outage } from '../prisma/outage'
+import { CHANNEL } from '../prisma/record'
+import { untilReachable } from '../prisma/until-reachable'
 import { heartbeat } from './heartbeat'
 import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
 import { sweepOrphans } from './orphans'
 import { prune } from './prune'
-import type { Doorbell } from './queue'
+import { type Doorbell, databaseReachable } from './queue'
+import type { Reachable } from './reachable'
 import { Quarantine } from './settle'
 
 const SWEEP_MS = 1_000
@@ -21,30 +26,46 @@ export interface RunningWorker {
   drain(deadlineMs: number, stopNow: AbortController): Promise<void>
 }
 
-/** Starts answering: hears the record's doorbell, sweeps what a crash left, keeps its sign of life. */
+/** What a worker shares with its queue, so that the database is watched once and listened to once. */
+export interface Shared {
+  listener: Listener
+  database: Reachable
+}
+
+/**
+ * Starts answering: hears the record's doorbell, sweeps what a crash left, keeps its sign of life. While the database is away it
+ * does none of it.
+ */
 export async function startWorker(
   context: Context,
   doorbell: Doorbell,
   lanes: Record<Lane, number>,
+  shared?: Shared,
 ): Promise<RunningWorker> {
   const { pool } = context.record
+  const { listener, database } = shared ?? {
+    listener: new Listener(context.record.url, 'shiplock ear'),
+    database: databaseReachable(pool),
+  }
   const quarantine = new Quarantine()
   const work = async (job: JobName, id: number) => {
     const key = `${job}-${id}`
-    if (!quarantine.admits(key)) return
+    // The sweep rings again for what is left.
+    if (database.away || !quarantine.admits(key)) return
     try {
       await JOBS[job].do(context, id)
       quarantine.passed(key)
     } catch (error) {
+      // It is no fault of this row: it is tried again as soon as there is a database.
+      if (lossOf(error) !== null) return database.lost(error)
       console.error(`${job} ${id}${quarantine.threw(key) ? ' is put aside for five minutes' : ''}:`, error)
     }
   }
   const ring = (job: JobName, id: number, epoch: number, priority: number) =>
-    doorbell
-      .ring(JOBS[job].lane, job, id, epoch, priority)
-      .catch((error: Error) => console.warn(`could not ring ${job} ${id}: ${error.message}`))
+    doorbell.ring(JOBS[job].lane, job, id, epoch, priority)
   // Named, so that PostgreSQL plans it once for each connection: it is asked every second for ever.
   const ringDue = async (name: string, text: string) => {
+    if (doorbell.away) return
     const { rows } = await pool.query<{ job: JobName; id: number; epoch: number; priority: number }>({ name, text })
     const admitted = rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`))
     await Promise.all(admitted.map((r) => ring(r.job, r.id, r.epoch, r.priority)))
@@ -62,30 +83,25 @@ export async function startWorker(
     if (subject === 'stage' || subject === 'run') {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined
-        ringDue('due-reports', reports).catch(complain)
+        ringDue('due-reports', reports).catch((error: unknown) => database.lost(error))
       }, REPORT_DEBOUNCE_MS)
     }
   }
-  const complain = (error: Error) => console.warn(`the record cannot be swept now: ${error.message}`)
-  const ear = new Ear(context.record.url, heard)
-  await ear.open()
-  await reconcileSoon(context.record)
+  await listener.on(CHANNEL, heard)
+  await listener.open()
+  const alive = heartbeat(context)
+  await untilReachable(alive, database.outage)
+  await untilReachable(() => reconcileSoon(context.record), database.outage)
   for (const lane of Object.keys(lanes) as Lane[]) doorbell.answer(lane, lanes[lane], work)
 
+  const inRecord = besides('The sweep of the record', database)
+  const inEngine = besides('The engine', database)
   const timers = [
-    every(SWEEP_MS, () => ringDue('due', DUE), complain),
-    every(HEARTBEAT_MS, heartbeat(context), complain),
-    every(PRUNE_MS, () => prune(context.record), complain),
-    every(
-      PRUNE_MS,
-      () => context.engine.pruneCaches(context.instance, CACHE_LIMITS),
-      (error) => console.warn(`caches cannot be pruned now: ${error.message}`),
-    ),
-    every(
-      ORPHANS_MS,
-      () => sweepOrphans(context),
-      (error) => console.warn(`orphans cannot be swept now: ${error.message}`),
-    ),
+    every(HEARTBEAT_MS, alive, inRecord),
+    every(SWEEP_MS, () => ringDue('due', DUE), inRecord),
+    every(PRUNE_MS, () => prune(context.record), inRecord),
+    every(PRUNE_MS, () => context.engine.pruneCaches(context.instance, CACHE_LIMITS), inEngine),
+    every(ORPHANS_MS, () => sweepOrphans(context), inEngine),
   ]
   return {
     async drain(deadlineMs, stopNow) {
@@ -94,8 +110,12 @@ export async function startWorker(
       const giveBack = setTimeout(() => stopNow.abort(new Error('the worker is stopping')), deadlineMs)
       await doorbell.drain()
       clearTimeout(giveBack)
-      await ear.close()
-      await pool.query('DELETE FROM "Worker" WHERE id = $1', [context.worker])
+      if (shared === undefined) await listener.close()
+      database.close()
+      // Where it cannot be told, the row grows old by itself.
+      await pool.query('DELETE FROM "Worker" WHERE id = $1', [context.worker]).catch((error: unknown) => {
+        if (lossOf(error) === null) throw error
+      })
     },
   }
 }
@@ -105,18 +125,37 @@ const asNumber = (text: string) => (/^\d{1,10}$/.test(text) && Number(text) < 2 
 /** Between the first (a rollback) and the last (a feature branch) of the record. */
 const asPriority = (text: string) => (/^-?\d{1,4}$/.test(text) ? Math.max(-10, Math.min(20, Number(text))) : USUAL)
 
-/** Does it now and again `ms` after it is done; never two at once. */
-function every(ms: number, act: () => Promise<unknown>, complain: (error: Error) => void): () => void {
+interface Watch {
+  reachable: Reachable
+  lost(error: unknown): void
+  done(): void
+}
+
+/** A lost database is the database's; what else fails has a line of its own in the log. */
+function besides(what: string, database: Reachable): Watch {
+  const outage = new Outage(what)
+  return {
+    reachable: database,
+    lost: (error) => (lossOf(error) === null ? outage.lost(error) : database.lost(error)),
+    done: () => outage.back(),
+  }
+}
+
+/** Does it now and again `ms` after it is done; never two at once, and not while the database is away. */
+function every(ms: number, act: () => Promise<unknown>, watch: Watch): () => void {
   let stopped = false
   let timer: NodeJS.Timeout | undefined
-  const turn = () => {
-    act()
-      .catch(complain)
-      .finally(() => {
-        if (!stopped) timer = setTimeout(turn, ms)
-      })
+  const turn = async () => {
+    try {
+      await watch.reachable.back()
+      await act()
+      watch.done()
+    } catch (error) {
+      if (!stopped) watch.lost(error)
+    }
+    if (!stopped) timer = setTimeout(() => void turn(), ms)
   }
-  turn()
+  void turn()
   return () => {
     stopped = true
     clearTimeout(timer)

@@ -3,7 +3,7 @@ import { Fault } from '../../pipelines/fault'
 import type { RecordHandle } from '../../prisma/client'
 import { type Actor, type Person, SHIPLOCK, type Tx, tell, transaction } from '../../prisma/record'
 import { asPage, onePage, type PageAsk } from '../paging'
-import { hashPassword } from './password'
+import { hashPassword, passwordMatches } from './password'
 import type { Role, Viewer } from './permit'
 
 /** Who did it, as the trail names them: a token's deeds are its account's, and the name says which token. */
@@ -116,21 +116,32 @@ export async function listAccounts(record: RecordHandle, ask: PageAsk = {}) {
 }
 
 /**
- * Where there is no account at all, makes `admin`, with the given password or a random one.
+ * Where there is no account at all, makes `admin`, with the given password or a random one. Safe to repeat with the same
+ * `random`: a lost connection leaves open whether it was made, and the password tells.
  * @returns the password, to be shown once by the caller; null where accounts exist already, or the password was given
  */
 export async function ensureFirstAdmin(
   record: RecordHandle,
   given?: string,
+  random = generatedPassword(),
 ): Promise<{ name: string; password: string } | null> {
-  if ((await record.db.account.findFirst({ select: { id: true } })) !== null) return null
-  const password = given ?? generatedPassword()
+  const mine = given === undefined ? { name: 'admin', password: random } : null
+  const first = await record.db.account.findFirst({
+    orderBy: { id: 'asc' },
+    select: { name: true, passwordHash: true },
+  })
+  if (first !== null) {
+    const { name, passwordHash } = first
+    return mine !== null && name === mine.name && passwordHash !== null && (await passwordMatches(random, passwordHash))
+      ? mine
+      : null
+  }
   try {
-    await createAccount(record, { name: 'admin', password, role: 'admin' })
+    await createAccount(record, { name: 'admin', password: given ?? random, role: 'admin' })
   } catch (error) {
     // Another web process was faster: its password is the right one, ours must not be shown.
     if (error instanceof Fault && error.code === 'conflict') return null
     throw error
   }
-  return given === undefined ? { name: 'admin', password } : null
+  return mine
 }

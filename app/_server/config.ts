@@ -99,10 +99,10 @@ const Environment = z.object({
   DATABASE_POOL: z.coerce
     .number({ error: 'must be a number' })
     .int()
-    .min(2)
+    .min(3)
     .max(100)
     .default(10)
-    .describe('Most connections to the database'),
+    .describe('Most connections to the database, the listening one included'),
 })
 
 export interface WebConfig {

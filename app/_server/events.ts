@@ -1,5 +1,6 @@
-import pg from 'pg'
 import type { RecordHandle } from '../../prisma/client'
+import { Listener } from '../../prisma/listener'
+import { Outage } from '../../prisma/outage'
 import { CHANNEL } from '../../prisma/record'
 import { sees, type Viewer } from './permit'
 
@@ -49,7 +50,6 @@ const BELONGS: Record<string, string> = {
 export const COALESCE_MS = 200
 /** Different things in one flush; beyond it one "all" is cheaper for everybody than the list. */
 const MAX_PENDING = 500
-const BACK_OFF_MS = [250, 500, 1_000, 2_000, 5_000]
 
 export function parseRing(payload: string): Ring | null {
   const parts = /^([a-zA-Z]{1,20}):(\d{1,10})(?::|$)/.exec(payload)
@@ -62,19 +62,22 @@ export class Doorbell {
   readonly #changes = new Set<(changes: readonly Change[]) => void>()
   #pending = new Map<string, Ring>()
   #timer: NodeJS.Timeout | undefined
-  #client: pg.Client | undefined
-  #closed = false
-  #failures = 0
-  #retry: NodeJS.Timeout | undefined
+  readonly #listener: Listener
 
   constructor(
     private readonly record: RecordHandle,
     private readonly complain: (message: string) => void,
-  ) {}
+  ) {
+    this.#listener = new Listener(
+      record.url,
+      'shiplock web doorbell',
+      new Outage('The connection that listens to the database', complain),
+    )
+  }
 
   /** True: rings are being heard at this moment. */
   get listening() {
-    return this.#client !== undefined
+    return this.#listener.listening
   }
 
   /** Each ring as it comes. @returns how to stop hearing */
@@ -91,42 +94,11 @@ export class Doorbell {
 
   /** Connects; when that fails it goes on trying in the background. */
   async start(): Promise<void> {
-    if (this.#closed) return
-    const client = new pg.Client({
-      connectionString: this.record.url,
-      application_name: 'shiplock web doorbell',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    })
-    let gone = false
-    const lost = (error?: Error) => {
-      if (gone) return
-      gone = true
-      this.#client = undefined
-      client.end().catch(() => {}) // it is gone already; this only frees what is left of it
-      this.#again(error)
+    const missed = () => {
+      for (const hear of this.#changes) hear([EVERYTHING])
     }
-    client.on('error', lost)
-    client.on('end', () => lost())
-    client.on('notification', (message) => this.#hear(message.payload ?? ''))
-    try {
-      await client.connect()
-      await client.query(`LISTEN ${CHANNEL}`)
-    } catch (error) {
-      lost(error as Error)
-      return
-    }
-    if (this.#closed) return lost()
-    this.#client = client
-    if (this.#failures > 0) for (const hear of this.#changes) hear([EVERYTHING])
-    this.#failures = 0
-  }
-
-  #again(error?: Error) {
-    if (this.#closed) return
-    const ms = BACK_OFF_MS[Math.min(this.#failures++, BACK_OFF_MS.length - 1)] ?? 5_000
-    this.complain(`the doorbell's connection is gone; trying again in ${ms} ms: ${error?.message ?? 'it was closed'}`)
-    this.#retry = setTimeout(() => void this.start(), ms)
+    await this.#listener.on(CHANNEL, (payload) => this.#hear(payload), missed)
+    await this.#listener.open()
   }
 
   #hear(payload: string) {
@@ -174,11 +146,7 @@ export class Doorbell {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     clearTimeout(this.#timer)
-    clearTimeout(this.#retry)
-    const client = this.#client
-    this.#client = undefined
-    await client?.end()
+    await this.#listener.close()
   }
 }

@@ -1,10 +1,12 @@
 // The composition root of the web process.
 import { startingEnvironments } from '../../environments/starting'
 import { openRecord } from '../../prisma/client'
+import { lossOf } from '../../prisma/database-loss'
 import { migrate } from '../../prisma/migrate'
 import { whyNotSeparated } from '../../prisma/roles'
 import { ensureKeys } from '../../prisma/seal'
-import { ensureFirstAdmin } from './accounts'
+import { untilReachable } from '../../prisma/until-reachable'
+import { ensureFirstAdmin, generatedPassword } from './accounts'
 import { readConfig, type WebConfig } from './config'
 import { addMissingEnvironments } from './environments'
 import { startWeb } from './server'
@@ -15,44 +17,56 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 // Before Next and React are loaded: they look at it once.
 Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_TELEMETRY_DISABLED: '1' })
 
-async function main(config: WebConfig) {
-  const environments = startingEnvironments()
-  // Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
-  await ensureKeys(config.keys)
-  await migrate(config.databaseUrl)
-  const record = openRecord(config.databaseUrl, { max: config.databasePool, name: 'shiplock web' })
-  // `npm start` has said so itself.
-  const why = process.send === undefined ? await whyNotSeparated(record) : null
-  if (why !== null) console.warn(why)
-  await addMissingEnvironments(record, environments)
-  const first = await ensureFirstAdmin(record, config.adminPassword)
-  if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)
-  const web = await startWeb({
-    ...config,
-    record,
-    environments,
-    pages: process.argv.includes('--no-pages') ? false : { dev },
-  })
-  console.log(`ready ${web.url}`)
-  process.send?.({ ready: web.url })
+/** Whoever started it starts it again, and does not take it for a program that crashes. cli/up.ts reads it. */
+const DATABASE_AWAY = 75
 
+async function main(config: WebConfig) {
+  let stop = async () => process.exit(0)
   let stopping = false
-  const stop = async () => {
+  const stopOrDie = () => {
     if (stopping) return
     stopping = true
-    await web.close()
-    await record.close()
-    process.exit(0)
-  }
-  const stopOrDie = () =>
-    void stop().catch((error: unknown) => {
+    stop().catch((error: unknown) => {
       console.error('the web process did not stop cleanly:', error)
       process.exit(1)
     })
+  }
+  // Before anything is waited for: a database that is not there yet must not keep it.
   process.on('SIGTERM', stopOrDie)
   process.on('SIGINT', stopOrDie)
   // Whoever started it has died: a server that nobody can stop must not stay behind.
   process.on('disconnect', stopOrDie)
+
+  const environments = startingEnvironments()
+  // Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
+  await ensureKeys(config.keys)
+  // One listens.
+  const record = openRecord(config.databaseUrl, { max: config.databasePool - 1, name: 'shiplock web' })
+  const random = generatedPassword()
+  const first = await untilReachable(async () => {
+    await migrate(config.databaseUrl)
+    // `npm start` has said so itself.
+    const why = process.send === undefined ? await whyNotSeparated(record) : null
+    if (why !== null) console.warn(why)
+    await addMissingEnvironments(record, environments)
+    return ensureFirstAdmin(record, config.adminPassword, random)
+  })
+  if (first) console.log(`first account: ${first.name}, password: ${first.password} (shown this once)`)
+  const web = await untilReachable(() =>
+    startWeb({
+      ...config,
+      record,
+      environments,
+      pages: process.argv.includes('--no-pages') ? false : { dev },
+    }),
+  )
+  stop = async () => {
+    await web.close()
+    await record.close()
+    process.exit(0)
+  }
+  console.log(`ready ${web.url}`)
+  process.send?.({ ready: web.url })
 }
 
 const read = readConfig(process.env)
@@ -69,5 +83,5 @@ main(read.config).catch((error: unknown) => {
     process.exit(2)
   }
   console.error('The web process cannot start:', error)
-  process.exit(1)
+  process.exit(lossOf(error) === null ? 1 : DATABASE_AWAY)
 })

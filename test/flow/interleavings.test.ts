@@ -160,7 +160,7 @@ function worker(diesAfter = Number.POSITIVE_INFINITY): Context {
         if (asked[0] === 'ROLLBACK') return (client.query as (...a: unknown[]) => Promise<unknown>)(...asked)
         return dying(() => (client.query as (...a: unknown[]) => Promise<unknown>)(...asked))
       }
-      return { query, release: (error?: Error) => client.release(error) }
+      return { query, release: (error?: Error) => client.release(error), on: () => {}, removeListener: () => {} }
     },
   }
   return {

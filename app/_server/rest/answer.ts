@@ -1,33 +1,6 @@
 // Everything that goes wrong leaves as {error: {code, message}}.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { FAULTS, isFault } from '../../../pipelines/fault'
-
-/** What PostgreSQL, its driver and Prisma say where the database is away, full, or shutting down. */
-const AWAY = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-  '08000',
-  '08003',
-  '08006',
-  'P1001',
-  'P1002',
-  'P1008',
-  'P1017',
-  'P2024',
-])
-const AWAY_WORDS = /timeout exceeded when trying to connect|Connection terminated|Can't reach database/i
-
-const isAway = (error: { code?: unknown; message?: unknown; syscall?: unknown }) =>
-  (typeof error.code === 'string' && AWAY.has(error.code)) ||
-  // A socket that is gone; a file that is missing has the same code and is a fault of ours.
-  (error.code === 'ENOENT' && error.syscall === 'connect') ||
-  AWAY_WORDS.test(String(error.message))
+import { FAULTS, faultOf, isFault } from '../../../pipelines/fault'
 
 export interface Wrong {
   status: number
@@ -37,7 +10,8 @@ export interface Wrong {
 }
 
 /** What to answer for an exception; `id` stands in the log beside the stack, and is all that a stranger gets of a bug. */
-export function whatIsWrong(error: unknown, id: string): Wrong {
+export function whatIsWrong(thrown: unknown, id: string): Wrong {
+  const error = faultOf(thrown)
   if (isFault(error))
     return {
       status: FAULTS[error.code].http,
@@ -48,13 +22,6 @@ export function whatIsWrong(error: unknown, id: string): Wrong {
   const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return { status: statusCode, code: REQUEST[code ?? ''] ?? 'request.invalid', message: String(message) }
-  if (isAway(error as Error))
-    return {
-      status: 503,
-      code: 'database.unreachable',
-      message: 'the database does not answer: try again in a moment',
-      retryAfterMs: 2_000,
-    }
   return {
     status: 500,
     code: 'internal',

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { Fault, isFault } from '../../../pipelines/fault'
+import { Fault, faultOf, isFault } from '../../../pipelines/fault'
 import { type Action, isOpen, may, PERMITS, sees, type Viewer, type Where, whyNotPermitted } from '../permit'
 import { viewerFromBearer, viewerFromCookie } from '../session'
 import { answerError } from './answer'
@@ -166,7 +166,8 @@ const telling =
   }
 
 /** A form's answer is a page: the browser goes back to it, with the code of what went wrong. */
-function answerForm(error: unknown, request: FastifyRequest, reply: FastifyReply) {
+function answerForm(thrown: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const error = faultOf(thrown)
   const fallback = request.url.startsWith('/api/v1/session') ? '/login' : '/'
   const back = new URL(localPath(formTarget(request, 'back'), fallback), 'http://own.invalid')
   back.searchParams.set('problem', isFault(error) ? error.code : 'internal')
