@@ -24,6 +24,7 @@ const answered = <T>(answer: T): T => {
 
 const engine: Engine = {
   ensureReady: async () => answered({ version: 'none' }),
+  builder: async () => ({ platform: 'linux/amd64', heredocs: false }),
   image: async (digest) => answered({ digest, labels: {} }),
   baseDigest: async () => null,
   tag: async () => {},

@@ -12,10 +12,10 @@ const GONE = [404, 409]
 /** Marks replicas as replaced by this attempt: they run on, and no longer count as serving once it has taken over. */
 export async function mark(docker: Docker, by: MadeBy, replaced: readonly Container[]): Promise<void> {
   await Promise.all(
-    replaced.map(({ id, name }) => {
+    replaced.map(async ({ id, name }) => {
       const marked = markedName(unmarkedName(name), by)
       if (marked === name) return
-      return askUnlessDone('rename a container', docker.getContainer(id).rename({ name: marked }), GONE)
+      await askUnlessDone('rename a container', docker.getContainer(id).rename({ name: marked }), GONE)
     }),
   )
 }
