@@ -39,20 +39,20 @@ export async function untilHeld(
   if (gone >= 0) return { replica: gone, because: 'was removed before it had held' }
   const set = read.filter((c): c is Container => c !== null)
   const pause = Math.min(PAUSE_MOST, Math.max(PAUSE_LEAST, of.monitor / 10))
-  const began = Date.now()
+  const began = performance.now()
   const failing = countFailures(of.healthcheck)
   const answers = { good: 0, bad: 0 }
   let rounds = 0
   let since = began
   for (;;) {
-    const asked = Date.now()
+    const asked = performance.now()
     const judged = await Promise.all(set.map((c) => judgeOwn(on, c, of.healthcheck, signal)))
     signal.throwIfAborted()
     const over = judged.findIndex((j) => j.over)
     if (over >= 0)
-      return { replica: over, because: `${judged[over]?.problem} ${seconds(Date.now() - began)} after it was healthy` }
+      return { replica: over, because: `${judged[over]?.problem} ${seconds(performance.now() - began)} after it was healthy` }
     const bad = judged.findIndex((j) => j.problem !== null)
-    const now = Date.now()
+    const now = performance.now()
     answers.bad += judged.filter((j) => j.problem !== null).length
     answers.good += judged.filter((j) => j.problem === null).length
     if (bad < 0) {
