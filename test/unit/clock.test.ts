@@ -87,7 +87,10 @@ describe("J4: a process's own clock", () => {
     'app/_server/sign-in.ts': 'counts tries of its own process',
     'environments/enrolment-code.ts': 'when a code was made, for people to read; nothing lapses by it',
     'environments/targets/docker-health.ts': 'how long it has waited itself',
+    'environments/targets/docker-hold.ts': 'how long it has waited itself',
     'environments/targets/docker-observe.ts': "held against the engine's, for the start period",
+    'pipelines/engines/docker-base-tags.ts':
+      'when a base was last used, by those who use it; a lost one is named again',
     'pipelines/engines/docker-cache.ts':
       'when a cache was last used, by those who use it; a lost cache costs time alone',
     'pipelines/forges/asking.ts': 'where a forge does not say what time it is there',

@@ -106,7 +106,7 @@ describe('a promotion', () => {
   it('whose verification failed says so, and that the release before is back', async () => {
     const page = await town.visit('dev', `/promotions/${promotion('failed')}`)
     await page.getByText(`verification failed: ${FAILED_FUNCTIONAL}`).first().waitFor()
-    await page.getByRole('link', { name: `Failed, and promotion #${promotion('put back')} put` }).click()
+    await page.getByRole('link', { name: `Promotion #${promotion('put back')} was requested` }).click()
     await page.getByRole('heading', { level: 1, name: /back into prerelease/ }).waitFor()
     await page.context().close()
   })
@@ -175,7 +175,14 @@ describe('an environment', () => {
     await page.getByRole('heading', { level: 1, name: /^Roll production back to catalogue-api V1\.8_/ }).waitFor()
     const place = await town.record.db.environment.findUniqueOrThrow({ where: { id: PRODUCTION.catalogue } })
     expect(place.heldBecause).toContain('prices are zero again')
+    // A5: it was requested, and no more; in both languages.
+    await page.goto(`${town.url}/environments/${PRODUCTION.catalogue}`)
+    await page.getByText(/^Rollback to V1\.8_\d+ requested by olga: prices are zero again$/).waitFor()
+    await page.getByRole('link', { name: /^Promotion #\d+$/ }).first().waitFor()
     await page.context().close()
+    const other = await town.visit('olga', `/environments/${PRODUCTION.catalogue}`, { locale: 'zh-CN' })
+    await other.getByText(/^olga 请求回滚到 V1\.8_\d+：prices are zero again$/).waitFor()
+    await other.context().close()
   })
 
   it('is not rolled back without a reason, and not by a developer', async () => {
