@@ -158,7 +158,7 @@ async function build(
   if (elsewhere !== null) {
     const because = `run #${elsewhere.run} built the same tree: ${elsewhere.digest}`
     await log.say(because)
-    return { ok: true, because, exitCode: null, digest: elsewhere.digest }
+    return { ok: true, because, exitCode: null, digest: elsewhere.digest, bases: elsewhere.bases }
   }
   const again = await whyBuiltAgain(context, asking)
   if (again !== null) await log.say(again)

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from './context'
+import type { Base } from './engines/engine'
 import { type TrustClass, usableBy } from './trust'
 
 const LOOK_EVERY_MS = 500
@@ -8,6 +9,8 @@ interface Sibling {
   status: string
   digest: string | null
   run: number
+  /** What it was built from. */
+  bases: Base[]
 }
 
 /** A build that asks for another's image, and the class that its run has. */
@@ -25,12 +28,12 @@ export async function builtElsewhere(
   context: Context,
   asking: Asking,
   signal: AbortSignal,
-): Promise<{ digest: string; run: number } | null> {
+): Promise<{ digest: string; run: number; bases: Base[] } | null> {
   for (;;) {
     const sibling = await look(context, asking)
     if (sibling === null) return null
     if (sibling.digest !== null && sibling.status === 'succeeded')
-      return (await context.engine.image(sibling.digest)) === null ? null : { digest: sibling.digest, run: sibling.run }
+      return (await context.engine.image(sibling.digest)) === null ? null : { ...sibling, digest: sibling.digest }
     if (signal.aborted) return null
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}) // looked at in the next turn
   }
@@ -39,7 +42,7 @@ export async function builtElsewhere(
 /** Only a build that was begun earlier is waited for; this rules out deadlock. */
 async function look(context: Context, { stageId, trust }: Asking): Promise<Sibling | null> {
   const { rows } = await context.record.pool.query<Sibling>(
-    `SELECT o.status, o.digest, o."runId" AS run
+    `SELECT o.status, o.digest, o."runId" AS run, COALESCE(t.plan->'bases', '[]') AS bases
      ${SAME_TREE} AND o.trust = ANY($2) AND ((o.status = 'succeeded' AND o.digest IS NOT NULL)
        OR (o.status = 'running' AND (o."startedAt", o.id) < (s."startedAt", s.id)))
      ORDER BY o.status = 'succeeded' DESC, o.trust = $3 DESC, o.id DESC LIMIT 1`,
