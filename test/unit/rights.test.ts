@@ -176,9 +176,10 @@ describe('the arrows of the web process', () => {
   it('are all that it is asked to take, by name', () => {
     const taken = [...reachable()].flatMap((file) =>
       [...read(file).matchAll(/(record|advanceStage|movePromotion)\(\s*\w+,\s*(?:'(\w+)')?/g)].flatMap(
-        ({ 1: verb, 2: subject = verb === 'movePromotion' ? 'promotion' : 'stage', index }) => {
+        ({ 1: verb, 2: named, index }) => {
           const call = upToBalance(read(file).slice(index), '(', ')')
           const event = call.match(/event: '([\w-]+)'/)?.[1]
+          const subject = named ?? (verb === 'movePromotion' ? 'promotion' : 'stage')
           return event === undefined ? [] : [`${file}: ${subject}.${event}`]
         },
       ),
