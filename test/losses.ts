@@ -189,8 +189,8 @@ export class Losses {
     )
   }
 
-  /** Runs of one stage that is due. @returns a text that is in the title of each */
-  async addRuns(count: number): Promise<string> {
+  /** Runs of one stage that is due; `urgent` ones before the others. @returns a text that is in the title of each */
+  async addRuns(count: number, urgent = false): Promise<string> {
     const batch = `batch-${++this.serial}`
     // Their branch is not on the forge: who compares would cancel them.
     await this.ask(`UPDATE "Project" SET "reconcileAt" = clock_timestamp() + interval '1 day'`)
@@ -199,8 +199,8 @@ export class Losses {
          INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, tree, title, status)
          SELECT $1, $2 || '-' || n, 'hello', 'feature/' || $2, 'feature', md5($2 || n) || '00000000', repeat('0', 40), repeat('1', 40), $2, 'running'
          FROM generate_series(1, $3) n ON CONFLICT DO NOTHING RETURNING id)
-       INSERT INTO "Stage" ("runId", name, position, status, definition, digest)
-       SELECT id, 'static', 0, 'queued', $4, 'sha256:' || repeat('1', 64) FROM runs`,
+       INSERT INTO "Stage" ("runId", name, position, status, definition, digest, priority)
+       SELECT id, 'static', 0, 'queued', $4, 'sha256:' || repeat('1', 64), ${urgent ? 1 : 10} FROM runs`,
       [
         this.project,
         batch,

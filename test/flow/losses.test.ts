@@ -102,7 +102,7 @@ describe.each([{ redis: false }, { redis: true }])('the queue on Redis: $redis',
     expect(said.length, said.join('\n')).toBeLessThan(4)
     expect((await fetch(`${on.shiplock.web.url}/api/health`)).status).toBe(503)
     await on.postgres.letUp()
-    const batch = await on.addRuns(2)
+    const batch = await on.addRuns(2, true)
     await on.ended(batch, 2, 60_000)
     await on.says(/^The database works again after \d+ s/, from)
     expect(on.lives).toBe(true)
@@ -156,7 +156,7 @@ describe.each([{ redis: false }, { redis: true }])('the queue on Redis: $redis',
     } finally {
       await Promise.allSettled(taken.map((c) => c.end()))
     }
-    const batch = await on.addRuns(2)
+    const batch = await on.addRuns(2, true)
     await on.ended(batch, 2, 60_000)
     expect(on.lives).toBe(true)
     expect((await on.shiplock.client.runs({})).items.length).toBeGreaterThan(0)
@@ -187,7 +187,7 @@ describe.each([{ redis: false }, { redis: true }])('the queue on Redis: $redis',
         )
         on.postgres.signal('SIGCONT')
         lost += chosen.length
-        const batch = await on.addRuns(2)
+        const batch = await on.addRuns(2, true)
         await on.ended(batch, 2, 90_000)
         const said = on.lines.slice(from)
         if (process.env.SEEDS)
