@@ -461,7 +461,7 @@ it(
         const played = await play(seed)
         violations.push(...played.violations)
         asked += played.asked
-      if (SEEDS > 20) console.log(`seed ${seed}: ${played.asked} requests, ${played.violations.length} violations`)
+        if (SEEDS > 20) console.log(`seed ${seed}: ${played.asked} requests, ${played.violations.length} violations`)
         if (SEEDS > 20 && played.violations.length > 0) console.log(played.violations.join('\n'))
       }
     }
