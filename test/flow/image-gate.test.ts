@@ -5,7 +5,6 @@ import { putBack } from '../../environments/put-back'
 import { requestPromotion } from '../../environments/request'
 import { reviewPromotion } from '../../environments/review'
 import { requestRollback } from '../../environments/rollback'
-import type { Deployment } from '../../environments/targets/target'
 import { Fault } from '../../pipelines/fault'
 import { type Person, transaction } from '../../prisma/record'
 import { Signing, type Waiting } from './given-signing'
@@ -20,29 +19,17 @@ const lacking = new Set<string>()
 let isAway = false
 const applied: string[] = []
 
-vi.mock('../../environments/targets/index', () => ({
-  TARGETS: {
-    docker: () => ({
-      ensureReady: async () => {},
-      lacks: async (digest: string) => {
-        if (isAway) throw new Fault('target.unreachable', 'the model is away')
-        return lacking.has(digest) ? 'the model does not hold it' : null
-      },
-      apply: async ({ digest }: Deployment) => {
-        applied.push(digest)
-        return { ok: true, because: 'the model says so' }
-      },
-      observe: async ({ digest }: Deployment) => ({
-        digest,
-        health: 'healthy' as const,
-        because: 'the model is healthy',
-        url: null,
-        inside: null,
-        replicas: [],
-      }),
-    }),
-  },
-}))
+vi.mock('../../environments/targets/index', async () => {
+  const { modelTarget } = await import('./model-target')
+  const target = modelTarget(
+    async ({ digest }) => void applied.push(digest),
+    async (digest) => {
+      if (isAway) throw new Fault('target.unreachable', 'the model is away')
+      return lacking.has(digest) ? 'the model does not hold it' : null
+    },
+  )
+  return { TARGETS: { docker: () => target } }
+})
 
 beforeAll(async () => {
   world = await Signing.start()

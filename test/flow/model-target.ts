@@ -2,16 +2,19 @@ import type { Applied, Deployment, MadeBy, Target, Where } from '../../environme
 
 /** A target without an engine: what was applied last is what serves, and it is healthy. */
 export function modelTarget(
-  onApply: (deployment: Deployment, signal: AbortSignal) => Promise<void>,
+  /** A verdict of its own, where it says no. */
+  onApply: (deployment: Deployment, signal: AbortSignal) => Promise<unknown>,
+  lacks: Target['lacks'] = async () => null,
 ): Pick<Target, 'ensureReady' | 'lacks' | 'apply' | 'observe' | 'retire' | 'withdraw' | 'removeAll'> {
   const serving = new Map<string, (MadeBy & { digest: string })[]>()
   const at = (where: Where) => `${where.project} ${where.environment} ${where.service}`
   const setsAt = (where: Where) => serving.get(at(where)) ?? []
   return {
     ensureReady: async () => {},
-    lacks: async () => null,
+    lacks,
     apply: async (deployment, _log, signal): Promise<Applied> => {
-      await onApply(deployment, signal)
+      const applied = (await onApply(deployment, signal)) as Applied | undefined
+      if (applied?.ok === false) return applied
       if (signal.aborted) return { ok: false, because: 'stopped' }
       const { promotion, epoch, digest } = deployment
       const others = setsAt(deployment).filter((s) => s.promotion !== promotion || s.epoch !== epoch)

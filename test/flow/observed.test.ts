@@ -17,7 +17,7 @@ beforeAll(async () => {
   shiplock.useWorkersApart()
   worker = await shiplock.startWorker()
   project = await shiplock.project()
-})
+}, 120_000)
 afterAll(() => shiplock?.close())
 
 /** A page at /, and a health that a script decides: `$n` is how often it was asked before. */

@@ -6,7 +6,6 @@ import { holdEnvironment, releaseHold } from '../../environments/hold'
 import { refuseRelease } from '../../environments/refuse'
 import { reviewPromotion } from '../../environments/review'
 import { requestRollback } from '../../environments/rollback'
-import type { Deployment } from '../../environments/targets/target'
 import { beginVerification } from '../../environments/verify'
 import { Fault } from '../../pipelines/fault'
 import { MAX_ATTEMPTS } from '../../pipelines/retry'
@@ -20,26 +19,14 @@ let place: { project: number; environment: number }
 /** What the target makes of the next deployment. */
 let outcome: 'runs' | 'refuses' | 'is away'
 
-vi.mock('../../environments/targets/index', () => ({
-  TARGETS: {
-    docker: () => ({
-      ensureReady: async () => {},
-      lacks: async () => null,
-      apply: async () => {
-        if (outcome === 'is away') throw new Fault('target.unreachable', 'the model is away')
-        return { ok: outcome === 'runs', because: 'the model says so' }
-      },
-      observe: async ({ digest }: Deployment) => ({
-        digest,
-        health: 'healthy' as const,
-        because: 'the model is healthy',
-        url: null,
-        inside: null,
-        replicas: [],
-      }),
-    }),
-  },
-}))
+vi.mock('../../environments/targets/index', async () => {
+  const { modelTarget } = await import('./model-target')
+  const target = modelTarget(async () => {
+    if (outcome === 'is away') throw new Fault('target.unreachable', 'the model is away')
+    return { ok: outcome === 'runs', because: 'the model says so' }
+  })
+  return { TARGETS: { docker: () => target } }
+})
 
 beforeAll(async () => {
   world = await Signing.start()
