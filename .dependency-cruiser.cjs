@@ -9,7 +9,7 @@ swc.parseFileSync = (file, options) => parseFileSync(file, { ...options, tsx: fi
 
 /** Pure files: types, tables, decisions. A new one is added here when it is made. */
 const NOUNS = [
-  '^pipelines/(machine|fault|trust|full-engine|run|project|gitflow|merge-request|tag|back-merge|test-report|junit|dockerfile|dockerfile-variables|dockerfile-bases|dockerfile-syntax|dockerfile-rules|dockerfile-pin|image-name|service-file|service-schema|service-problem|nearest|quantity|title|yaml-document)[.]ts$',
+  '^pipelines/(machine|fault|trust|full-engine|full-disk|part|run|project|gitflow|merge-request|tag|back-merge|test-report|junit|dockerfile|dockerfile-variables|dockerfile-bases|dockerfile-syntax|dockerfile-rules|dockerfile-pin|image-name|service-file|service-schema|service-problem|nearest|quantity|title|yaml-document)[.]ts$',
   '^environments/(environment|promotion|observed|gate|holds|image|freeze|zone|release|deployment|statement|approval|passkey|policy-change|words|policy-difference)[.]ts$',
   '^environments/targets/(target|docker-settings)[.]ts$',
   '^pipelines/(forges/forge|engines/engine)[.]ts$',

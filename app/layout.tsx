@@ -9,6 +9,7 @@ import { Preferences, type Theme } from './_ui/preferences'
 import { Bare, Shell } from './_ui/shell'
 import { Account } from './account'
 import { countNeedsMe } from './approvals/read'
+import { HealthStrip } from './health/strip'
 import { whoLooks } from './viewer'
 import './globals.css'
 
@@ -77,6 +78,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
               admin={who.role === 'admin'}
               waits={waits}
             >
+              <HealthStrip viewer={who} />
               {children}
             </Shell>
           ) : (

@@ -18,7 +18,7 @@ import { asEntryOfFile, notesOf } from './checkpoint'
 import type { Position, Refusal } from './follow'
 import { Frontier, type FrontierJson } from './tree'
 
-const HEAD = 'head.json'
+export const HEAD = 'head.json'
 const ALARM = 'alarm.json'
 /** Every checkpoint that was ever signed here, in order; only ever added to, so that it may be an append-only file. */
 export const NOTES = 'checkpoints.txt'

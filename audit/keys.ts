@@ -4,6 +4,8 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import type { Signer } from './certificate'
 import { publicKeyOf } from './certificate'
+import { readAlarm } from './head'
+import { whyNotTheSigned } from './restored'
 import type { Trust } from './trust'
 
 export const PRIVATE = 'trail.key'
@@ -71,7 +73,7 @@ export interface Memory {
   agreed: Record<string, number>
   removed: string[]
 }
-const MEMORY = 'memory.json'
+export const MEMORY = 'memory.json'
 
 /** What the worker remembers outside the database; empty where there is nothing yet. */
 export function readMemory(trail: string): Memory {
@@ -107,5 +109,10 @@ export function openTrust(keys: string, trail: string | null, origin: string, pu
     },
     agreed: (environmentId) => (trail === null ? undefined : readMemory(trail).agreed[environmentId]),
     removed: (credentialId) => trail !== null && readMemory(trail).removed.includes(credentialId),
+    ...(trail === null
+      ? {}
+      : {
+          doubts: async (ask) => ((await whyNotTheSigned(ask, trail, origin)) ?? readAlarm(trail))?.because ?? null,
+        }),
   }
 }

@@ -1,6 +1,9 @@
 // What it takes to check a sign-off, and nothing secret: web and worker hold the same.
 import type { KeyObject } from 'node:crypto'
 
+/** One statement, of a transaction or of none. */
+export type Asks = (text: string, values: unknown[]) => Promise<{ rows: unknown[] }>
+
 export interface Trust {
   /** The trail's name, as in "Installation".origin. */
   origin: string
@@ -17,4 +20,9 @@ export interface Trust {
   agreed(environmentId: number): number | undefined
   /** Is this credential removed, as the worker remembers outside the database? */
   removed(credentialId: string): boolean
+  /**
+   * Why this database is not the one whose trail this worker signed; null: it is. Absent where nothing is remembered outside the
+   * database.
+   */
+  doubts?(ask: Asks): Promise<string | null>
 }

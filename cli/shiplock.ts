@@ -13,6 +13,8 @@ const USAGE = `Usage: shiplock COMMAND
       a new key for the trail, signed into it by the old one
   audit forget ACTOR
       forget what somebody is called, such as account:3; every proof holds on
+  audit accept-restore [--because REASON]
+      the database is not the one that was signed: show what differs, and with a reason accept it
   enrolment-code
       a code for whoever may have one passkey admitted with it; shown once
 
@@ -28,7 +30,9 @@ async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   const [first, second, ...rest] = positionals
   const name = first === 'audit' ? `audit ${second ?? ''}` : (first ?? '')
   const given = first === 'audit' ? rest : positionals.slice(1)
-  const { key, origin, json } = values
+  const { key, origin, json, because } = values
+  if (name !== 'audit accept-restore' && because !== undefined)
+    throw new WrongArguments(`--because is for audit accept-restore, not for ${name}`)
   if (name !== 'audit verify' && (key ?? origin ?? json) !== undefined)
     throw new WrongArguments(`--key, --origin and --json are for audit verify, not for ${name}`)
   const one = (what: string): string => {
@@ -56,6 +60,9 @@ async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
       return say(await (await audit()).rotateKey(env))
     case 'audit forget':
       return say(await (await audit()).forget(actorOf(one('an actor, such as account:3')), env))
+    case 'audit accept-restore':
+      none()
+      return say(await (await audit()).acceptRestore(because, env))
     case 'enrolment-code':
       none()
       return say(await enrolmentCode(env))
@@ -81,6 +88,7 @@ function argumentsOf(words: readonly string[]) {
         key: { type: 'string' },
         origin: { type: 'string' },
         json: { type: 'boolean' },
+        because: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })

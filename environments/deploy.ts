@@ -2,6 +2,7 @@ import { asWorker, type Context } from '../pipelines/context'
 import { isBug } from '../pipelines/fault'
 import { LEASE_MS, lapsedClaim } from '../pipelines/lease'
 import { MAX_ATTEMPTS, retryAfter } from '../pipelines/retry'
+import { blameTheDisk, shortOfRoom } from '../pipelines/room'
 import { inMs, NOW, PLUS_ONE, type Tx, transaction } from '../prisma/record'
 import { askForImage } from './ask-image'
 import { type DeploymentRow, deploymentOf } from './deployment'
@@ -25,12 +26,14 @@ type Claimed = DeploymentRow & { attempts: number }
 export async function deployPromotion(context: Context, id: number): Promise<void> {
   await askTarget(context, id)
   await askForImage(context, id)
-  const claimed = await claim(context, id)
+  const short = await shortOfRoom(context)
+  const claimed = await claim(context, id, short !== null)
   if (claimed === null) return
   await context.leases.hold('promotion', id, claimed.epoch, async (lost) => {
     const signal = AbortSignal.any([lost, context.stopping])
     try {
       const outcome = await carry(deploymentOf(claimed, context.instance), targetOf(claimed), signal)
+      if (!outcome.ok && !signal.aborted) await blameTheDisk(context, outcome.because)
       if (!signal.aborted) await settle(context, claimed, outcome)
       else if (!lost.aborted) await giveBack(context, claimed)
     } catch (error) {
@@ -43,7 +46,7 @@ export async function deployPromotion(context: Context, id: number): Promise<voi
 }
 
 /** The gates are judged in the very transaction that claims the environment, so nothing comes between. */
-async function claim(context: Context, id: number): Promise<Claimed | null> {
+async function claim(context: Context, id: number, noRoom: boolean): Promise<Claimed | null> {
   return transaction(context.record, async (tx) => {
     const environmentId = await takePlaceOf(tx, id)
     // It stays queued, and is asked again within a second.
@@ -52,6 +55,8 @@ async function claim(context: Context, id: number): Promise<Claimed | null> {
     if (facts === null) return null
     const { state, because, verdicts } = judge(facts)
     const by = asWorker(context)
+    // Another worker has the room: it stays queued, and that one takes it.
+    if (state === 'open' && noRoom) return null
     if (state !== 'open') {
       await voidFallen(tx, facts, by)
       await movePromotion(tx, {

@@ -3,6 +3,7 @@ import { isCertified, policyClaim, putBackClaim } from '../audit/certificate'
 import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
 import { type BranchKind, FLOW, flowOf, KINDS } from '../pipelines/gitflow'
+import { LIVES_MS } from '../pipelines/part'
 import type { TrustClass } from '../pipelines/trust'
 import type { Tx } from '../prisma/record'
 import { answersOf } from './answers'
@@ -65,6 +66,8 @@ interface Row {
   busy: { id: number; status: string; since: string } | null
   newer: { id: number; run: number; status: string } | null
   olderApproved: { id: number; since: string } | null
+  unaccepted: { since: string; because: string } | null
+  noRoom: { since: string; because: string } | null
 }
 
 /**
@@ -78,6 +81,9 @@ export async function readFacts(tx: Tx, promotionId: number, trust: Trust): Prom
   const policy = policyOf(row)
   const disputed = whyDisputed(row, trust)
   const unexplained = row.told === null ? null : whyUnexplained(row, row.told)
+  // What this process remembers itself counts before what another worker wrote down: the database is what is in doubt.
+  const doubt = (await trust.doubts?.((text, values) => tx.query(text, values))) ?? null
+  if (doubt !== null) row.unaccepted ??= { since: row.now.toISOString(), because: doubt }
   if (row.kind === 'put-back' && !isOwnPutBack(row, trust)) row.kind = 'by-hand'
   const answers = row.hasAnswers
     ? await answersOf(tx, { promotionId, policyChangeId: null, policy }, trust)
@@ -180,12 +186,17 @@ function asFacts(row: Row, policy: EnvironmentPolicy, policyDisputed: string | n
     unsound: answers.unsound,
     handsKnown: row.handsKnown,
     now: row.now,
+    unaccepted: sinceOf(row.unaccepted),
+    noRoom: sinceOf(row.noRoom),
     busy: row.busy === null ? null : { ...row.busy, since: new Date(row.busy.since) },
     newer: row.newer,
     olderApproved:
       row.olderApproved === null ? null : { id: row.olderApproved.id, since: new Date(row.olderApproved.since) },
   }
 }
+
+const sinceOf = (told: { since: string; because: string } | null) =>
+  told === null ? null : { since: new Date(told.since), because: told.because }
 
 /** Denies where it cannot be read: no gate is judged by half a policy. @throws Fault input.invalid */
 function policyOf({ name, policy }: Row): EnvironmentPolicy {
@@ -258,7 +269,12 @@ SELECT it.*, CASE WHEN it.id IS NULL THEN NULL ELSE ${TOLD} END AS told, e.name,
   (SELECT to_jsonb(o) FROM (
     SELECT o.id, o."createdAt" AS since FROM "Promotion" o JOIN "Run" r2 ON r2.id = o."runId"
     WHERE o."environmentId" = e.id AND r2.branch = it.branch AND o."runId" < it."runId" AND o.status IN ('waiting', 'queued', 'errored')
-      AND EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = o.id AND s.decision = 'approve' AND s.status IN ('given', 'used') AND s."expiresAt" > clock_timestamp()) ORDER BY o.id LIMIT 1) o) AS "olderApproved"
+      AND EXISTS (SELECT 1 FROM "Approval" s WHERE s."promotionId" = o.id AND s.decision = 'approve' AND s.status IN ('given', 'used') AND s."expiresAt" > clock_timestamp()) ORDER BY o.id LIMIT 1) o) AS "olderApproved",
+  (SELECT jsonb_build_object('since', t.since, 'because', t.params->>'because') FROM "Part" t
+   WHERE t.name = 'trail' AND t.code = 'trail.other' ORDER BY t.since LIMIT 1) AS unaccepted,
+  (SELECT jsonb_build_object('since', max(d.since), 'because', min(d.params->>'because')) FROM "Part" d
+   WHERE d.name = 'disk' AND d."seenAt" > clock_timestamp() - interval '${LIVES_MS} milliseconds'
+   HAVING count(*) > 0 AND bool_and(d.state <> 'ok')) AS "noRoom"
 FROM it
 JOIN "Environment" e ON e.id = it."environmentId"
 JOIN "Project" j ON j.id = e."projectId"

@@ -60,6 +60,10 @@ export interface Facts {
     unreviewed: { approval: number; by: string; since: Date } | null
     unreachable: { since: Date; because: string } | null
   }
+  /** Why the database is not the one whose trail was signed, and nobody has accepted it. Null: it is. */
+  unaccepted: { since: Date; because: string } | null
+  /** Why no worker has the room to begin. Null: one has. */
+  noRoom: { since: Date; because: string } | null
   /** Null: nothing is built yet (only where nobody has asked). */
   release: { id: number; tag: string; digest: string; trust: TrustClass; refused: Said | null } | null
   /** Whether the target holds the release's image. */
@@ -171,6 +175,14 @@ export const GATES = {
     stopped === null
       ? open('there is no emergency stop')
       : waiting(`${name} is stopped by ${stopped.by}: ${stopped.because}`, `${OPS}: let it go on`, stopped.at),
+  signed: ({ unaccepted }: Facts) =>
+    unaccepted === null
+      ? open('the database is the one whose trail was signed')
+      : waiting(
+          `the database is not the one whose trail was signed: ${unaccepted.because}`,
+          'an administrator: put the right database back, or accept this one (shiplock audit accept-restore)',
+          unaccepted.since,
+        ),
   policy: ({ environment: { policyDisputed, name }, promotion }: Facts) =>
     policyDisputed === null
       ? open('its policy is the one that was agreed to')
@@ -348,6 +360,10 @@ export const GATES = {
       ? open('the target holds the image')
       : shut(whyNoImage(environment.name, release.tag, image.lacking))
   },
+  room: ({ noRoom }: Facts) =>
+    noRoom === null
+      ? open('there is room on the disk')
+      : waiting(noRoom.because, 'an operator of Shiplock: make room; it continues automatically', noRoom.since),
 } as const satisfies Record<string, (facts: Facts) => Judgement>
 
 export type GateName = keyof typeof GATES

@@ -31,7 +31,8 @@ export async function askTarget(context: Context, promotionId: number): Promise<
   )
 }
 
-function whyUnreachable(target: EnvironmentPolicy['target']): Promise<string | null> {
+/** Null: it answers. */
+export function whyUnreachable(target: EnvironmentPolicy['target']): Promise<string | null> {
   const key = JSON.stringify(target)
   const known = answers.get(key)
   if (known !== undefined && known.until > performance.now()) return known.because

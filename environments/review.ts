@@ -15,7 +15,7 @@ import { voidFallen } from './spend-answers'
 const SOON_MS = 5_000
 /** Waiting for people or events, which ring; this is for a ring that was lost. */
 const LATER_MS = 60_000
-const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target', 'image']
+const PASSES_BY_ITSELF: readonly Verdict['gate'][] = ['environment free', 'target', 'image', 'room', 'signed']
 
 /** Judges every gate of a waiting promotion: queues it, ends it where it can never pass, or says why it waits. */
 export async function reviewPromotion(context: Context, id: number): Promise<void> {

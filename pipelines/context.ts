@@ -21,6 +21,8 @@ export interface Context {
   trust: Trust
   /** Folder of bare repositories; may be lost at any time. */
   cache: string
+  /** Free MiB of a disk below which no build and no deployment is begun; absent: FLOOR_MB of room.ts. */
+  floorMb?: number
   /** Where people and the forge reach the dashboard, no trailing slash. */
   publicUrl: string
   engine: Engine

@@ -9,6 +9,7 @@ import { fetchCommit } from './git'
 import { LEASE_MS, lapsedClaim } from './lease'
 import { owe } from './owe'
 import { MAX_ATTEMPTS, retryAfter } from './retry'
+import { blameTheDisk, shortOfRoom } from './room'
 import { STAGE } from './run'
 import { builtElsewhere, whyBuiltAgain } from './same-tree'
 import { StageLog } from './stage-log'
@@ -46,6 +47,7 @@ type Outcome = Verdict & { digest?: string; bases?: Base[] }
 
 /** Runs one stage, if it is still due: claims it, does it in containers, and records the verdict under the claim's epoch. */
 export async function executeStage(context: Context, stageId: number): Promise<void> {
+  if ((await shortOfRoom(context)) !== null) return // it stays queued; the sweep asks again, and health says why
   const claimed = await claim(context, stageId)
   if (claimed === null) return
   await context.leases.hold('stage', claimed.id, claimed.epoch, async (lost) => {
@@ -73,6 +75,7 @@ export async function executeStage(context: Context, stageId: number): Promise<v
         return (prefix) => commit.files(prefix)
       }
       const outcome = await work(context, claimed, { label, fetch, log, secrets: [token] }, signal)
+      if (!outcome.ok && !signal.aborted) await blameTheDisk(context, outcome.because)
       await log.end()
       if (lost.aborted) return // somebody else decides now
       if (context.stopping.aborted) await giveBack(context, claimed)

@@ -1,5 +1,6 @@
 // A Fault is "we could not find out". A verdict ("the answer is no") is a value, never a Fault.
 import { lossOf } from '../prisma/database-loss'
+import { isFull } from './full-disk'
 
 /** What each fault means: the HTTP status it answers with, and whether trying again can help. */
 export const FAULTS = {
@@ -20,6 +21,8 @@ export const FAULTS = {
   'not.signed.in': { http: 401, retry: false },
   'not.permitted': { http: 403, retry: false },
   'too.many': { http: 429, retry: true },
+  'storage.full': { http: 503, retry: true }, // a disk without room: stored nowhere, and tried again by itself
+  'storage.short': { http: 503, retry: true }, // it failed while a disk had too little room: not known which of the two did it
   conflict: { http: 409, retry: false },
 } as const
 
@@ -48,8 +51,19 @@ const LOST = {
   },
 } as const
 
-/** The same error; where it says that a connection to the database was lost or not given, the Fault of that. */
+const FULL = 'there is no room left to store this: make room on the disk; it continues automatically'
+/** Room is made by people: asking more often than this helps nobody. */
+const FULL_RETRY_MS = 10_000
+
+/** The same error; where it says that the database was lost or that a disk is full, the Fault of that. */
 export function faultOf(error: unknown): unknown {
+  if (isFull(error)) {
+    if (isFault(error) && error.code === 'storage.full') return error
+    return new Fault('storage.full', isFault(error) ? error.message : FULL, {
+      cause: error,
+      retryAfterMs: FULL_RETRY_MS,
+    })
+  }
   const loss = isFault(error) ? null : lossOf(error)
   if (loss === null) return error
   const { message, retryAfterMs } = LOST[loss]
@@ -59,5 +73,5 @@ export function faultOf(error: unknown): unknown {
 /** May trying again help? An exception that is no Fault is a bug and is never retried in silence. */
 export const canRetry = (error: unknown) => isFault(error) && FAULTS[error.code].retry
 
-/** Neither a Fault nor a lost database: it is told with its stack. */
+/** Neither a Fault, nor a lost database, nor a full disk: it is told with its stack. */
 export const isBug = (error: unknown) => !isFault(faultOf(error))

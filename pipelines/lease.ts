@@ -89,6 +89,11 @@ export class Leases {
     })
   }
 
+  /** What is held of one kind is not to be ended by this process any more. */
+  giveUp(subject: string, why: Error) {
+    for (const claim of this.claims) if (claim.subject === subject) claim.lost.abort(why)
+  }
+
   get held() {
     return this.claims.size
   }

@@ -14,6 +14,7 @@ import { knownRelease } from './known-release'
 import { LEASE_MS, lapsedClaim } from './lease'
 import type { Answer, PlanningRun } from './planned'
 import { MAX_PLAN_ATTEMPTS, retryAfter } from './retry'
+import { shortOfRoom } from './room'
 import { RUN } from './run'
 import { type Problem, parseServiceFile, SERVICE_FILE, type ServiceFile } from './service-file'
 import { planStages } from './stage-plan'
@@ -26,6 +27,7 @@ const MAX_DOCKERFILE = 256 * 1024
 
 /** Reads the head from the forge and the service file at the commit, and writes the run's stages; or says why there are none. */
 export async function planRun(context: Context, runId: number): Promise<void> {
+  if ((await shortOfRoom(context)) !== null) return // it stays queued; the sweep asks again, and health says why
   const claimed = await claim(context, runId)
   if (claimed === null) return
   await context.leases.hold('run', runId, claimed.epoch, async (lost) => {

@@ -23,8 +23,8 @@ export interface Retry {
 /** A Fault that may pass is tried again, a limited number of times; anything else is a bug, and is never retried in silence. */
 export function retryAfter(thrown: unknown, attempts: number, most = MAX_ATTEMPTS): Retry {
   const error = faultOf(thrown)
-  // What the database did to it is not the work's own doing: it is tried for as long as it takes.
-  const lost = isFault(error) && error.code.startsWith('database.')
+  // What the database or a full disk did to it is not the work's own doing: it is tried for as long as it takes.
+  const lost = isFault(error) && (error.code.startsWith('database.') || error.code === 'storage.full')
   const again = canRetry(error) && (lost || attempts < most)
   const waitMs = (isFault(error) ? error.retryAfterMs : undefined) ?? WAITS_MS[attempts - 1] ?? LAST_WAIT_MS
   const message = error instanceof Error ? error.message : String(error)

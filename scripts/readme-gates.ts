@@ -63,11 +63,14 @@ export const PASSES: Facts = {
   busy: null,
   newer: null,
   olderApproved: null,
+  unaccepted: null,
+  noRoom: null,
 }
 export const STOPS: Record<GateName, Partial<Facts>> = {
   environment: { environment: { ...PLACE, removed: { at: THEN, because: 'moved to another cluster' } } },
   record: { unexplained: 'no entry of a worker says that its run passed' },
   stop: { environment: { ...PLACE, stopped: { by: 'omar', at: THEN, because: 'orders fail' } } },
+  signed: { unaccepted: { since: THEN, because: 'the trail has 4100 entries, and 5210 were signed' } },
   policy: { environment: { ...PLACE, policyDisputed: 'it is not what was agreed to as version 3' } },
   review: { environment: { ...PLACE, unreviewed: { approval: 5, by: 'omar', since: THEN } } },
   ceiling: { run: { branch: 'develop', branchKind: 'develop', templated: false }, ceiling: 0 },
@@ -89,4 +92,5 @@ export const STOPS: Record<GateName, Partial<Facts>> = {
   'environment free': { busy: { id: 11, status: 'deploying', since: THEN } },
   image: { image: { lacking: "its engine's store does not hold it: it was removed, or built on another engine" } },
   target: { environment: { ...PLACE, unreachable: { since: THEN, because: 'Docker does not answer' } } },
+  room: { noRoom: { since: THEN, because: 'the disk of /var/lib/shiplock/cache has 210 MiB free, less than 512' } },
 }

@@ -3,7 +3,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { SEEN_WITHIN_MS } from '../app/_server/alive'
 import { describeConfig as webConfig } from '../app/_server/config'
 import { OPEN, PERMITS, ROLES } from '../app/_server/permit'
 import { ROUTES } from '../app/_server/rest/routes'
@@ -17,6 +16,7 @@ import { asDuration, asSize } from '../pipelines/engines/docker-words'
 import { FAULTS, type FaultCode } from '../pipelines/fault'
 import { FLOW } from '../pipelines/gitflow'
 import { LEASE_MS } from '../pipelines/lease'
+import { LIVES_MS } from '../pipelines/part'
 import { PROJECT } from '../pipelines/project'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { RUN, STAGE } from '../pipelines/run'
@@ -86,6 +86,8 @@ const FAULT_IN_WORDS: Record<FaultCode, string> = {
   'not.signed.in': 'no session, no valid token, a wrong password or signature',
   'not.permitted': 'the role may not, or a browser asked from another origin',
   'too.many': 'too many wrong passwords, or too many open streams',
+  'storage.full': 'a disk has no room left: nothing was stored; it is tried again until there is room',
+  'storage.short': 'it failed while a disk had too little room; which of the two it was is not known',
   conflict: 'it exists already, or has ended already',
 }
 
@@ -275,7 +277,7 @@ function limitsTable(): string {
       ["a stage's output that is kept", `the first ${asSize(HEAD_BYTES)} and the last ${asSize(TAIL_BYTES)}`],
       ['attempts of a stage or a deployment that errored', String(MAX_ATTEMPTS)],
       ["a dead worker's work is taken up again after", asDuration(LEASE_MS)],
-      ['a worker counts as gone after', asDuration(SEEN_WITHIN_MS)],
+      ['a worker counts as gone after', asDuration(LIVES_MS)],
       ['the body of a webhook request is kept', `${DELIVERY_DAYS} days`],
       ['a session lasts', `${SESSION_MS / 3_600_000} hours`],
       ['an API token lasts, unless asked otherwise', `${TOKEN_DAYS} days`],

@@ -13,10 +13,10 @@ export interface Redis {
   stop(): Promise<void>
 }
 
-/** A Redis server of the test's own, on a free port, that keeps nothing. */
-export async function aRedis(): Promise<Redis> {
+/** A Redis server of the test's own that keeps nothing, on a free port where none is named. */
+export async function aRedis(on?: number): Promise<Redis> {
   const dir = mkdtempSync(join(tmpdir(), 'shiplock-redis-'))
-  const port = await deafPort()
+  const port = on ?? (await deafPort())
   const start = async () => {
     const server = spawn(
       'redis-server',

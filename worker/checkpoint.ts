@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Refusal } from '../audit/follow'
 import { isRefusal } from '../audit/follow'
 import { endAlarm, keepAlarm, readAlarm } from '../audit/head'
+import { keepKnown } from '../audit/known'
+import { whyNotTheSigned } from '../audit/restored'
 import { Witness } from '../audit/witness'
 import { asWorker, type Context } from '../pipelines/context'
 import { withClient } from '../prisma/connections'
@@ -35,6 +37,8 @@ interface Desk {
   /** Rung while it was busy. */
   again: boolean
   restUntil: number
+  /** This process has said that the database is another one. */
+  told: boolean
 }
 const desks = new WeakMap<Context, Desk>()
 
@@ -53,6 +57,7 @@ function deskOf(context: Context): Desk {
     busy: false,
     again: false,
     restUntil: 0,
+    told: false,
   }
   desks.set(context, desk)
   return desk
@@ -88,6 +93,7 @@ const look = (context: Context, witness: Witness): Promise<Refusal | null> =>
     try {
       const seen = await witness.look(client)
       if (seen !== null && isRefusal(seen)) return seen
+      if (seen !== null) await keepKnown((text, values) => client.query(text, values), context.trail)
       if (readAlarm(context.trail) !== null) {
         endAlarm(context.trail)
         console.error('The trail is again what was signed, and is signed again.')
@@ -107,12 +113,38 @@ async function takeLock(client: Tx): Promise<boolean> {
   return false
 }
 
+/**
+ * Looks whether the database is still the one that was signed, which the signer does only when it has grown.
+ * @returns why not, null where it is
+ */
+export async function watchTrail(context: Context): Promise<Refusal | null> {
+  const { record, trail, trust } = context
+  const desk = deskOf(context)
+  const ask = (text: string, values: unknown[]) => record.pool.query(text, values)
+  const refusal = await whyNotTheSigned(ask, trail, trust.origin)
+  const alarm = readAlarm(trail)
+  if (refusal !== null) {
+    if (alarm === null || !desk.told) await raise(context, refusal)
+    else if (alarm.what !== refusal.what) keepAlarm(trail, refusal)
+    desk.told = true
+    return refusal
+  }
+  desk.told = false
+  if (alarm === null) return null
+  // The right database is back, or this one was accepted: that is found out now, not after the rest.
+  if (alarm.what !== 'changed') desk.restUntil = 0
+  await checkpoint(context)
+  return readAlarm(trail)
+}
+
 /** Loud each time; in the trail once for as long as it lasts, or the alarms themselves would fill it. */
 async function raise(context: Context, refusal: Refusal) {
   console.error(
-    `THE TRAIL IS NOT SIGNED ANY MORE: ${refusal.because}. The database is not the one that was signed before: it was put back, copied ` +
-      `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back.`,
+    `THE TRAIL IS NOT SIGNED ANY MORE: ${refusal.because}. Nothing is deployed meanwhile. The database is not the one that was signed before: it was put back, copied ` +
+      `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back; or accept this one: shiplock audit accept-restore.`,
   )
+  // What is being deployed may be of the other database: it is ended where that is still possible, and judged again.
+  context.leases?.giveUp('promotion', new Error('the database is not the one whose trail was signed'))
   if (readAlarm(context.trail) !== null) return
   await transaction(context.record, (tx) =>
     tell(tx, {

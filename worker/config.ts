@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { FLOOR_MB } from '../pipelines/room'
 import { stateDir } from '../prisma/postgres'
 
 /** What a worker is configured with, from its environment variables. */
@@ -56,6 +57,13 @@ const Environment = z.object({
     .describe(
       "Where memory, processors, processes and disk of a build cannot be limited (the worker is not root on the engine's own machine): `told` says so on the stage, `required` builds nothing",
     ),
+  DISK_FLOOR_MB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(FLOOR_MB)
+    .describe('Free MiB of a disk below which no build and no deployment is begun; what waits says so'),
   DRAIN_SECONDS: z.coerce
     .number()
     .int()

@@ -20,6 +20,9 @@ export async function prune(record: RecordHandle): Promise<void> {
   )
   await pruneArtifacts(record)
   await record.pool.query('DELETE FROM "Session" WHERE "expiresAt" < clock_timestamp()')
+  await record.pool.query(
+    `DELETE FROM "Part" WHERE "seenAt" < clock_timestamp() - interval '1 day' AND code <> 'trail.other'`,
+  )
   await record.pool.query(`DELETE FROM "Worker" WHERE "seenAt" < clock_timestamp() - interval '1 day'`)
 }
 

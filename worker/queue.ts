@@ -29,6 +29,8 @@ export interface Doorbell {
   answer(lane: Lane, concurrency: number, work: (job: JobName, id: number) => Promise<void>): void
   /** True: what is due cannot be rung at this moment. */
   readonly away: boolean
+  /** Rejects, or never answers, where the queue cannot be reached. @returns lanes that somebody has paused */
+  paused(): Promise<Lane[]>
   /** Takes no more; waits for the work in hand. */
   drain(): Promise<void>
   close(): Promise<void>
@@ -131,6 +133,13 @@ export function openDoorbell(options: DoorbellOptions): Doorbell {
       )
       worker.on('error', lost)
       workers.set(lane, worker)
+    },
+    async paused() {
+      const lanes = [...queues.keys(), ...workers.keys()]
+      const seen = await Promise.all(
+        [...new Set(lanes)].map(async (lane) => ((await queueOf(lane).isPaused()) ? [lane] : [])),
+      )
+      return seen.flat()
     },
     async drain() {
       // What waits for it to come back would keep the process.

@@ -66,6 +66,7 @@ export async function runWorker(config: WorkerConfig, engine: Engine) {
     signer: openSigner(config.keys),
     trust: openTrust(config.keys, config.trail, origin, () => config.PUBLIC_URL),
     cache: config.cache,
+    floorMb: config.DISK_FLOOR_MB,
     publicUrl: config.PUBLIC_URL,
     engine,
     bases: config.SHIPLOCK_BASE_IMAGES,

@@ -1,4 +1,5 @@
 import type { Context } from '../pipelines/context'
+import { isFull } from '../pipelines/full-disk'
 import { reconcileSoon } from '../pipelines/reconcile'
 import { lossOf } from '../prisma/database-loss'
 import { Listener } from '../prisma/listener'
@@ -7,14 +8,17 @@ import { CHANNEL } from '../prisma/record'
 import { untilReachable } from '../prisma/until-reachable'
 import { heartbeat } from './heartbeat'
 import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
+import { Movement } from './movement'
 import { sweepOrphans } from './orphans'
+import { Parts } from './parts'
+import { probes } from './probes'
 import { prune } from './prune'
 import { type Doorbell, databaseReachable } from './queue'
 import type { Reachable } from './reachable'
 import { Quarantine } from './settle'
 
 const SWEEP_MS = 1_000
-const HEARTBEAT_MS = 3_000
+const HEARTBEAT_MS = 2_000
 const ORPHANS_MS = 15_000
 const PRUNE_MS = 600_000
 const REPORT_DEBOUNCE_MS = 20
@@ -48,17 +52,26 @@ export async function startWorker(
     database: databaseReachable(pool),
   }
   const quarantine = new Quarantine()
+  const movement = new Movement(lanes)
+  const inRecord = besides('The sweep of the record', database)
+  const storing = besides('Storing what was done', database)
   const work = async (job: JobName, id: number) => {
     const key = `${job}-${id}`
     // The sweep rings again for what is left.
     if (database.away || !quarantine.admits(key)) return
+    const ended = movement.began(JOBS[job].lane)
     try {
       await JOBS[job].do(context, id)
       quarantine.passed(key)
+      storing.done()
     } catch (error) {
       // It is no fault of this row: it is tried again as soon as there is a database.
       if (lossOf(error) !== null) return database.lost(error)
+      // A disk without room is no fault of this row's: it goes on as soon as there is some.
+      if (isFull(error)) return storing.lost(error)
       console.error(`${job} ${id}${quarantine.threw(key) ? ' is put aside for five minutes' : ''}:`, error)
+    } finally {
+      ended()
     }
   }
   const ring = (job: JobName, id: number, epoch: number, priority: number) =>
@@ -68,6 +81,7 @@ export async function startWorker(
     if (doorbell.away) return
     const { rows } = await pool.query<{ job: JobName; id: number; epoch: number; priority: number }>({ name, text })
     const admitted = rows.filter((r) => quarantine.admits(`${r.job}-${r.id}`))
+    if (name === 'due') movement.swept(admitted.map((r) => ({ lane: JOBS[r.job].lane, key: `${r.job}-${r.id}` })))
     await Promise.all(admitted.map((r) => ring(r.job, r.id, r.epoch, r.priority)))
   }
 
@@ -94,10 +108,10 @@ export async function startWorker(
   await untilReachable(() => reconcileSoon(context.record), database.outage)
   for (const lane of Object.keys(lanes) as Lane[]) doorbell.answer(lane, lanes[lane], work)
 
-  const inRecord = besides('The sweep of the record', database)
   const inEngine = besides('The engine', database)
+  const parts = new Parts(context, probes(context, doorbell, movement))
   const timers = [
-    every(HEARTBEAT_MS, alive, inRecord),
+    every(HEARTBEAT_MS, () => Promise.all([alive(), parts.write()]), inRecord),
     every(SWEEP_MS, () => ringDue('due', DUE), inRecord),
     every(PRUNE_MS, () => prune(context.record), inRecord),
     every(PRUNE_MS, () => context.engine.pruneCaches(context.instance, CACHE_LIMITS), inEngine),
@@ -112,6 +126,9 @@ export async function startWorker(
       clearTimeout(giveBack)
       if (shared === undefined) await listener.close()
       database.close()
+      await parts.close().catch((error: unknown) => {
+        if (lossOf(error) === null) throw error
+      })
       // Where it cannot be told, the row grows old by itself.
       await pool.query('DELETE FROM "Worker" WHERE id = $1', [context.worker]).catch((error: unknown) => {
         if (lossOf(error) === null) throw error

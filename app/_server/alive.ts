@@ -1,10 +1,10 @@
+import { LIVES_MS } from '../../pipelines/part'
 import type { RecordHandle } from '../../prisma/client'
-
-/** A worker says so every few seconds; one that was not seen for this long is taken for dead. */
-export const SEEN_WITHIN_MS = 10_000
 
 export interface Alive {
   workerAlive: boolean
+  /** Why no living worker has the room to begin; null: one has. */
+  noRoom: string | null
   /** The database's clock: the one that all processes share. */
   now: Date
 }
@@ -12,8 +12,10 @@ export interface Alive {
 export async function whoIsAlive(record: RecordHandle): Promise<Alive> {
   const { rows } = await record.pool.query<Alive>(
     `SELECT clock_timestamp() AS now,
-            EXISTS (SELECT 1 FROM "Worker" WHERE "seenAt" > clock_timestamp() - $1 * interval '1 millisecond') AS "workerAlive"`,
-    [SEEN_WITHIN_MS],
+            EXISTS (SELECT 1 FROM "Worker" WHERE "seenAt" > clock_timestamp() - $1 * interval '1 millisecond') AS "workerAlive",
+            (SELECT min(d.params->>'because') FROM "Part" d WHERE d.name = 'disk' AND d."seenAt" > clock_timestamp() - $1 * interval '1 millisecond'
+             HAVING bool_and(d.state <> 'ok')) AS "noRoom"`,
+    [LIVES_MS],
   )
   const [alive] = rows
   if (alive === undefined) throw new Error('the database did not say what time it is')

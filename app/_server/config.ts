@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { FLOOR_MB } from '../../pipelines/room'
 import { stateDir } from '../../prisma/postgres'
 import { ROLES, type Role } from './permit'
 
@@ -96,6 +97,13 @@ const Environment = z.object({
     .describe(
       'Role of an account that a first sign-in there makes; `member` may nothing until a membership is granted',
     ),
+  DISK_FLOOR_MB: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(FLOOR_MB)
+    .describe('Free MiB of a disk below which health says so, and workers begin nothing'),
   DATABASE_POOL: z.coerce
     .number({ error: 'must be a number' })
     .int()
@@ -117,6 +125,8 @@ export interface WebConfig {
   adminPassword: string | undefined
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   trustProxy: boolean
+  /** Free MiB of a disk. */
+  floorMb: number
   /** Where people may sign in besides here; null: nowhere. */
   oidc: OidcConfig | null
 }
@@ -155,6 +165,7 @@ export function readConfig(
       adminPassword: e.SHIPLOCK_ADMIN_PASSWORD,
       logLevel: e.LOG_LEVEL,
       trustProxy: e.TRUST_PROXY,
+      floorMb: e.DISK_FLOOR_MB,
       oidc: oidcOf(e),
     },
   }

@@ -261,6 +261,12 @@ export const PERMITS = {
   'tokens.create': { roles: ANYBODY, at: 'self', scope: null, why: "Make a token with one's own role" },
   'tokens.revoke': { roles: ANYBODY, at: 'self', scope: null, why: "End one of one's own tokens" },
   'account.session': { roles: ANYBODY, at: 'self', scope: null, why: "Read or end one's own session" },
+  'health.read': {
+    roles: EVERYONE,
+    at: 'installation',
+    scope: 'read',
+    why: 'Which part of Shiplock does not work, since when and why',
+  },
   'openapi.read': { roles: ANYBODY, at: 'self', scope: 'read', why: 'The description of the REST interface' },
 } as const satisfies Record<string, Permit>
 
@@ -345,7 +351,11 @@ export function sees(viewer: Pick<Viewer, 'role' | 'grants'>, projectId: number 
  */
 export const OPEN = [
   { method: 'POST', path: '/webhooks/*', why: 'proves itself by its signature, over the raw bytes' },
-  { method: 'GET', path: '/api/health', why: 'for load balancers: says alive or not, names nothing' },
+  {
+    method: 'GET',
+    path: '/api/health',
+    why: 'for load balancers: a state and a code for each part; no address, no folder, no name',
+  },
   { method: 'POST', path: '/api/v1/session', why: 'this is where a session comes from; rate-limited' },
   { method: 'POST', path: '/api/v1/session/passkey/challenge', why: 'a random question; bounded, and rate-limited' },
   { method: 'POST', path: '/api/v1/session/passkey', why: 'proves itself by a signature over it, once; rate-limited' },

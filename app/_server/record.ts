@@ -1,10 +1,12 @@
 import type { Trust } from '../../audit/trust'
 import type { RecordHandle } from '../../prisma/client'
+import type { Health } from './health'
 
 // The server and Next load two copies of every module, so what the process has one of hangs on globalThis.
 const KEY = Symbol.for('shiplock.record')
 const TRUST = Symbol.for('shiplock.trust')
-const held = globalThis as { [KEY]?: RecordHandle; [TRUST]?: Trust }
+const HEALTH = Symbol.for('shiplock.health')
+const held = globalThis as { [KEY]?: RecordHandle; [TRUST]?: Trust; [HEALTH]?: Health }
 
 /** The composition root hands over the open record, once. */
 export const holdRecord = (record: RecordHandle | undefined) => {
@@ -29,4 +31,16 @@ export function theTrust(): Trust {
   const trust = held[TRUST]
   if (!trust) throw new Error('no trust: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
   return trust
+}
+
+/** The composition root hands over who knows what works, once. */
+export const holdHealth = (health: Health | undefined) => {
+  held[HEALTH] = health
+}
+
+/** The same, for pages. */
+export function theHealth(): Health {
+  const health = held[HEALTH]
+  if (!health) throw new Error('no health: pages are served by `npm start` (app/_server/main.ts), not by `next start`')
+  return health
 }

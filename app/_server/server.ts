@@ -10,10 +10,11 @@ import { readOrigin } from '../../prisma/origin'
 import { version, type WebConfig } from './config'
 import { Doorbell } from './events'
 import { guard, stripInside } from './headers'
+import { Health } from './health'
 import { Oidc } from './oidc'
 import { holdOidcName } from './oidc-name'
 import { mountPages, type Pages } from './pages'
-import { holdRecord, holdTrust } from './record'
+import { holdHealth, holdRecord, holdTrust } from './record'
 import { answerError } from './rest/answer'
 import { mountRest, refuseUnlisted } from './rest/mount'
 import type { Door } from './rest/route'
@@ -30,6 +31,8 @@ export interface WebOptions
   extends Pick<WebConfig, 'host' | 'port' | 'publicUrl' | 'keys' | 'logLevel' | 'trustProxy'> {
   record: RecordHandle
   environments: readonly StartingEnvironment[]
+  /** Free MiB of a disk below which health says so. */
+  floorMb?: number | undefined
   /** Where people may sign in besides here; absent: nowhere. */
   oidc?: WebConfig['oidc']
   /** false: REST and webhooks only, without Next */
@@ -109,11 +112,13 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     streams,
     version: version(),
     publicUrl,
+    health: new Health(options),
     oidc: options.oidc ? new Oidc(options.oidc) : null,
   }
   holdRecord(options.record)
   holdOidcName(options.oidc?.name ?? null)
   holdTrust(trust)
+  holdHealth(door.health)
   refuseUnlisted(app)
   guardEverything(app, () => publicUrl().startsWith('https:'))
   app.addHook('preClose', async () => streams.endAll())
@@ -149,4 +154,5 @@ async function close(app: FastifyInstance, doorbell: Doorbell, pages: Pages | un
   holdRecord(undefined)
   holdOidcName(null)
   holdTrust(undefined)
+  holdHealth(undefined)
 }

@@ -8,6 +8,7 @@ const PROBLEMS: Record<string, Words> = {
   'input.invalid': 'not-signed-in',
   'too.many': 'too-many',
   'not.permitted': 'not-permitted',
+  'storage.full': 'storage-full',
   'oidc-denied': 'oidc-denied',
   'oidc-expired': 'oidc-expired',
   'oidc-elsewhere': 'oidc-elsewhere',

@@ -8,12 +8,15 @@ import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
 export const OPERATOR = 'whoever operates Shiplock: start one with npm run worker'
+const ROOM_MAKER = 'an operator of Shiplock: make room; it continues automatically'
 const OWNER = 'an owner: say go, or cancel it'
 const RETRIER = 'an admin or a developer: try it again'
 const OWNER_OR_OPS = 'an owner or operations: try it again'
 
 export interface Facts {
   workerAlive: boolean
+  /** Why no worker has the room to begin a build or a deployment. */
+  noRoom?: string | null
   now: Date
 }
 
@@ -40,6 +43,7 @@ function whyQueued(row: Due, born: Date, facts: Facts, what: string): Waiting {
   const later = row.dueAt > facts.now
   const since = later ? (row.finishedAt ?? row.startedAt ?? born) : row.dueAt > born ? row.dueAt : born
   if (!facts.workerAlive) return waiting('no worker is running', OPERATOR, since, later ? row.dueAt : null)
+  if (facts.noRoom) return waiting(facts.noRoom, ROOM_MAKER, since, later ? row.dueAt : null)
   if (later) return waiting(row.because || 'it is to be tried again at a set time', BY_ITSELF, since, row.dueAt)
   return waiting(what, BY_ITSELF, since)
 }

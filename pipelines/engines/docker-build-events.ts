@@ -69,6 +69,8 @@ export function whyFailed(
   api: DockerApi,
 ): { because: string; exitCode: number | null } {
   if (stopped) throw new Aborted()
+  if (lacks && /no space left on device/i.test(lacks.because))
+    throw new Fault('storage.full', `the engine has no room left for the image ${lacks.image}: ${lacks.because}`)
   if (lacks) return no(`the build failed: the image ${lacks.image} cannot be pulled: ${lacks.because}`)
   const tail = withoutCommand(error)
   if (isGivenUp(error)) throw api.unreachable(new Error(`the engine gave the build up: ${tail}`))
@@ -76,6 +78,8 @@ export function whyFailed(
     throw new Fault('engine.refused', `Docker cannot give a build step its network: ${tail}`)
   }
   const code = tail.match(/^exit code: (\d+)/)?.[1]
+  if (code === undefined && /no space left on device/i.test(tail))
+    throw new Fault('storage.full', `the engine has no room left to build: ${tail}`)
   const because = error.replace(/^(?:failed to (?:solve|create)[^:]*: )+/, '')
   return no(`the build failed: ${because}`, code === undefined ? null : Number(code))
 }

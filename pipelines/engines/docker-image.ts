@@ -91,6 +91,8 @@ async function storedOrPulled(
   }
   await log(Buffer.from(`Pulling ${reference}\n`))
   const because = await pull(api, reference, log, signal)
+  if (because !== null && /no space left on device/i.test(because))
+    throw new Fault('storage.full', `the engine has no room left for the image ${reference}: ${because}`)
   if (because !== null) return { because: `the image ${reference} cannot be pulled: ${because}` }
   const pulled = await findImage(api, reference)
   return pulled ?? { because: `the image ${reference} cannot be pulled: the engine has none after the pull` }

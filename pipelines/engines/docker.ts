@@ -23,15 +23,19 @@ export function dockerEngine(options: DockerOptions = {}, mustLimit = false): En
   const baseDigest = baseDigests(api)
   const builder = builderOf(api)
   const limits = limitsWorld(api)
-  let info: Promise<number> | null = null
-  const cpus = () => {
-    info ??= api.json<{ NCPU: number }>({ method: 'GET', path: '/info', deadlineMs: READY_MS }).then(({ NCPU }) => NCPU)
+  let info: Promise<{ NCPU: number; DockerRootDir?: string }> | null = null
+  const about = () => {
+    info ??= api.json({ method: 'GET', path: '/info', deadlineMs: READY_MS })
     info.catch(() => {
       info = null
     })
     return info
   }
+  const cpus = async () => (await about()).NCPU
   return {
+    async root() {
+      return /^(unix:\/\/)?\//.test(api.where) ? ((await about()).DockerRootDir ?? null) : null
+    },
     async ensureReady() {
       const { Version } = await api.json<{ Version: string }>({ method: 'GET', path: '/version', deadlineMs: READY_MS })
       await cpus()

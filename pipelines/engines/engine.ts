@@ -147,6 +147,8 @@ export type Log = (bytes: Buffer) => void | Promise<void>
 export interface Engine {
   /** Is it there? Its version and name, or a Fault that says what to do. */
   ensureReady(): Promise<{ version: string }>
+  /** The folder that it keeps images and containers in, where that is on this machine. Null, or absent: it is not. */
+  root?(): Promise<string | null>
   /** How it reads a Dockerfile. */
   builder(): Promise<Builder>
   /** The image in the local store by name or digest: its digest and labels, or null. */

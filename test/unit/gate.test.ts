@@ -44,6 +44,8 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   busy: null,
   newer: null,
   olderApproved: null,
+  unaccepted: null,
+  noRoom: null,
   ...over,
 })
 

@@ -14,6 +14,7 @@ describe('the configuration of the web process', () => {
         adminPassword: undefined,
         logLevel: 'info',
         trustProxy: false,
+        floorMb: 512,
         oidc: null,
       },
     })

@@ -1,6 +1,7 @@
 // Everything that goes wrong leaves as {error: {code, message}}.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { FAULTS, faultOf, isFault } from '../../../pipelines/fault'
+import { noteFull } from '../health'
 
 export interface Wrong {
   status: number
@@ -36,6 +37,7 @@ const REQUEST: Record<string, string> = {
 
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const wrong = whatIsWrong(error, request.id)
+  noteFull(error)
   if (wrong.status >= 500) request.log.error({ err: error, path: request.url.split('?')[0] }, wrong.code)
   if (wrong.retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(wrong.retryAfterMs / 1000)))
   return reply.code(wrong.status).send({ error: { code: wrong.code, message: wrong.message } })

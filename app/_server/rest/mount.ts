@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Fault, faultOf, isFault } from '../../../pipelines/fault'
+import { noteFull } from '../health'
 import { type Action, isOpen, may, PERMITS, sees, type Viewer, type Where, whyNotPermitted } from '../permit'
 import { viewerFromBearer, viewerFromCookie } from '../session'
 import { answerError } from './answer'
@@ -170,6 +171,7 @@ function answerForm(thrown: unknown, request: FastifyRequest, reply: FastifyRepl
   const error = faultOf(thrown)
   const fallback = request.url.startsWith('/api/v1/session') ? '/login' : '/'
   const back = new URL(localPath(formTarget(request, 'back'), fallback), 'http://own.invalid')
+  noteFull(error)
   back.searchParams.set('problem', isFault(error) ? error.code : 'internal')
   const next = localPath(formTarget(request, 'next'), '')
   if (next !== '') back.searchParams.set('next', next)

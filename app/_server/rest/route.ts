@@ -6,6 +6,7 @@ import type { StartingEnvironment } from '../../../pipelines/connect'
 import type { FaultCode } from '../../../pipelines/fault'
 import type { RecordHandle } from '../../../prisma/client'
 import type { Doorbell } from '../events'
+import type { Health } from '../health'
 import type { Oidc } from '../oidc'
 import type { Action, Viewer } from '../permit'
 import type { Streams } from '../streams'
@@ -26,6 +27,8 @@ export interface Door {
   version: string
   /** The origin that browsers use, once the port is known. */
   publicUrl: () => string
+  /** What works, and what does not. */
+  health: Health
   /** Where people may sign in besides here; null: nowhere. */
   oidc: Oidc | null
 }

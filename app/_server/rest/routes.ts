@@ -7,7 +7,7 @@ import { listDeliveries, readDelivery } from '../../deliveries/read'
 import { listProjects, readProject } from '../../projects/read'
 import { actorOf } from '../accounts'
 import { hears } from '../events'
-import { readHealth } from '../health'
+import { inPublic, inWhole } from '../health'
 import { visibleProjects } from '../permit'
 import { ACCOUNT } from './account-routes'
 import { APPROVALS } from './approval-routes'
@@ -179,15 +179,26 @@ const ABOUT = [
     method: 'GET',
     path: '/api/health',
     action: null,
-    summary: 'Alive or not; 503 where the database does not answer',
+    summary: 'What works: a state, a code and since when for each part; 503 where the database does not answer',
     status: 200,
     reply: 'Health',
     faults: [],
     do: async ({ door, reply }) => {
-      const health = await readHealth(door.record, door.version)
+      const health = inPublic(await door.health.now(), door.version)
       if (health.status === 'down') reply.code(503)
       return health
     },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/installation/health',
+    action: 'health.read',
+    summary:
+      'The same with what each code is about: folders, addresses, names; where an older database was put back, the difference',
+    status: 200,
+    reply: 'Health',
+    faults: [],
+    do: async ({ door }) => inWhole(await door.health.now(), door.version),
   }),
 ]
 

@@ -1,6 +1,7 @@
 // What only REST answers; what pages show as well is in app/shapes.ts.
 import { z } from 'zod'
 import { FORGE_KINDS } from '../../../pipelines/connect'
+import { CODES, type Code, PARTS, type PartName } from '../../../pipelines/part'
 import { RUN, STAGE_NAMES } from '../../../pipelines/run'
 import { DeliveryItem, DeliveryWhole, Replayed } from '../../deliveries/shapes'
 import { ProjectDetail } from '../../projects/shapes'
@@ -22,13 +23,25 @@ import { STOPS_NAMED } from './stop-shapes'
 import { TESTS_NAMED } from './test-shapes'
 import { TRAIL_NAMED } from './trail-shapes'
 
+const HealthPart = z.object({
+  state: z.enum(['ok', 'degraded', 'down']).describe('down: what needs this part does not happen at all'),
+  because: z
+    .object({
+      code: z.enum(Object.keys(CODES) as [Code, ...Code[]]),
+      params: z.record(z.string(), z.unknown()).optional().describe('With a session only'),
+    })
+    .nullable(),
+  since: z.iso.datetime().nullable().describe("By the database's clock; null: not known"),
+})
+
 export const Health = z.object({
   status: z
     .enum(['ok', 'degraded', 'down'])
-    .describe('degraded: it answers, and no worker is running. down: no database'),
+    .describe('ok: every part works. degraded: it answers, and a part does not work. down: no database'),
   database: z.boolean(),
   worker: z.boolean(),
   version: z.string(),
+  parts: z.object(Object.fromEntries(PARTS.map((name) => [name, HealthPart])) as Record<PartName, typeof HealthPart>),
 })
 
 export const SessionShape = z.object({
