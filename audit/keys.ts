@@ -4,8 +4,7 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import type { Signer } from './certificate'
 import { publicKeyOf } from './certificate'
-import { readAlarm } from './head'
-import { whyNotTheSigned } from './restored'
+import { doubts } from './restored'
 import type { Trust } from './trust'
 
 export const PRIVATE = 'trail.key'
@@ -109,10 +108,6 @@ export function openTrust(keys: string, trail: string | null, origin: string, pu
     },
     agreed: (environmentId) => (trail === null ? undefined : readMemory(trail).agreed[environmentId]),
     removed: (credentialId) => trail !== null && readMemory(trail).removed.includes(credentialId),
-    ...(trail === null
-      ? {}
-      : {
-          doubts: async (ask) => ((await whyNotTheSigned(ask, trail, origin)) ?? readAlarm(trail))?.because ?? null,
-        }),
+    ...(trail === null ? {} : { doubts: doubts(trail, origin) }),
   }
 }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readNote } from './checkpoint'
 import type { Refusal } from './follow'
-import { HEAD, lastNote, readHead } from './head'
+import { HEAD, lastNote, readAlarm, readHead } from './head'
 import type { Asks } from './trust'
 
 /** What was signed last, as far as it takes to know the same database again. */
@@ -66,3 +66,7 @@ export async function whyNotTheSigned(ask: Asks, dir: string, origin: string): P
     return { what: 'forked', because: `entry ${known.size - 1} is another one than was signed` }
   return null
 }
+
+/** As a worker asks at every claim: by what it remembers, and by an alarm that still stands. Null: there is no doubt. */
+export const doubts = (dir: string, origin: string) => async (ask: Asks) =>
+  ((await whyNotTheSigned(ask, dir, origin)) ?? readAlarm(dir))?.because ?? null

@@ -63,7 +63,7 @@ export class Signing {
       trail: dir,
       signer: openSigner(keys),
       trust: openTrust(keys, dir, origin, () => 'http://localhost:8080'),
-      cache: '',
+      cache: join(dir, 'cache'),
       publicUrl: 'http://localhost:8080',
       engine: {} as Context['engine'],
       bases: {},

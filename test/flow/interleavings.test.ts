@@ -172,7 +172,7 @@ function worker(diesAfter = Number.POSITIVE_INFINITY): Context {
     trail: '',
     signer: openSigner(keys),
     trust,
-    cache: '',
+    cache: join(tmpdir(), 'shiplock-interleavings'),
     publicUrl: 'http://localhost',
     engine: {
       builder: async () => ({ platform: 'linux/amd64', heredocs: false }),
