@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { type Actor, type Tx, tell } from '../prisma/record'
 import { verifyNote } from './checkpoint'
 import { follow, isRefusal, type Position, start } from './follow'
-import { endAlarm, HEAD, NOTES, readAlarm } from './head'
+import { DIFFERENCE, endAlarm, HEAD, NOTES, readAlarm } from './head'
 import { MEMORY, readMemory, writeMemory } from './keys'
 import { type Difference, differenceOf, KNOWN } from './known'
 import { whyNotTheSigned } from './restored'
@@ -116,7 +116,7 @@ function setAside(dir: string): string {
   const folder = join(dir, `before-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (existsSync(join(dir, MEMORY))) copyFileSync(join(dir, MEMORY), join(folder, MEMORY))
-  for (const name of [NOTES, KNOWN, HEAD])
+  for (const name of [NOTES, KNOWN, DIFFERENCE, HEAD])
     if (existsSync(join(dir, name))) renameSync(join(dir, name), join(folder, name))
   writeMemory(dir, { agreed: {}, removed: readMemory(dir).removed })
   endAlarm(dir)

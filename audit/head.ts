@@ -20,6 +20,8 @@ import { Frontier, type FrontierJson } from './tree'
 
 export const HEAD = 'head.json'
 const ALARM = 'alarm.json'
+/** What differed when the alarm was raised: known.ts. */
+export const DIFFERENCE = 'difference.json'
 /** Every checkpoint that was ever signed here, in order; only ever added to, so that it may be an append-only file. */
 export const NOTES = 'checkpoints.txt'
 /** Holds many notes; the last one is wanted. */
@@ -85,7 +87,10 @@ export function keepAlarm(dir: string, alarm: Refusal) {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   writeFileSync(join(dir, ALARM), `${JSON.stringify(alarm)}\n`, { mode: 0o600, flush: true })
 }
-export const endAlarm = (dir: string) => rmSync(join(dir, ALARM), { force: true })
+export function endAlarm(dir: string) {
+  rmSync(join(dir, ALARM), { force: true })
+  rmSync(join(dir, DIFFERENCE), { force: true })
+}
 
 function withFile<T>(file: string, flags: string, use: (fd: number) => T): T {
   const fd = openSync(file, flags, 0o600)

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { notesOf, readNote } from './checkpoint'
-import { NOTES } from './head'
+import { DIFFERENCE, NOTES } from './head'
 import type { Asks } from './trust'
 
 export const KNOWN = 'known.json'
@@ -82,8 +82,21 @@ export interface Difference {
 }
 type Side = Pick<Running, 'promotion' | 'tag' | 'policyVersion'>
 
-/** What differs between the record as it was signed and as it is, as far as it was kept. */
+/** Keeps what differed when it was first seen: the database that is there goes on to grow, and numbers are given again. */
+export async function keepDifference(ask: Asks, dir: string): Promise<void> {
+  const part = join(dir, `${DIFFERENCE}.part`)
+  writeFileSync(part, `${JSON.stringify(await readDifference(ask, dir))}\n`, { mode: 0o600 })
+  renameSync(part, join(dir, DIFFERENCE))
+}
+
+/** What differed when it was first seen; where nothing has been seen yet, what differs now. */
 export async function differenceOf(ask: Asks, dir: string): Promise<Difference> {
+  const file = join(dir, DIFFERENCE)
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Difference) : readDifference(ask, dir)
+}
+
+/** What differs between the record as it was signed and as it is, as far as it was kept. */
+async function readDifference(ask: Asks, dir: string): Promise<Difference> {
   const known = readKnown(dir)
   const now = await readNow(ask)
   const { rows } = await ask(

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Refusal } from '../audit/follow'
 import { isRefusal } from '../audit/follow'
 import { endAlarm, keepAlarm, readAlarm } from '../audit/head'
-import { keepKnown } from '../audit/known'
+import { keepDifference, keepKnown } from '../audit/known'
 import { whyNotTheSigned } from '../audit/restored'
 import { Witness } from '../audit/witness'
 import { asWorker, type Context } from '../pipelines/context'
@@ -146,6 +146,7 @@ async function raise(context: Context, refusal: Refusal) {
   // What is being deployed may be of the other database: it is ended where that is still possible, and judged again.
   context.leases?.giveUp('promotion', new Error('the database is not the one whose trail was signed'))
   if (readAlarm(context.trail) !== null) return
+  await keepDifference((text, values) => context.record.pool.query(text, values), context.trail)
   await transaction(context.record, (tx) =>
     tell(tx, {
       kind: 'trail.alarm',
