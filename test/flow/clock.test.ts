@@ -29,34 +29,38 @@ async function freeze(on: Shiplock, name: string) {
 it.each([
   ['ahead', 2 * DAY],
   ['behind', -2 * DAY],
-])('J4: a worker two days %s deploys nothing into a freeze, and says that its clock is wrong', async (words, off) => {
-  const on = await Shiplock.start({ worker: 'apart', clockOffMs: off })
-  shiplock = on
-  await on.project()
-  await freeze(on, 'test')
-  const commit = await on.push('develop', SERVICE)
-  const waits = await on.waitsFor(commit, 'test', 'freeze')
-  expect(waits.waiting?.what).toContain('test is frozen: the sale')
-  // It is looked at again when the freeze ends by the database's clock, and as seldom until then as anything that waits.
-  const { rows } = await on.record.pool.query<{ ms: number }>(
-    `SELECT extract(epoch FROM "dueAt" - clock_timestamp())::float * 1000 AS ms FROM "Promotion" WHERE id = $1`,
-    [waits.id],
-  )
-  expect(rows[0]?.ms).toBeGreaterThan(30_000)
-  const clock = await eventually('the worker has measured its clock', async () => {
-    const found = await on.record.pool.query<{ id: string; off: number | null }>(
-      `SELECT id, "clockOffMs" AS off FROM "Worker"`,
+])(
+  'J4: a worker two days %s deploys nothing into a freeze, and says that its clock is wrong',
+  { timeout: 120_000 },
+  async (words, off) => {
+    const on = await Shiplock.start({ worker: 'apart', clockOffMs: off })
+    shiplock = on
+    await on.project()
+    await freeze(on, 'test')
+    const commit = await on.push('develop', SERVICE)
+    const waits = await on.waitsFor(commit, 'test', 'freeze')
+    expect(waits.waiting?.what).toContain('test is frozen: the sale')
+    // It is looked at again when the freeze ends by the database's clock, and as seldom until then as anything that waits.
+    const { rows } = await on.record.pool.query<{ ms: number }>(
+      `SELECT extract(epoch FROM "dueAt" - clock_timestamp())::float * 1000 AS ms FROM "Promotion" WHERE id = $1`,
+      [waits.id],
     )
-    return found.rows[0]?.off == null ? false : (found.rows[0] as { id: string; off: number })
-  })
-  expect(Math.abs(clock.off - off)).toBeLessThan(60_000)
-  expect(whyClockOff(`worker ${clock.id}`, clock.off)).toContain(words)
-  // The honest way still works: without the freeze it goes.
-  const { rows: places } = await on.record.pool.query<{ id: number }>(
-    `SELECT id FROM "Environment" WHERE name = 'test'`,
-  )
-  const folders = { keys: join(on.dir, 'keys'), trail: join(on.dir, 'trail') }
-  await agreed(on.record, folders, places[0]?.id ?? 0, { freeze: [] })
-  await on.record.pool.query('UPDATE "Promotion" SET "dueAt" = clock_timestamp() WHERE id = $1', [waits.id])
-  await on.verified(commit, 'test')
-})
+    expect(rows[0]?.ms).toBeGreaterThan(30_000)
+    const clock = await eventually('the worker has measured its clock', async () => {
+      const found = await on.record.pool.query<{ id: string; off: number | null }>(
+        `SELECT id, "clockOffMs" AS off FROM "Worker"`,
+      )
+      return found.rows[0]?.off == null ? false : (found.rows[0] as { id: string; off: number })
+    })
+    expect(Math.abs(clock.off - off)).toBeLessThan(60_000)
+    expect(whyClockOff(`worker ${clock.id}`, clock.off)).toContain(words)
+    // The honest way still works: without the freeze it goes.
+    const { rows: places } = await on.record.pool.query<{ id: number }>(
+      `SELECT id FROM "Environment" WHERE name = 'test'`,
+    )
+    const folders = { keys: join(on.dir, 'keys'), trail: join(on.dir, 'trail') }
+    await agreed(on.record, folders, places[0]?.id ?? 0, { freeze: [] })
+    await on.record.pool.query('UPDATE "Promotion" SET "dueAt" = clock_timestamp() WHERE id = $1', [waits.id])
+    await on.verified(commit, 'test')
+  },
+)

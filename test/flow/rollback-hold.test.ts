@@ -58,6 +58,8 @@ const askBack = async (release = first.release) => {
     { environmentId: place.environment, releaseId: release, reason: 'orders fail' },
     ops,
   )
+  // A worker has asked the target for the image: before that nobody is offered a statement.
+  await reviewPromotion(world.context, back)
 }
 
 const held = async () =>
