@@ -88,6 +88,8 @@ describe("J4: a process's own clock", () => {
     'environments/enrolment-code.ts': 'when a code was made, for people to read; nothing lapses by it',
     'environments/targets/docker-health.ts': 'how long it has waited itself',
     'environments/targets/docker-observe.ts': "held against the engine's, for the start period",
+    'pipelines/engines/docker-base-tags.ts':
+      "when a base was last built from, held against the engine's; a lost name is made again",
     'pipelines/engines/docker-cache.ts':
       'when a cache was last used, by those who use it; a lost cache costs time alone',
     'pipelines/forges/asking.ts': 'where a forge does not say what time it is there',
