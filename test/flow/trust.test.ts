@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dockerEngine } from '../../pipelines/engines/docker'
+import { SHIPLOCK, tell, transaction } from '../../prisma/record'
 import { BUSYBOX, eventually, SERVICE, Shiplock, serviceFile } from '../given'
 
 /** Its static stage runs in the image just built: so a feature builds as well. */
@@ -91,6 +92,20 @@ describe('C2: the kind of a branch is what the flow says when the run is planned
     project = await shiplock.project(BUILDS_ON_FEATURES, path)
   })
 
+  /** A queued run with its entry in the trail, whose row says that it is of a release branch. */
+  async function claimed(branch: string, commit: string): Promise<number> {
+    return transaction(shiplock.record, async (tx) => {
+      const { rows } = await tx.query<{ id: number }>(
+        `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", trust, "goesTo", "commit", before)
+         VALUES ($1, 'claimed ' || $2, 'hello', $2, 'release', 'release', 'prerelease', $3, '') RETURNING id`,
+        [project, branch, commit],
+      )
+      const id = rows[0]?.id ?? 0
+      await tell(tx, { kind: 'run.accept', subject: 'run', subjectId: id, runId: id, projectId: project, by: SHIPLOCK })
+      return id
+    })
+  }
+
   it('C2: a branch that a change of the flow makes a release branch builds again', async () => {
     const commit = await shiplock.push('feature/one', { 'www/index.html': 'feature\n' }, 'develop', path)
     const before = await buildOf(commit)
@@ -109,12 +124,7 @@ describe('C2: the kind of a branch is what the flow says when the run is planned
     expect((await shiplock.endedRun(commit)).status).toBe('succeeded')
     // The run before it counts no more, so that this one is planned to its end.
     await shiplock.record.pool.query(`UPDATE "Run" SET status = 'canceled' WHERE "commit" = $1`, [commit])
-    const { rows } = await shiplock.record.pool.query<{ id: number }>(
-      `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", trust, "goesTo", "commit", before)
-       VALUES ($1, 'by decree', 'hello', 'feature/three', 'release', 'release', 'prerelease', $2, '') RETURNING id`,
-      [project, commit],
-    )
-    const id = rows[0]?.id ?? 0
+    const id = await claimed('feature/three', commit)
     const run = await eventually('it has ended', async () => {
       const now = await shiplock.client.run(id)
       return now.finishedAt !== null && now
@@ -128,12 +138,7 @@ describe('C2: the kind of a branch is what the flow says when the run is planned
   it('C2: a run of a branch that the flow does not know any more is refused, with the reason', async () => {
     const commit = await shiplock.push('topic/one', {}, 'develop', path)
     await shiplock.endedRun(commit)
-    const { rows } = await shiplock.record.pool.query<{ id: number }>(
-      `INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", trust, "commit", before)
-       VALUES ($1, 'unknown', 'hello', 'topic/one', 'release', 'release', $2, '') RETURNING id`,
-      [project, commit],
-    )
-    const id = rows[0]?.id ?? 0
+    const id = await claimed('topic/one', commit)
     const run = await eventually('it is refused', async () => {
       const now = await shiplock.client.run(id)
       return now.status === 'refused' && now
