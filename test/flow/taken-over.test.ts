@@ -238,19 +238,17 @@ describe.skipIf(apart.user === null)(`the web process, taken over${needs}`, () =
           id: number
           status: string
           judged: string
+          answer: string | null
           name: string
           kind: string
         }>(
-          `SELECT p.id, p.status, p.kind, e.name, p.verdicts::text AS judged FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId"
+          `SELECT p.id, p.status, p.kind, e.name, p.verdicts::text AS judged,
+             (SELECT s.status FROM "Approval" s WHERE s."promotionId" = p.id ORDER BY s.id DESC LIMIT 1) AS answer FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId"
            WHERE p.id = $1 OR p.kind = 'put-back' OR e.name = 'side-door' ORDER BY p.id`,
           [plan.promotion],
         )
         const [production, side] = found.rows
-        return (
-          /answer of omar does not count/.test(production?.judged ?? '') &&
-          /does not count/.test(side?.judged ?? '') &&
-          found
-        )
+        return production?.answer === 'void' && /does not count/.test(side?.judged ?? '') && found
       })
       expect(rows.map((r) => [r.name, r.kind, r.status])).toEqual([
         ['production', 'onward', 'waiting'],
