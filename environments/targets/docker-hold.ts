@@ -50,7 +50,10 @@ export async function untilHeld(
     signal.throwIfAborted()
     const over = judged.findIndex((j) => j.over)
     if (over >= 0)
-      return { replica: over, because: `${judged[over]?.problem} ${seconds(performance.now() - began)} after it was healthy` }
+      return {
+        replica: over,
+        because: `${judged[over]?.problem} ${seconds(performance.now() - began)} after it was healthy`,
+      }
     const bad = judged.findIndex((j) => j.problem !== null)
     const now = performance.now()
     answers.bad += judged.filter((j) => j.problem !== null).length

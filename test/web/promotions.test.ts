@@ -178,7 +178,10 @@ describe('an environment', () => {
     // A5: it was requested, and no more; in both languages.
     await page.goto(`${town.url}/environments/${PRODUCTION.catalogue}`)
     await page.getByText(/^Rollback to V1\.8_\d+ requested by olga: prices are zero again$/).waitFor()
-    await page.getByRole('link', { name: /^Promotion #\d+$/ }).first().waitFor()
+    await page
+      .getByRole('link', { name: /^Promotion #\d+$/ })
+      .first()
+      .waitFor()
     await page.context().close()
     const other = await town.visit('olga', `/environments/${PRODUCTION.catalogue}`, { locale: 'zh-CN' })
     await other.getByText(/^olga 请求回滚到 V1\.8_\d+：prices are zero again$/).waitFor()
