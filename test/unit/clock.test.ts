@@ -85,6 +85,8 @@ describe("J4: a process's own clock", () => {
     'app/_server/rest/export-routes.ts': "a file's name",
     'app/_server/rest/refusals.ts': 'writes an entry not too often, for its own process',
     'app/_server/sign-in.ts': 'counts tries of its own process',
+    'app/_server/health.ts': "is measured against the database's",
+    'audit/accept.ts': "a folder's name",
     'environments/enrolment-code.ts': 'when a code was made, for people to read; nothing lapses by it',
     'environments/targets/docker-health.ts': 'how long it has waited itself',
     'environments/targets/docker-hold.ts': 'how long it has waited itself',
@@ -100,6 +102,7 @@ describe("J4: a process's own clock", () => {
     'pipelines/git.ts': 'how long it has waited itself',
     'prisma/postgres.ts': 'how long it has waited itself',
     'worker/heartbeat.ts': "is measured against the database's",
+    'worker/probes.ts': "is measured against the database's",
   }
   const files = spawnSync(
     'git',
