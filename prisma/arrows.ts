@@ -40,7 +40,7 @@ export const WORKER_KINDS: readonly string[] = `
   tag.owed tag.awaited tag.claim tag.make tag.refuse tag.lose tag.retry
   backMerge.owe backMerge.open backMerge.skip backMerge.conflict backMerge.merge backMerge.close backMerge.resolve backMerge.reopen
   approval.use approval.expire policyChange.apply policyChange.overtake passkey.admit passkey.refuse passkey.stay
-  environment.policy environment.unagreed environment.observe trail.alarm trail.key trail.forget`
+  environment.policy environment.unagreed environment.observe trail.alarm trail.accept trail.key trail.forget`
   .split(/\s+/)
   .filter((kind) => kind !== '')
 

@@ -54,7 +54,7 @@ const cut = (from: number) =>
 const gate = async (worker = context) => {
   const facts = await readFacts(pool(), release.promotionId, worker.trust)
   if (facts === null) throw new Error('there is no promotion')
-  return judge(facts).verdicts.find((v) => v.gate === 'record')
+  return judge(facts).verdicts.find((v) => v.gate === 'signed')
 }
 const status = async () =>
   (

@@ -125,7 +125,7 @@ describe('J9: another database than was signed', () => {
     await inDoubt()
     const claims = await deployments()
     const commit = await shiplock.push('develop', { 'www/index.html': 'three\n' })
-    const asked = await shiplock.waitsFor(commit, 'test', 'record')
+    const asked = await shiplock.waitsFor(commit, 'test', 'signed')
     expect(asked.waiting?.what).toContain('not the one whose trail was signed')
     // By hand, and back: no kind of promotion passes.
     for (const kind of ['by-hand', 'rollback', 'put-back'])
@@ -135,7 +135,7 @@ describe('J9: another database than was signed', () => {
           shiplock.promotion(
             commit,
             'test',
-            (p) => p.status === 'waiting' && p.verdicts.some((v) => v.gate === 'record' && v.state === 'waiting'),
+            (p) => p.status === 'waiting' && p.verdicts.some((v) => v.gate === 'signed' && v.state === 'waiting'),
           ),
         )
     await shiplock.record.pool.query(`UPDATE "Promotion" SET kind = 'onward' WHERE id = $1`, [asked.id])
@@ -144,7 +144,7 @@ describe('J9: another database than was signed', () => {
       `UPDATE "Promotion" SET status = 'errored', attempts = 1, "dueAt" = now() WHERE id = $1`,
       [asked.id],
     )
-    await shiplock.waitsFor(commit, 'test', 'record')
+    await shiplock.waitsFor(commit, 'test', 'signed')
     expect(await deployments()).toBe(claims)
 
     const whole = NAMED.Health.parse(await shiplock.client.ask('GET', '/installation/health'))
@@ -192,7 +192,7 @@ describe('J9: another database than was signed', () => {
     await cut((rows[0]?.size ?? 0) + 1)
     await inDoubt()
     await shiplock.letLeasesLapse()
-    await shiplock.waitsFor(commit, 'test', 'record')
+    await shiplock.waitsFor(commit, 'test', 'signed')
     expect((await shiplock.promotion(commit, 'test')).deployedAt ?? null).toBeNull()
     expect(command('--because', 'x')).toMatchObject({ status: 0 })
     await trusted()
