@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -98,6 +98,24 @@ describe('Shiplock in one command, with nothing configured', () => {
     expect((await ended(commit)).status).toBe('succeeded')
     const again = await push(`feature/${name}-again`, { 'www/index.html': `${name}\n` })
     expect((await ended(again)).status).toBe('succeeded')
+  })
+
+  it('J1, J2: its database is killed six times in a row: it is back each time, no process ends, and a push is carried', async () => {
+    const children = () => childrenOf(up.pid, 'main.ts').sort()
+    const before = children()
+    const file = join(dir, 'state/postgres/data/postmaster.pid')
+    const health = async () => (await fetch(`${url}/api/health`).catch(() => null))?.status
+    for (let times = 0; times < 6; times++) {
+      const pid = await eventually('it has a server', async () => {
+        const there = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0
+        return processes().some((p) => p.pid === there) && there
+      })
+      process.kill(pid, 'SIGKILL')
+      await eventually('it is back', async () => (await health()) === 200)
+    }
+    const commit = await push('feature/after-the-database', { 'www/index.html': 'after\n' })
+    expect((await ended(commit)).status).toBe('succeeded')
+    expect(children()).toEqual(before)
   })
 
   it('told to stop, it leaves no process behind', async () => {
