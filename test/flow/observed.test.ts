@@ -183,10 +183,11 @@ it('a target that does not answer keeps the last reading, and says since when it
   const away = await untilLooked('it is not known', (p) => p.observed?.unknown != null)
   expect(away.observed).toMatchObject({
     digest: before.observed?.digest,
-    observedAt: before.observed?.observedAt,
+    health: 'healthy',
     unknown: { because: expect.stringContaining('Check that the engine runs') },
   })
   expect(away.running?.id).toBe(before.running?.id)
+  expect(Date.parse(String(away.observed?.observedAt))).toBeLessThan(Date.parse(String(away.observed?.unknown?.since)))
   const since = away.observed?.unknown?.since
   await setHost(null)
   const back = await untilLooked('it is known again', (p) => p.observed?.unknown === null)
