@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { createRequire } from 'node:module'
 import Docker from 'dockerode'
 import { Fault } from '../fault'
+import { openSession } from './docker-session'
 
 export interface DockerOptions {
   /** Without these dockerode's own defaults hold: DOCKER_HOST, DOCKER_CERT_PATH …, else the local socket. */
@@ -154,26 +154,4 @@ function unreachableFault(where: string, cause: unknown): Fault {
   }
   const why = advice[code ?? ''] ?? `the connection failed (${code ?? message ?? 'no reason given'})`
   return new Fault('engine.unreachable', `Docker does not answer at ${where}: ${why}`, { cause })
-}
-
-/** What `/build` needs to fetch base images: the engine asks its session for registry credentials. */
-export interface Session {
-  id: string
-  close: () => void
-}
-
-type WithSession = (
-  docker: Docker,
-  auth: null,
-  then: (error: Error | null, id: string, done: () => void) => void,
-) => void
-
-// dockerode opens the session itself for version '2', and closes it only when the answer ends by itself: an aborted
-// build would leak the connection. So it is opened here, by the same function, and closed by us.
-const withSession = createRequire(import.meta.url)('dockerode/lib/session.js') as WithSession
-
-function openSession(docker: Docker): Promise<Session> {
-  return new Promise((resolve, reject) => {
-    withSession(docker, null, (error, id, done) => (error ? reject(error) : resolve({ id, close: done })))
-  })
 }

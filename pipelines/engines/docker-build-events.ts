@@ -33,10 +33,12 @@ export function* eventText(line: Buffer, show: ReturnType<typeof plainProgress>,
   if (event.id === 'moby.buildkit.trace' && typeof event.aux === 'string') {
     const trace = readTrace(event.aux)
     ended.unobtainable ??= unobtainable(trace)
-    for (const { name, digest, cached, completed } of trace.vertexes) {
+    for (const { name, digest, cached, completed, error } of trace.vertexes) {
       const image = imageOf(name)
       if (image) ended.loaded.add(image)
-      if (completed !== null && !cached && /^\[[^\]]*\] RUN /.test(name)) ended.commands.add(digest)
+      // One that failed before its command began had no container.
+      const isRun = error === '' || /exit code/.test(error)
+      if (completed !== null && !cached && isRun && /^\[[^\]]*\] RUN /.test(name)) ended.commands.add(digest)
     }
     yield* show(trace)
   } else if (typeof event.aux === 'object' && event.aux?.ID) ended.imageId = event.aux.ID

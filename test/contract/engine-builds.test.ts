@@ -124,10 +124,12 @@ describe('what builds share', () => {
   })
 
   it('C1: a mount of a secret or of ssh keys holds nothing of the engine', async () => {
-    const { verdict } = await built(
-      `FROM ${BUSYBOX}\nRUN --mount=type=secret,id=x,target=/s --mount=type=ssh test ! -s /s && test -z "$SSH_AUTH_SOCK"; : ${fresh()}`,
+    // The variable names a socket; there is none behind it. Late in a build, its session with us still has to be there.
+    const mounts = '--mount=type=secret,id=x,target=/s --mount=type=ssh'
+    const { verdict, text } = await built(
+      `FROM ${BUSYBOX}\nRUN sleep 3; : ${fresh()}\nRUN ${mounts} test ! -e /s && test ! -e "$SSH_AUTH_SOCK"`,
     )
-    expect(verdict).toMatchObject({ ok: true })
+    expect([verdict, text]).toEqual([expect.objectContaining({ ok: true }), expect.any(String)])
   })
 
   it('C1: an argument of the file names no other builder', async () => {
