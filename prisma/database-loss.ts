@@ -49,3 +49,12 @@ export function lossOf(error: unknown, depth = 0): DatabaseLoss | null {
   const inner = [cause, meta?.driverAdapterError, ...(Array.isArray(errors) ? errors : [])]
   return inner.map((e) => lossOf(e, depth + 1)).find((loss) => loss !== null) ?? null
 }
+
+/** A password, a role or a database that is wrong: no waiting makes it right. As PostgreSQL and as Prisma call it. */
+const WRONG = new Set(['28P01', '28000', '3D000', 'P1000', 'P1003'])
+
+/** A sentence for whoever wrote the address of the database; null: that is not what is wrong. */
+export function whyWrongAddress(error: unknown): string | null {
+  const { code, message } = (error ?? {}) as Told
+  return WRONG.has(String(code)) ? `the database refuses DATABASE_URL: ${String(message).split('\n').at(-1)}` : null
+}

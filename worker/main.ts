@@ -1,6 +1,6 @@
 // The worker's composition root: the only place that knows which engine there is.
 import { dockerEngine } from '../pipelines/engines/docker'
-import { lossOf } from '../prisma/database-loss'
+import { lossOf, whyWrongAddress } from '../prisma/database-loss'
 import { readConfig } from './config'
 import { runWorker } from './run'
 
@@ -17,6 +17,8 @@ if ('problems' in read) {
   process.exit(2)
 }
 runWorker(read.config, dockerEngine({}, read.config.BUILD_LIMITS === 'required')).catch((error: unknown) => {
-  console.error('The worker cannot start:', error)
+  const wrong = whyWrongAddress(error)
+  console.error('The worker cannot start:', wrong ?? error)
+  if (wrong !== null) process.exit(2)
   process.exit(lossOf(error) === null ? 1 : DATABASE_AWAY)
 })

@@ -1,7 +1,7 @@
 // The composition root of the web process.
 import { startingEnvironments } from '../../environments/starting'
 import { openRecord } from '../../prisma/client'
-import { lossOf } from '../../prisma/database-loss'
+import { lossOf, whyWrongAddress } from '../../prisma/database-loss'
 import { migrate } from '../../prisma/migrate'
 import { whyNotSeparated } from '../../prisma/roles'
 import { ensureKeys } from '../../prisma/seal'
@@ -82,6 +82,8 @@ main(read.config).catch((error: unknown) => {
     console.error(`The web process cannot start: port ${read.config.port} ${what}. Set PORT to another one.`)
     process.exit(2)
   }
-  console.error('The web process cannot start:', error)
+  const wrong = whyWrongAddress(error)
+  console.error('The web process cannot start:', wrong ?? error)
+  if (wrong !== null) process.exit(2)
   process.exit(lossOf(error) === null ? 1 : DATABASE_AWAY)
 })

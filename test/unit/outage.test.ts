@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Fault, faultOf, isBug } from '../../pipelines/fault'
 import { MAX_ATTEMPTS, retryAfter } from '../../pipelines/retry'
-import { lossOf } from '../../prisma/database-loss'
+import { lossOf, whyWrongAddress } from '../../prisma/database-loss'
 import { Outage } from '../../prisma/outage'
 import { pauseMs } from '../../prisma/pause'
 import { untilReachable } from '../../prisma/until-reachable'
@@ -77,6 +77,21 @@ describe('J1: what an error says about the database', () => {
       attempts: MAX_ATTEMPTS,
     })
     expect(retryAfter(new Error('a bug'), 1)).toMatchObject({ again: false, attempts: MAX_ATTEMPTS })
+  })
+})
+
+describe('J1: an address that is wrong', () => {
+  it.each([
+    [coded('28P01', 'password authentication failed for user "x"'), /DATABASE_URL: password authentication failed/],
+    [coded('3D000', 'database "y" does not exist'), /does not exist/],
+  ])('J1: %s is said in a sentence, and nothing waits for it', (error, sentence) => {
+    expect(whyWrongAddress(error)).toMatch(sentence)
+    expect(lossOf(error)).toBeNull()
+  })
+
+  it('is not what every error is', () => {
+    for (const error of [coded('57P03'), coded('23505'), new Error('x'), undefined])
+      expect(whyWrongAddress(error)).toBeNull()
   })
 })
 
