@@ -207,7 +207,7 @@ stages:
   unit: { run: ["true"] }
 deploy:
   ports: ["8085"]
-  healthcheck: { http: "/not-there-yet", port: 8085, interval: 200ms, timeout: 2s, start_period: 60s, retries: 300 }
+  healthcheck: { http: "/not-there-yet", port: 8085, interval: 200ms, timeout: 2s, start_period: 60s, retries: 3 }
 `
 
 /** What a superuser can do who switches the triggers off. */
