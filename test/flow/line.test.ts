@@ -60,7 +60,7 @@ describe.each(['PostgreSQL', 'Redis'])('the line, with the queue on %s', (backen
     expect(await (await fetch(String(place.running.url))).text()).toBe('next\n')
     const containers = await new Docker().listContainers({
       all: true,
-      filters: { label: [`shiplock.instance=${shiplock.instance}`] },
+      filters: { label: [`shiplock.instance=${shiplock.instance}`, 'shiplock.kind=deployment'] },
     })
     expect(containers).toHaveLength(2)
   })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import Docker from 'dockerode'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { dockerEngine } from '../../pipelines/engines/docker'
 import { SHIPLOCK, tell, transaction } from '../../prisma/record'
 import { BUSYBOX, eventually, SERVICE, Shiplock, serviceFile } from '../given'
@@ -179,6 +180,7 @@ describe('C4: the names of images hold the installation and the project', () => 
     const busybox = await engine.image(BUSYBOX)
     // A public image of that name is on the engine.
     await engine.tag(busybox?.digest ?? '', `${service}:1.0`)
+    onTestFinished(async () => void (await new Docker().getImage(`${service}:1.0`).remove()))
     const files = { ...SERVICE, '.shiplock.yaml': serviceFile().replace('service: hello', `service: ${service}`) }
     const made = []
     for (const path of ['team/first', 'team/second']) {
