@@ -18,47 +18,61 @@ beforeAll(async () => {
 afterAll(() => town?.close())
 afterEach(() => expect(town.complaints()).toEqual([]))
 
-const HEALTHY = `health = 'healthy', because = 'each of 2 replicas answers on /healthz', digest = l.digest, url = 'http://127.0.0.1:18081', "unknownSince" = NULL, "unknownBecause" = ''`
-const reading = (set: string) =>
-  town.record.pool.query(
-    `UPDATE "Observed" o SET ${set} FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = o."promotionId" AND o."environmentId" = $1`,
+const HEALTHY = {
+  health: `'healthy'`,
+  because: `'each of 2 replicas answers on /healthz'`,
+  digest: 'l.digest',
+  url: `'http://127.0.0.1:18081'`,
+  unknownSince: 'NULL',
+  unknownBecause: `''`,
+}
+const GONE = { health: `'absent'`, because: `'nothing runs here'`, digest: 'NULL', url: 'NULL' }
+/** As a worker would have written it. */
+const reading = (over: Partial<typeof HEALTHY>) => {
+  const set = Object.entries({ ...HEALTHY, ...over }).map(([column, value]) => `"${column}" = ${value}`)
+  return town.record.pool.query(
+    `UPDATE "Observed" o SET ${set.join(', ')} FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = o."promotionId" AND o."environmentId" = $1`,
     [environment],
   )
+}
 async function textOf(locale: string) {
   const page = await town.visit('olga', `/environments/${environment}`, { locale })
-  const text = await page.locator('article').first().innerText()
+  const text = await page.locator('article').first().textContent()
   await page.context().close()
-  return text
+  return text ?? ''
 }
 
 it.each([
-  ['healthy', HEALTHY, /Healthy/, /健康/],
+  ['healthy', {}, /Healthy/, /健康/],
   [
     'A1: not healthy',
-    `${HEALTHY}, health = 'unhealthy', because = '1 of 2 replicas healthy: 1 gone'`,
+    { health: `'unhealthy'`, because: `'1 of 2 replicas healthy: 1 gone'` },
     /Not healthy: 1 of 2 replicas healthy: 1 gone[\s\S]*observed again every minute/,
     /不健康：1 of 2/,
   ],
   [
     'A2: nothing runs',
-    `${HEALTHY}, health = 'absent', because = 'nothing runs here', digest = NULL, url = NULL`,
+    GONE,
     /What was deployed here does not run[\s\S]*nothing runs here[\s\S]*Deployed last:/,
     /部署在这里的版本没有在运行/,
   ],
   [
     'A3: another image runs',
-    `${HEALTHY}, digest = 'sha256:${'f'.repeat(64)}', url = NULL`,
+    { digest: `'sha256:${'f'.repeat(64)}'`, url: 'NULL' },
     /Another image runs here: ffffffffffff/,
     /这里运行的是另一个镜像/,
   ],
   [
     'not known',
-    `${HEALTHY}, "unknownSince" = clock_timestamp() - interval '9 minutes', "unknownBecause" = 'The Docker engine did not answer a ping'`,
-    /What runs here is not known: The Docker engine did not answer a ping[\s\S]*last reading[\s\S]*9 minutes ago/,
+    {
+      unknownSince: `clock_timestamp() - interval '9 minutes'`,
+      unknownBecause: `'The Docker engine did not answer a ping'`,
+    },
+    /What runs here is not known: The Docker engine did not answer a ping[\s\S]*last reading[\s\S]*9m ago/,
     /目前无法得知这里运行的是什么/,
   ],
-])('%s', async (_, set, english, chinese) => {
-  await reading(set)
+])('%s', async (_, over, english, chinese) => {
+  await reading(over)
   const said = await textOf('en-GB')
   expect(said).toMatch(english)
   expect(said).toContain(tag)
@@ -66,7 +80,7 @@ it.each([
 })
 
 it('A2: what does not run has no address to open, and is no release that runs here', async () => {
-  await reading(`${HEALTHY}, health = 'absent', because = 'nothing runs here', digest = NULL, url = NULL`)
+  await reading(GONE)
   const page = await town.visit('olga', `/environments/${environment}`)
   expect(await page.getByRole('link', { name: /Open service/ }).count()).toBe(0)
   await page.goto(`${town.url}/environments/${environment}/rollback`)
