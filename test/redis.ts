@@ -8,6 +8,8 @@ import { deafPort, endOf, eventually } from './given'
 export interface Redis {
   url: string
   process: ChildProcess
+  /** Gives it one command, such as CONFIG SET. @returns its first line */
+  command(...words: string[]): Promise<string>
   /** Kills it, and starts an empty one in its place. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -29,6 +31,7 @@ export async function aRedis(on?: number): Promise<Redis> {
   const redis: Redis = {
     url: `redis://127.0.0.1:${port}`,
     process: await start(),
+    command: (...words) => asked(port, `*${words.length}\r\n${words.map((w) => `$${w.length}\r\n${w}\r\n`).join('')}`),
     restart: async () => {
       await endOf(redis.process, 'SIGKILL')
       redis.process = await start()
@@ -43,11 +46,17 @@ export async function aRedis(on?: number): Promise<Redis> {
 }
 
 const answers = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
-    socket.once('data', () => {
+  asked(port, 'PING\r\n').then(
+    () => true,
+    () => false,
+  )
+
+const asked = (port: number, text: string) =>
+  new Promise<string>((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.setEncoding('utf8').once('data', (said) => {
       socket.destroy()
-      resolve(true)
+      resolve(String(said).split('\r\n')[0] ?? '')
     })
-    socket.once('error', () => resolve(false))
+    socket.once('error', reject)
   })

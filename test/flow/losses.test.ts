@@ -108,6 +108,22 @@ describe.each([{ redis: false }, { redis: true }])('the queue on Redis: $redis',
     expect(on.lives).toBe(true)
   })
 
+  it.runIf(redis)('J3: a Redis that answers, and takes nothing, is not asked without a pause', async () => {
+    const from = on.lines.length
+    expect(await on.redis?.command('CONFIG', 'SET', 'maxmemory', '1')).toBe('+OK')
+    await on.addRuns(5)
+    await on.says(/^The queue fails: .*OOM/, from)
+    const before = on.cpu
+    const asked = performance.now()
+    await sleep(4_000)
+    expect((on.cpu - before) / ((performance.now() - asked) / 1000)).toBeLessThan(0.4)
+    expect(on.lines.length - from).toBeLessThan(6)
+    expect(await on.redis?.command('CONFIG', 'SET', 'maxmemory', '0')).toBe('+OK')
+    await on.ended(await on.addRuns(2, true), 2, 60_000)
+    await on.says(/^The queue works again/, from)
+    expect(on.lives).toBe(true)
+  })
+
   it('J8: a worker has at most eight connections, its queue included, at rest and under load', async () => {
     const batch = await on.addRuns(60)
     let most = 0
