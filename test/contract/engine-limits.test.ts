@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dockerEngine } from '../../pipelines/engines/docker'
 import { ensureBusyboxBase } from '../../scripts/base-image.mjs'
-import { BUSYBOX, build, eventually, instance, keptLog, LIMITS, MIB, never, processes, step } from './engine-orders'
+import { BUSYBOX, build, eventually, instance, keptLog, LIMITS, MIB, never, processes } from './engine-orders'
 
 // C7: the limits of a build hold for its commands, on the engine's own machine, as root. Elsewhere that is said.
 
