@@ -21,6 +21,13 @@ const MEASURE_MS = 1_000
 /** To measure is to walk through files: at most a tenth of the time goes into that. */
 const REST = 10
 
+/** Of coreutils, util-linux and iproute2. */
+const PROGRAMS: [string, ...string[]][] = [
+  ['du', '--version'],
+  ['nsenter', '--version'],
+  ['ip', '-V'],
+]
+
 /** Where limits can be set, or why not. */
 export type LimitsWorld = { executor: string; version: 1 | 2; cpus: number } | { because: string }
 
@@ -50,6 +57,14 @@ async function look(api: DockerApi): Promise<LimitsWorld> {
       () => false,
     ))
   if (!isHere) return { because: 'the engine is on another machine, or keeps its builds elsewhere' }
+  for (const [program, ...args] of PROGRAMS)
+    if (
+      !(await run(program, args).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return { because: `this machine has no program ${program}` }
   return { executor, version: info.CgroupVersion === '2' ? 2 : 1, cpus: info.NCPU }
 }
 
@@ -76,6 +91,8 @@ export function limitBuild(
   const bounded = { ...limits, cpus: Math.min(limits.cpus, world.cpus) }
   const seen = new Map<string, Seen>()
   const strangers = new Set<string>()
+  /** Of the containers that are there. */
+  const networks = new Set<number>()
   let group: Promise<BuildGroup> | null = null
   let problem: string | null = null
 
@@ -104,18 +121,17 @@ export function limitBuild(
     group ??= makeBuildGroup(world.version, spec.cgroup, mark, bounded)
     const ours = await group
     const goesOn = async () => !ended.signal.aborted && (await isThere(world.executor, id))
-    let isolating: Promise<void> | null = null
+    const isolating = isolate(ours.processes, networks, goesOn)
+    isolating.catch(onProblem)
+    let isBound = false
     while (await goesOn()) {
-      const [pid] = await ours.take(id)
-      if (pid !== undefined && isolating === null) {
-        isolating = isolate(pid, goesOn)
-        isolating.catch(onProblem)
-      }
+      isBound = (await ours.take(id)) || isBound
       spec.upper ??= await upperOf(world.executor, id)
-      await pause(isolating === null ? LOOK_CLOSELY_MS : LOOK_MS)
+      await pause(isBound ? LOOK_MS : LOOK_CLOSELY_MS)
     }
-    if (isolating === null && !ended.signal.aborted) problem ??= 'a command of the build ended before it was seen'
-    await isolating
+    if (!isBound && !ended.signal.aborted) problem ??= 'a command of the build ended before it was seen'
+    const network = await isolating
+    if (network !== null) networks.delete(network)
   }
 
   async function measure() {

@@ -11,8 +11,9 @@ const PERIOD_US = 100_000
 
 /** The containers' processes, moved into one group that bounds them together. */
 export interface BuildGroup {
-  /** Moves what stands in the container's own group: those processes. */
-  take: (container: string) => Promise<string[]>
+  /** Moves what stands in the container's own group; whether there was anything. */
+  take: (container: string) => Promise<boolean>
+  processes: () => Promise<string[]>
   /** Processes that the kernel killed for memory. */
   killed: () => Promise<number>
   /** Removes it. The processes are gone by then. */
@@ -34,11 +35,12 @@ export async function makeBuildGroup(version: 1 | 2, path: string, name: string,
   return {
     async take(container) {
       const own = posix.join(parent, container)
-      const moved = new Set<string>()
+      let moved = false
       for (const [at, tree] of trees.entries())
-        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid)) moved.add(pid)
-      return [...moved]
+        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid)) moved = true
+      return moved
     },
+    processes: () => procsOf(memory),
     killed: () => countOf(join(memory, version === 1 ? 'memory.oom_control' : 'memory.events')),
     async end() {
       for (const group of groups) await removeGroup(group)
