@@ -91,6 +91,7 @@ export function limitBuild(
   const bounded = { ...limits, cpus: Math.min(limits.cpus, world.cpus) }
   const seen = new Map<string, Seen>()
   const strangers = new Set<string>()
+  const bounds: Promise<void>[] = []
   /** Of the containers that are there. */
   const networks = new Set<number>()
   let group: Promise<BuildGroup> | null = null
@@ -111,7 +112,7 @@ export function limitBuild(
           continue
         }
         seen.set(id, spec)
-        void bound(id, spec).catch(onProblem)
+        bounds.push(bound(id, spec).catch(onProblem))
       }
       await pause(LOOK_MS)
     }
@@ -158,6 +159,8 @@ export function limitBuild(
     async end() {
       ended.abort()
       await watching
+      // Each sees the end itself; one that has just begun may still be making the group.
+      await Promise.all(bounds)
       await (await group?.catch(() => null))?.end()
     },
   }
