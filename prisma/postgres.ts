@@ -45,8 +45,11 @@ interface Place {
 export interface Postgres {
   /** Of the database "shiplock" on this server, made when missing. */
   url: string
-  /** Ends open connections and stops the server; resolves when it is down, also when it was down before. */
-  stop(): Promise<void>
+  /**
+   * Ends open connections and stops the server; resolves when it is down, also when it was down before.
+   * @param seconds how long it may take to end in order; 30 where nothing is said
+   */
+  stop(seconds?: number): Promise<void>
   /** False: it ran already, and whoever started it should stop it. */
   started: boolean
   /** Is its process there? It may not answer yet. Costs a look at two files. */
@@ -99,7 +102,7 @@ export async function ensurePostgres(options: {
   return {
     url: urlOf(place, DATABASE),
     started,
-    stop: () => stop(place, binaries),
+    stop: (seconds = 30) => stop(place, binaries, seconds),
     runs: () => serverPid(place.data) !== null,
   }
 }
@@ -209,14 +212,23 @@ function writeSettings({ data, socketDir }: Place, settings: Record<string, stri
   )
 }
 
-async function stop(place: Place, { pgCtl }: Binaries) {
+/** Politely; then as a crash would, which loses nothing that was committed: one that hangs must not keep whoever stops it. */
+async function stop(place: Place, { pgCtl }: Binaries, seconds: number) {
+  const how = [
+    ['fast', seconds],
+    ['immediate', 10],
+  ] as const
   await withFileLock(lockFile(place.dir, 'ensure'), async () => {
-    if (serverPid(place.data) === null) return
-    try {
-      await run(place, pgCtl, ['-D', 'data', '-m', 'fast', '-w', '-t', '30', 'stop'], 'stop')
-    } catch (error) {
-      if (serverPid(place.data) !== null) throw error // otherwise it ended by itself while we asked
+    for (const [mode, atMost] of how) {
+      if (serverPid(place.data) === null) return
+      const stopped = run(place, pgCtl, ['-D', 'data', '-m', mode, '-w', '-t', String(atMost), 'stop'], 'stop')
+      // It may have ended by itself while we asked: the process is looked at next.
+      if (await stopped.then(() => true).catch(() => false)) return
     }
+    const pid = serverPid(place.data)
+    if (pid === null) return
+    process.kill(pid, 'SIGKILL')
+    endOrphans(place.data)
   })
 }
 

@@ -192,6 +192,20 @@ describe('J2: the embedded PostgreSQL', () => {
     expect(await isBack()).toEqual([{ n: 7 }])
   })
 
+  it('J2: one that hangs while it stops is ended all the same, and keeps what was committed', async () => {
+    const sleeping = ask('SELECT pg_sleep(600)').catch(() => [])
+    const [{ pid }] = (await eventually('it sleeps', async () => {
+      const rows = await ask(`SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'`)
+      return rows.length > 0 && rows
+    })) as [{ pid: number }]
+    kill(pid, 'SIGSTOP')
+    await server.stop(1)
+    expect(server.runs()).toBe(false)
+    await sleeping
+    server = await ensurePostgres(options())
+    expect(await isBack()).toEqual([{ n: 7 }])
+  })
+
   it('J2: what is told to stop is not started again', async () => {
     const supervisor = watch()
     await supervisor.stop()

@@ -43,7 +43,7 @@ const LOSSES: Record<string, (on: Losses, ms: number) => Promise<void>> = {
     )
   },
   'the database is stopped and started': async ({ postgres }) => {
-    await postgres.server.stop()
+    await postgres.server.stop(5)
     await postgres.answers()
   },
   'the database hears nothing': async ({ postgres }, ms) => {
