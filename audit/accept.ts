@@ -3,6 +3,7 @@
 import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { inTransaction } from '../prisma/connections'
 import { type Actor, type Tx, tell } from '../prisma/record'
 import { verifyNote } from './checkpoint'
 import { follow, isRefusal, type Position, start } from './follow'
@@ -41,10 +42,7 @@ export async function acceptDatabase(
   what: { dir: string; trust: Pick<Trust, 'origin' | 'keys'>; by: Actor; because: string },
 ): Promise<Accepted | { gone: string[] }> {
   const { dir, trust, by, because } = what
-  const db = await pool.connect()
-  let broken: Error | undefined
-  try {
-    await db.query('BEGIN')
+  const answer = await inTransaction(pool, async (db): Promise<Doubt | { gone: string[] }> => {
     await db.query(`SET LOCAL lock_timeout = '20s'`)
     await db.query('SELECT pg_advisory_xact_lock($1)', [SIGNER])
     const doubt = await doubtOf(db, dir, trust.origin)
@@ -56,7 +54,6 @@ export async function acceptDatabase(
       const gone = rows.map(({ worker }) => worker)
       if (gone.length > 0)
         await tell(db, { kind: 'trail.accept', subject: 'installation', subjectId: 1, by, because, data: { gone } })
-      await db.query('COMMIT')
       return { gone }
     }
     const { frontier } = await wholeTrail(db, trust)
@@ -69,16 +66,10 @@ export async function acceptDatabase(
       data: { instead: doubt.because, root: frontier.root().toString('hex'), ...summary(doubt.difference) },
     })
     await db.query(`DELETE FROM "Part" WHERE name = 'trail'`)
-    await db.query('COMMIT')
-    return { ...doubt, folder: setAside(dir) }
-  } catch (error) {
-    await db.query('ROLLBACK').catch((e: Error) => {
-      broken = e // the connection is gone; the pool must not hand it out again
-    })
-    throw error
-  } finally {
-    db.release(broken)
-  }
+    return doubt
+  })
+  // After the commit: cut off in between, the doubt stands.
+  return 'gone' in answer ? answer : { ...answer, folder: setAside(dir) }
 }
 
 const summary = ({ signed, has, common, knownAt, newest, environments, more }: Difference) => ({

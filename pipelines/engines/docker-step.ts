@@ -6,8 +6,9 @@ import { cacheProblem, readyCaches } from './docker-cache'
 import { collectFiles } from './docker-collect'
 import { containerSpec } from './docker-container'
 import { obtainImage, type StoredImage } from './docker-image'
-import { judgeExit } from './docker-judge'
+import { judgeExit, killedForMemory } from './docker-judge'
 import { joinNetwork, type stepNetworks } from './docker-network'
+import { watchMemory } from './docker-oom'
 import { type Exit, readOutput, waitForExit } from './docker-output'
 import { createContainer, isNetworkGone, startContainer } from './docker-start'
 import { superviseStep } from './docker-supervise'
@@ -110,7 +111,7 @@ async function removeLostAttempts(api: DockerApi, { label }: StepOrder): Promise
 
 /** Null when the network went away between our look and the start: it is made anew, and the step may try again. */
 async function attemptStep(prepared: Prepared): Promise<Verdict | null> {
-  const { world, order, image, cpus, beside, log, clock, signal } = prepared
+  const { world, order, image, cpus, beside, clock } = prepared
   const { api, networks } = world
   const [network, caches] = await Promise.all([
     beside?.network ?? networks.ensure(order.label.instance),
@@ -118,6 +119,30 @@ async function attemptStep(prepared: Prepared): Promise<Verdict | null> {
   ])
   if (clock.signal.aborted) throw new Aborted()
   const id = await createContainer(api, containerSpec(order, image.digest, network, cpus, caches))
+  let memory: Awaited<ReturnType<typeof watchMemory>> | null = null
+  let verdict: Verdict | null
+  try {
+    memory = await watchMemory(api, [id])
+    verdict = await followContainer(prepared, id, caches)
+  } finally {
+    await removeContainer(api, id).catch(() => {}) // the outcome is known, or the engine is gone: the sweep removes it
+    await memory?.end()
+  }
+  // Asked after the removal: the engine tells of a process killed for memory somewhat later than of the container's end. The
+  // verdict is the script's; what it swallowed is told beside it.
+  return verdict?.ok && memory?.killed(id)
+    ? { ...verdict, because: `${verdict.because}; ${killedForMemory('a process in it', order.limits.memoryBytes)}` }
+    : verdict
+}
+
+/** From the container's files to its end. Null as `attemptStep`. */
+async function followContainer(
+  prepared: Prepared,
+  id: string,
+  caches: Awaited<ReturnType<typeof readyCaches>>,
+): Promise<Verdict | null> {
+  const { world, order, image, beside, log, clock, signal } = prepared
+  const { api, networks } = world
   const open: IncomingMessage[] = []
   try {
     if (order.network && !(await joinNetwork(api, order.network, id))) return no(networkIsGone(order.network))
@@ -145,7 +170,6 @@ async function attemptStep(prepared: Prepared): Promise<Verdict | null> {
     return signal.aborted ? { ...verdict, ok: false, because: 'canceled' } : verdict
   } finally {
     for (const answer of open) answer.destroy()
-    await removeContainer(api, id).catch(() => {}) // the outcome is known, or the engine is gone: the sweep removes it
   }
 }
 

@@ -111,7 +111,7 @@ class Worker {
           asked[0] === 'ROLLBACK'
             ? (client.query as (...a: unknown[]) => Promise<unknown>)(...asked)
             : dying(() => (client.query as (...a: unknown[]) => Promise<unknown>)(...asked))
-        return { query, release: (error?: Error) => client.release(error) }
+        return { query, release: (error?: Error) => client.release(error), on: () => {}, removeListener: () => {} }
       },
     }
     const handle = { ...record, pool: pool as unknown as RecordHandle['pool'] }
@@ -124,7 +124,7 @@ class Worker {
       trail: '',
       signer: openSigner(keys),
       trust,
-      cache: '',
+      cache: tmpdir(),
       publicUrl: 'http://localhost',
       engine: {
         baseDigest: async () => null,
@@ -292,8 +292,8 @@ class Playing {
     }
     const { rows } = await record.pool.query<{ promotion: number; release: number }>(
       `WITH l AS (
-         INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, plan)
-         VALUES ($1::int, 'hello', 'tree-' || $2::text, 'k', $3, 'p:1', '1.0', 'release ' || $2::text, 'c' || $2::text, 'develop', $4) RETURNING id
+         INSERT INTO "Release" ("projectId", service, tree, "buildKey", digest, image, version, tag, "commit", branch, trust, plan)
+         VALUES ($1::int, 'hello', 'tree-' || $2::text, 'k', $3, 'p:1', '1.0', 'release ' || $2::text, 'c' || $2::text, 'develop', 'develop', $4) RETURNING id
        ), r AS (
          INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, tree, status, plan, "goesTo", "releaseId", "pusherId")
          SELECT $1::int, 'run-' || $2::text, 'hello', 'develop', 'develop', 'c' || $2::text, '', 'tree-' || $2::text, 'succeeded', '{"templated":false}', 'test', l.id, '7' FROM l

@@ -177,7 +177,7 @@ describe('C2: a thing is given exactly where mayUse says so', () => {
       const { stage } = await built(wants, tree, 'running', null)
       const { context } = of(wants.instance)
       const elsewhere = await builtElsewhere(context, { stageId: stage, trust: wants.trust }, never)
-      expect(elsewhere, words(pair)).toEqual(mayUse(wants, made) ? { digest: d, run } : null)
+      expect(elsewhere, words(pair)).toEqual(mayUse(wants, made) ? expect.objectContaining({ digest: d, run }) : null)
       const again = await whyBuiltAgain(context, { stageId: stage, trust: wants.trust })
       const isBelow = made.instance === wants.instance && made.project === wants.project && !mayUse(wants, made)
       expect(again !== null, words(pair)).toBe(isBelow)
@@ -281,7 +281,7 @@ describe('C2: builds at the same moment', () => {
     const waits = builtElsewhere(context, { stageId: stage, trust: trustOf(wants) }, never)
     const d = digest()
     await record.pool.query(`UPDATE "Stage" SET status = 'succeeded', digest = $2 WHERE id = $1`, [first.stage, d])
-    expect(await waits).toEqual({ digest: d, run: first.run })
+    expect(await waits).toMatchObject({ digest: d, run: first.run })
   })
 
   it('of the own class and a higher one there are images: the own one is taken', async () => {
