@@ -183,7 +183,8 @@ export async function log(
 export async function resolve(dir: string, name: string): Promise<string | null> {
   if (name.startsWith('-') || /[\s\0~^:?*[\\]|\.\./.test(name)) return null
   const hash = /^[0-9a-f]{7,64}$/.test(name) ? [name] : []
-  const refs = [`refs/heads/${name}`, `refs/tags/${name}`]
+  // The head of a merge request is named in full, as GitLab's pipelines of merge requests name it.
+  const refs = /^refs\/merge-requests\/\d+\/head$/.test(name) ? [name] : [`refs/heads/${name}`, `refs/tags/${name}`]
   // A branch may be called `deadbeef`; a whole hash is always one.
   const candidates = name === 'HEAD' ? ['HEAD'] : name.length >= 40 ? [...hash, ...refs] : [...refs, ...hash]
   for (const candidate of candidates) {
