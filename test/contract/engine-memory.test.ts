@@ -8,7 +8,8 @@ import { BUSYBOX, instance, LIMITS, MIB, never, step } from './engine-orders'
 const engine = dockerEngine()
 const limits = { ...LIMITS, memoryBytes: 32 * MIB }
 /** Holds more than that: `tail` keeps all that it reads. */
-const GREEDY = 'yes | head -c 100000000 | tail -n 1000000000 >/dev/null'
+// The first to be chosen: the shell around it must live on.
+const GREEDY = 'echo 1000 >/proc/self/oom_score_adj; yes | head -c 100000000 | tail -n 1000000000 >/dev/null'
 const service = (command: string) => ({
   name: 'db',
   image: BUSYBOX,

@@ -263,6 +263,7 @@ describe.skipIf(!canStartSecondDocker)('what can go wrong with the engine', () =
       '.shiplock.yaml': 'service: hello\nversion: "1.0"\nbuild: { dockerfile: Dockerfile }\n',
     })
     const run = await shiplock.runOf(commit)
+    await eventually('it builds', async () => (await shiplock.client.run(run.id)).stages[0]?.status === 'running')
     await second.kill()
     const stage = await eventually('it errors', async () => {
       const now = (await shiplock.client.run(run.id)).stages[0]
