@@ -91,7 +91,7 @@ interface Known {
 /**
  * The release of the same tree, built the same way, of the run's own class or else of a higher one. Where its image is no
  * longer in the store, what was built now takes its place, and the trail says so: the release would otherwise name a digest
- * that nobody can run. In a release of a higher class it takes no place.
+ * that cannot be run. In a release of a higher class it takes no place.
  */
 async function known(tx: Tx, context: Context, built: Built, way: Way): Promise<Omit<Known, 'trust'> | null> {
   const { rows } = await tx.query<Known>(

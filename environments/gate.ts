@@ -60,7 +60,7 @@ export interface Facts {
     unreviewed: { approval: number; by: string; since: Date } | null
     unreachable: { since: Date; because: string } | null
   }
-  /** Why the database is not the one whose trail was signed, and nobody has accepted it. Null: it is. */
+  /** Why the database is not the one whose trail was signed, and it has not been accepted. Null: it is. */
   unaccepted: { since: Date; because: string } | null
   /** Why no worker has the room to begin. Null: one has. */
   noRoom: { since: Date; because: string } | null

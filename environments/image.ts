@@ -1,6 +1,6 @@
 // Whether the target holds the image of a promotion, as a worker was told when it last asked. Pure.
 
-/** `unasked`: nobody has asked for this very image yet. `lacking` null: the target holds it. */
+/** `unasked`: the target was not asked for this image yet. `lacking` null: the target holds it. */
 export type ImageThere = 'unasked' | { lacking: string | null }
 
 /** What a worker keeps with a promotion. An answer about another image is none: the release was built anew since. */

@@ -54,7 +54,7 @@ const ASK = `SELECT clock_timestamp() AS now,
   (SELECT jsonb_agg(p) FROM (SELECT * FROM "Part" WHERE "seenAt" > clock_timestamp() - interval '1 minute' OR code = 'trail.other' LIMIT 4000) p) AS parts`
 
 let refusedAt = Number.NEGATIVE_INFINITY
-/** Notes an error that says the database's disk is full: nobody but who writes finds it out. */
+/** Notes an error that says the database's disk is full: only a write finds it out. */
 export function noteFull(error: unknown): void {
   if (isFull(error)) refusedAt = performance.now()
 }

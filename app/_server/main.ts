@@ -17,7 +17,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 // Before Next and React are loaded: they look at it once.
 Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_TELEMETRY_DISABLED: '1' })
 
-/** Whoever started it starts it again, and does not take it for a program that crashes. cli/up.ts reads it. */
+/** The exit code of a lost database: cli/up.ts starts the process again and does not count a crash. */
 const DATABASE_AWAY = 75
 
 async function main(config: WebConfig) {

@@ -33,7 +33,7 @@ export function theTrust(): Trust {
   return trust
 }
 
-/** The composition root hands over who knows what works, once. */
+/** The composition root sets the source of health, once. */
 export const holdHealth = (health: Health | undefined) => {
   held[HEALTH] = health
 }

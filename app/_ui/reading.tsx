@@ -48,7 +48,7 @@ export function ReadingBanners({ environment }: { environment: EnvironmentShape 
   )
 }
 
-/** What was deployed here, and does not run: nobody deploys it again by itself. */
+/** What was deployed here, and does not run: it is not deployed again automatically. */
 export function NotRunning({ environment, observed }: { environment: EnvironmentShape; observed: Observed }) {
   const t = useTranslations()
   const { deployed } = observed

@@ -101,9 +101,19 @@ export function limitBuild(
     problem ??= (error as Error).message
   }
 
+  /** The folder is there once a build has had a command; one that cannot be read leaves the build without limits, and that is said. */
+  async function running(): Promise<string[]> {
+    try {
+      return await readdir(world.executor)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onProblem(error)
+      return []
+    }
+  }
+
   async function watch() {
     while (!ended.signal.aborted) {
-      for (const id of await readdir(world.executor).catch(() => [])) {
+      for (const id of await running()) {
         if (strangers.has(id) || seen.has(id)) continue
         const spec = await specOf(world.executor, id)
         if (spec === null) continue
@@ -154,6 +164,7 @@ export function limitBuild(
   return {
     seen: () => seen.size,
     problem: () => problem,
+    // A group that could not be made is told as the problem, and has killed nothing.
     killed: async () => (group === null ? 0 : (await group.catch(() => null))?.killed()) ?? 0,
     written,
     async end() {
@@ -189,7 +200,7 @@ interface Spec {
 
 /** Null: it is no container, or not written down yet. */
 async function specOf(executor: string, id: string): Promise<Seen | null> {
-  const text = await readFile(join(executor, id, 'config.json'), 'utf8').catch(() => '')
+  const text = await readFile(join(executor, id, 'config.json'), 'utf8').catch(() => '') // it is looked for again
   if (text === '') return null
   let spec: Spec
   try {
