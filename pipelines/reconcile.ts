@@ -1,4 +1,4 @@
-// Webhooks get lost: every few minutes, and when a worker starts, the forge is asked what there is.
+// Webhooks get lost: every few minutes, when a worker starts, and when one could not be stored, the forge is asked what there is.
 import type { RecordHandle } from '../prisma/client'
 import { type Outage, outageOf } from '../prisma/outage'
 import { transaction } from '../prisma/record'
@@ -11,6 +11,7 @@ import { type Reconciled, reconcileBranches } from './reconcile-branches'
 import { reconcileMergeRequests } from './reconcile-merge-requests'
 
 const EVERY = `interval '3 minutes'`
+const SOON = `GREATEST(clock_timestamp() + interval '3 seconds', "reconciledAt" + interval '10 seconds')`
 
 /**
  * Compares a project's branches, merge requests and webhook with what is known, and takes up what was missed. What the forge
@@ -48,7 +49,14 @@ async function quietly(outage: Outage, work: () => Promise<void>) {
   }
 }
 
-/** A worker has started: what came while none was there is looked for at once. */
-export async function reconcileSoon(handle: RecordHandle): Promise<void> {
-  await handle.pool.query(`UPDATE "Project" SET "reconcileAt" = clock_timestamp() WHERE status = 'connected'`)
+/**
+ * Webhooks may have been missed, of one project or of all: the forge is asked in three seconds, for those on their way come first,
+ * and no sooner than ten seconds after it last answered, however often this is called.
+ */
+export async function reconcileSoon(handle: RecordHandle, projectId?: number): Promise<void> {
+  await handle.pool.query(
+    `UPDATE "Project" SET "reconcileAt" = ${SOON}
+     WHERE status = 'connected' AND ($1::int IS NULL OR id = $1) AND "reconcileAt" > ${SOON}`,
+    [projectId ?? null],
+  )
 }

@@ -9,12 +9,13 @@ import { mergeNote } from './merge-note'
 import type { Pair } from './merge-pair'
 import type { KnownRequest } from './mirror-merge-request'
 import { headRun } from './request-run'
+import { withStandingRef } from './standing-ref'
 import { firstLine } from './title'
 
 interface Telling {
   seen: ForgeMergeRequest
   pair: Pair
-  project: { id: number; forgeProjectId: number; flow: FlowSettings }
+  project: { id: number; forgeProjectId: number; path: string; flow: FlowSettings }
   forge: Forge
   /** Why it is in the status that it is. */
   because: string
@@ -53,7 +54,10 @@ async function tellFlow(context: Context, known: KnownRequest, { seen, pair, pro
   }
   const sent = hashOf(status)
   if (sent === known.flowSent) return
-  await forge.setStatus(project.forgeProjectId, status)
+  // Who deletes a branch does not close its merge request.
+  await withStandingRef({ forge, project }, { branch: status.ref, tags: [] }, (ref) =>
+    forge.setStatus(project.forgeProjectId, { ...status, ref }),
+  )
   await context.record.pool.query('UPDATE "MergeRequest" SET "flowSent" = $3 WHERE id = $1 AND epoch = $2', [
     known.id,
     known.epoch,

@@ -8,6 +8,8 @@ export type Tx = Pick<pg.PoolClient, 'query'>
 
 /** The channel that every change is rung on; the payload is `<subject>:<id>:<status>:<epoch>:<priority>`. */
 export const CHANNEL = 'shiplock'
+/** The status in `project:<id>:missed`: a webhook of that project could not be stored. */
+export const MISSED = 'missed'
 
 /** Who did it, as the trail names them. `actor` is a stable id: account:3, forge:17, worker:w1, shiplock. */
 export interface Actor {

@@ -192,8 +192,10 @@ export class Losses {
   /** Runs of one stage that is due; `urgent` ones before the others. @returns a text that is in the title of each */
   async addRuns(count: number, urgent = false): Promise<string> {
     const batch = `batch-${++this.serial}`
-    // Their branch is not on the forge: who compares would cancel them.
-    await this.ask(`UPDATE "Project" SET "reconcileAt" = clock_timestamp() + interval '1 day'`)
+    // Their branch is not on the forge: a comparison would cancel them. After a loss it waits for both times.
+    await this.ask(
+      `UPDATE "Project" SET "reconcileAt" = clock_timestamp() + interval '1 day', "reconciledAt" = clock_timestamp() + interval '1 day'`,
+    )
     await this.ask(
       `WITH runs AS (
          INSERT INTO "Run" ("projectId", "contentKey", service, branch, "branchKind", "commit", before, tree, title, status)

@@ -5,7 +5,6 @@ import type { Outage } from '../prisma/outage'
 export class Reachable {
   #probing: Promise<void> | undefined
   readonly #closing = new AbortController()
-  readonly #back = new Set<() => void>()
 
   /** @param probe resolves where it answers */
   constructor(
@@ -32,12 +31,6 @@ export class Reachable {
     if (this.#closing.signal.aborted && this.away) throw new Error(`${this.outage.what} is away, and the worker stops`)
   }
 
-  /** @returns how to stop hearing that it is back */
-  onBack(hear: () => void): () => void {
-    this.#back.add(hear)
-    return () => void this.#back.delete(hear)
-  }
-
   close(): void {
     this.#closing.abort()
     this.outage.close()
@@ -51,7 +44,6 @@ export class Reachable {
       try {
         await this.probe()
         this.outage.back()
-        for (const hear of this.#back) hear()
         return
       } catch (error) {
         this.outage.lost(error)

@@ -4,7 +4,7 @@ import { reconcileSoon } from '../pipelines/reconcile'
 import { lossOf } from '../prisma/database-loss'
 import { Listener } from '../prisma/listener'
 import { Outage } from '../prisma/outage'
-import { CHANNEL } from '../prisma/record'
+import { CHANNEL, MISSED } from '../prisma/record'
 import { untilReachable } from '../prisma/until-reachable'
 import { heartbeat } from './heartbeat'
 import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
@@ -92,6 +92,7 @@ export async function startWorker(
     const [subject = '', number = '', status = '', epoch = '0', priority = String(USUAL)] = payload.split(':')
     const id = asNumber(number)
     if (id < 1) return
+    if (status === MISSED) return lookAgain(id)
     context.leases.heard(subject, id, status)
     for (const job of rungBy(subject, status)) void ring(job, id, asNumber(epoch), asPriority(priority))
     if (subject === 'stage' || subject === 'run') {
@@ -101,7 +102,11 @@ export async function startWorker(
       }, REPORT_DEBOUNCE_MS)
     }
   }
-  await listener.on(CHANNEL, heard)
+  const lookAgain = (project?: number) => {
+    reconcileSoon(context.record, project).catch((error: unknown) => database.lost(error))
+  }
+  // Notifications are lost while the database is away, and so are webhooks.
+  await listener.on(CHANNEL, heard, () => lookAgain())
   await listener.open()
   const alive = heartbeat(context)
   await untilReachable(alive, database.outage)

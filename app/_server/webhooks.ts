@@ -9,6 +9,8 @@ import { flowOf } from '../../pipelines/gitflow'
 import type { RecordHandle } from '../../prisma/client'
 import { databaseClock } from '../../prisma/clock'
 import { hookSecrets } from '../../prisma/seal'
+import { MissedWebhooks } from './missed-webhooks'
+import { whatIsWrong } from './rest/answer'
 
 /** GitLab and GitHub send no more than this. */
 export const MAX_BODY = 25 * 1024 * 1024
@@ -37,6 +39,14 @@ const complain = (reply: FastifyReply, status: number, code: string, message: st
 export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
   const clock = new DatabaseTime()
   const find = hookFinder(options.record, options.keys, clock)
+  const missed = new MissedWebhooks(options.record)
+  app.addHook('onClose', async () => missed.close())
+  // This process was away until now, and so was whatever forges sent to it.
+  missed.noteAll()
+  app.addHook('onError', async (request, _reply, error) => {
+    const { hook } = request.params as { hook: string }
+    if (HOOK.test(hook) && whatIsWrong(error, request.id).status >= 500) missed.note(hook)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY }, (_request, body, done) => done(null, body))
   app.decorateRequest('shiplockHook', null)

@@ -1,11 +1,12 @@
 import type Docker from 'dockerode'
 import { Fault } from '../../pipelines/fault'
 import { fullEngine } from '../../pipelines/full-engine'
-import { ask, clean, saidNo } from './docker-engine'
+import { ask, saidNo } from './docker-engine'
 import { findContainers, lookAt } from './docker-find'
 import { seconds, untilHealthy } from './docker-health'
 import { untilHeld } from './docker-hold'
 import { judgeOwn } from './docker-judge'
+import { whyLacking } from './docker-lacks'
 import { lastWords } from './docker-last-words'
 import { removeContainers } from './docker-remove'
 import * as replica from './docker-replica'
@@ -20,17 +21,14 @@ interface On {
   address: string
 }
 
-/** A digest, and nothing shorter: the engine would also take a prefix, or a name that looks like one. */
-const DIGEST = /^sha256:[0-9a-f]{64}$/
-
 /**
  * Makes `of` what serves in its environment: new replicas start beside the old ones, and take over only once all of them have
  * held through the window. The old ones still run then; see docker-replica.ts for the commit point, docker-retire.ts for
  * their end. Safe to repeat; see target.ts.
  */
 export async function applyDeployment(on: On, of: Deployment, log: Log, signal: AbortSignal): Promise<Applied> {
-  const missing = await imageMissing(on.docker, of.digest)
-  if (missing) return { ok: false, because: missing }
+  const lacking = await whyLacking(on.docker, of.digest)
+  if (lacking !== null) return { ok: false, because: `Nothing was started: ${lacking}. Build it again.` }
   const found = await findContainers(on.docker, replica.ofService(of))
   refuseIfOvertaken(of, found)
   const { halfMade, serving, retired } = replica.tellApart(found)
@@ -77,18 +75,6 @@ async function heldOrStopped(on: On, of: Deployment, set: readonly { id: string 
   } catch (error) {
     if (signal.aborted) return null
     throw error
-  }
-}
-
-async function imageMissing(docker: Docker, digest: string): Promise<string | null> {
-  if (!DIGEST.test(digest))
-    return `"${clean(digest, 100)}" is not a digest (sha256:…): a release is deployed by digest only`
-  try {
-    await ask('find the image', docker.getImage(digest).inspect())
-    return null
-  } catch (error) {
-    if (saidNo(error)?.status !== 404) throw error
-    return `The engine's store does not hold the image ${digest}. It was removed, or built on another engine: build it again.`
   }
 }
 

@@ -3,6 +3,7 @@ import { ask, saidNo } from './docker-engine'
 
 /** An engine that is there says at once whether it holds an image (ms). */
 const LOOK_DEADLINE = 5_000
+/** A digest, and nothing shorter: the engine would also take a prefix, or a name that looks like one. */
 const DIGEST = /^sha256:[0-9a-f]{64}$/
 
 /** Why this engine cannot run an image; null: its store holds it. Throws target.unreachable where it does not answer. */
@@ -13,6 +14,6 @@ export async function whyLacking(docker: Docker, digest: string): Promise<string
     return null
   } catch (error) {
     if (saidNo(error)?.status !== 404) throw error
-    return "its engine's store does not hold it: it was removed, or built on another engine"
+    return `its engine's store does not hold the image ${digest}: it was removed, or built on another engine`
   }
 }

@@ -52,7 +52,7 @@ describe('applying the same digest twice changes nothing', () => {
 describe('A6: what a target lacks', () => {
   it('is told for an image it does not hold, and for one that was removed; it holds it again once it is back', async () => {
     expect(await target.lacks(one)).toBeNull()
-    expect(await target.lacks(`sha256:${'e'.repeat(64)}`)).toMatch(/store does not hold it/)
+    expect(await target.lacks(`sha256:${'e'.repeat(64)}`)).toMatch(/store does not hold the image/)
     const made = await docker.createContainer({ Image: one, Cmd: ['node'] })
     const { Id: lost } = await made.commit({ comment: `${instance} lost` })
     await made.remove()
@@ -387,7 +387,7 @@ describe('unknown digest', () => {
   })
 
   it.each(['shiplock-demo/node:local', 'sha256:12', '-v/:/host'])('%s is no digest', async (digest) => {
-    expect(because(await apply(deployment(60, { digest })))).toContain('is not a digest')
+    expect(because(await apply(deployment(60, { digest })))).toContain('names no digest')
   })
 })
 

@@ -124,6 +124,21 @@ describe('Shiplock in one command, with nothing configured', () => {
     expect(children()).toEqual(before)
   })
 
+  it('J2: a push whose webhook was refused while the database was away is taken up when it is back', async () => {
+    const file = join(dir, 'state/postgres/data/postmaster.pid')
+    const sent = forge.deliveries.length
+    const refused = () => forge.deliveries.slice(sent).some((d) => d.status === 503)
+    let commit = ''
+    for (let times = 0; times < 10 && !refused(); times++) {
+      await eventually('it answers', () => client.runs({}).catch(() => null))
+      process.kill(Number(readFileSync(file, 'utf8').split('\n')[0]), 'SIGKILL')
+      commit = await push(`feature/refused-${times}`, { 'www/index.html': `refused ${times}\n` })
+      await forge.idle()
+    }
+    expect(refused()).toBe(true)
+    expect((await ended(commit)).status).toBe('succeeded')
+  })
+
   it('told to stop, it leaves no process behind', async () => {
     const pids = [...childrenOf(up.pid, 'main.ts'), up.pid]
     const state = join(dir, 'state')

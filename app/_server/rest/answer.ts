@@ -38,7 +38,25 @@ const REQUEST: Record<string, string> = {
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const wrong = whatIsWrong(error, request.id)
   noteFull(error)
-  if (wrong.status >= 500) request.log.error({ err: error, path: request.url.split('?')[0] }, wrong.code)
+  if (wrong.status >= 500) tellLog(error, wrong, request)
   if (wrong.retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(wrong.retryAfterMs / 1000)))
   return reply.code(wrong.status).send({ error: { code: wrong.code, message: wrong.message } })
+}
+
+const AGAIN_MS = 60_000
+/** By code: when it was last told, and how many were answered so since. */
+const told = new Map<string, { at: number; since: number }>()
+
+/** A bug has a line each time. What lasts (a database that is away) is met by every request, and has one a minute. */
+function tellLog(error: unknown, { code, status }: Wrong, request: FastifyRequest) {
+  const line = { err: error, path: request.url.split('?')[0] }
+  if (status !== 503) return request.log.error(line, code)
+  const last = told.get(code)
+  const now = performance.now()
+  if (last !== undefined && now - last.at < AGAIN_MS) {
+    last.since += 1
+    return
+  }
+  told.set(code, { at: now, since: 0 })
+  request.log.error(last === undefined ? line : { ...line, moreSinceLast: last.since }, code)
 }
