@@ -1,5 +1,5 @@
-// What a Dockerfile may not ask of the builder: what it would fetch from the engine's own network, or take from where nobody
-// looks. Each with its line, the reason, and what to write instead. Pure.
+// What a Dockerfile may not ask of the builder: a file of the engine's own network, or an image that Shiplock has not looked at.
+// Each with its line, the reason, and what to write instead. Pure.
 
 import { type Dockerfile, flagsOf, type Instruction, plainWords, unquoted } from './dockerfile'
 import { sourcesOf } from './dockerfile-bases'

@@ -52,7 +52,7 @@ const LOST = {
 } as const
 
 const FULL = 'there is no room left to store this: make room on the disk; it continues automatically'
-/** Room is made by people: asking more often than this helps nobody. */
+/** Room is made by people: asking more often than this does not help. */
 const FULL_RETRY_MS = 10_000
 
 /** The same error; where it says that the database was lost or that a disk is full, the Fault of that. */

@@ -1,7 +1,7 @@
 // Trust classes: who could have decided what a thing was made from, and the one rule of what may be used where. Pure.
 import { FLOW, KINDS, type RunKind } from './gitflow'
 
-/** Lowest first. Whoever may push to a branch of the class decides what is made there. */
+/** Lowest first. People who may push to a branch of the class decide what is made there. */
 export const TRUST_CLASSES = ['fork', 'feature', 'develop', 'release'] as const
 export type TrustClass = (typeof TRUST_CLASSES)[number]
 

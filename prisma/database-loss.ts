@@ -53,7 +53,7 @@ export function lossOf(error: unknown, depth = 0): DatabaseLoss | null {
 /** A password, a role or a database that is wrong: no waiting makes it right. As PostgreSQL and as Prisma call it. */
 const WRONG = new Set(['28P01', '28000', '3D000', 'P1000', 'P1003'])
 
-/** A sentence for whoever wrote the address of the database; null: that is not what is wrong. */
+/** A sentence for the person who wrote the address of the database; null: that is not what is wrong. */
 export function whyWrongAddress(error: unknown): string | null {
   const { code, message } = (error ?? {}) as Told
   return WRONG.has(String(code)) ? `the database refuses DATABASE_URL: ${String(message).split('\n').at(-1)}` : null

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { ownConnection } from './connections'
 import { Outage } from './outage'
 
-/** A connection through which nothing comes any more, and which nobody closed, is noticed by this. */
+/** Detects a connection that is dead and was never closed. */
 const PING_MS = 20_000
 const ANSWER_WITHIN_MS = 10_000
 
@@ -88,7 +88,7 @@ export class Listener {
     try {
       await client.connect()
       const done = new Set<string>()
-      // Somebody may subscribe while we wait for the server.
+      // A subscription may be added while the server is waited for.
       for (const { channel } of this.#subscriptions) {
         if (!done.has(channel)) await client.query(`LISTEN ${channel}`)
         done.add(channel)

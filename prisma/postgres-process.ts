@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** The server's process, or null where the pid file names a dead one, a zombie, or by now somebody else's process. */
+/** The server's process, or null where the pid file names a dead one, a zombie, or by now another program's process. */
 export function serverPid(data: string): number | null {
   const file = path.join(data, 'postmaster.pid')
   const pid = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8').split('\n')[0]) : 0

@@ -67,7 +67,7 @@ export function stateDir(env: Record<string, string | undefined> = process.env):
  * Makes sure that the server in `dir` runs, and makes it when there is none. Safe to call from several processes at once, and
  * after any of them, or the server, was killed. `settings` are PostgreSQL's own names and override the usual ones; they count
  * only for the call that starts the server. Errors are sentences, with the end of the server's log. `make: false`: a folder
- * without a database is an error, for whoever knows that there was one.
+ * without a database is an error, for a caller that knows that there was one.
  */
 export async function ensurePostgres(options: {
   dir: string
@@ -212,7 +212,7 @@ function writeSettings({ data, socketDir }: Place, settings: Record<string, stri
   )
 }
 
-/** Politely; then as a crash would, which loses nothing that was committed: one that hangs must not keep whoever stops it. */
+/** Politely; then as a crash would, which loses nothing that was committed: one that hangs must not keep the caller. */
 async function stop(place: Place, { pgCtl }: Binaries, seconds: number) {
   const how = [
     ['fast', seconds],

@@ -7,7 +7,7 @@ import { runWorker } from './run'
 // Whoever read our output may be gone before us: without this, telling so would fail too, and so on for ever.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
-/** Whoever started it starts it again, and does not take it for a program that crashes. cli/up.ts reads it. */
+/** cli/up.ts starts it again, and does not take it for a program that crashes. */
 const DATABASE_AWAY = 75
 
 const read = readConfig(process.env)

@@ -1,4 +1,4 @@
-// Does work move? What is due and is begun by nobody for a while, although there is a place for it, is stuck.
+// Does work move? What is due, has a free place, and is not begun for a while, is stuck.
 import type { Lane } from './jobs'
 
 const STUCK_MS = 30_000

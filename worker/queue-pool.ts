@@ -69,7 +69,7 @@ export class QueuePool {
   }
 
   end(): Promise<void> {
-    return Promise.resolve() // it is shared: whoever opened it closes it
+    return Promise.resolve() // it is shared: its owner closes it
   }
 
   #listen() {

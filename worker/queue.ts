@@ -29,7 +29,7 @@ export interface Doorbell {
   answer(lane: Lane, concurrency: number, work: (job: JobName, id: number) => Promise<void>): void
   /** True: what is due cannot be rung at this moment. */
   readonly away: boolean
-  /** Rejects, or never answers, where the queue cannot be reached. @returns lanes that somebody has paused */
+  /** Rejects, or never answers, where the queue cannot be reached. @returns lanes that are paused */
   paused(): Promise<Lane[]>
   /** Takes no more; waits for the work in hand. */
   drain(): Promise<void>

@@ -1,5 +1,5 @@
 // Whether something that all work needs can be reached now. Who meets a loss tells it here; while it lasts one probe asks, with
-// growing pauses, and nobody else tries.
+// growing pauses; the rest of the process does not try.
 import type { Outage } from '../prisma/outage'
 
 export class Reachable {

@@ -34,7 +34,7 @@ export async function runWorker(config: WorkerConfig, engine: Engine) {
   // Before anything is waited for: a database that is not there yet must not keep it.
   process.on('SIGTERM', () => stopOrDie(config.DRAIN_SECONDS * 1000))
   process.on('SIGINT', () => stopOrDie(config.DRAIN_SECONDS * 1000))
-  // Whoever started it has died: what it holds is given back at once, and nothing is left running behind.
+  // Its parent has died: what it holds is given back at once, and nothing is left running behind.
   process.on('disconnect', () => stopOrDie(0))
 
   mkdirSync(config.cache, { recursive: true, mode: 0o700 })
@@ -98,7 +98,7 @@ export async function runWorker(config: WorkerConfig, engine: Engine) {
 /** What one web process takes where it is told nothing (DATABASE_POOL). */
 const ONE_WEB = 10
 
-/** A sentence for whoever adds workers. */
+/** A sentence for the person who adds workers. */
 async function roomOn(record: RecordHandle, connections: number): Promise<string> {
   const { rows } = await record.pool.query<{ available: number }>(
     `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int

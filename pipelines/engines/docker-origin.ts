@@ -35,7 +35,7 @@ export function whyNotUsed(
     return `${name} was built by another installation of Shiplock: only public images and those of this project may be used`
   if (made.project !== user.project)
     return `${name} was built for another project: only public images and those of this project may be used`
-  return `${name} was built for ${madeBy(made.trust)}, and this is work of ${ARTICLE[user.trust]}: whoever may push there would decide what is in it. Build it on this branch, or use a public image`
+  return `${name} was built for ${madeBy(made.trust)}, and this is work of ${ARTICLE[user.trust]}: people who may push there would decide what is in it. Build it on this branch, or use a public image`
 }
 
 const ARTICLE: Record<TrustClass, string> = {
