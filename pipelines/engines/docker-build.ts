@@ -31,12 +31,6 @@ export async function buildImage(
   signal: AbortSignal,
 ): Promise<BuildVerdict> {
   if (signal.aborted) return no('canceled')
-  const made = await madeBefore(api, order)
-  if (made) {
-    await log(Buffer.from(`An earlier attempt of this run has built ${order.image} (${made}): taken.\n`))
-    const bases = [...(order.bases ?? [])]
-    return { ok: true, because: `built by an earlier attempt as ${made}`, exitCode: null, digest: made, bases }
-  }
   const taken = await whyNotNamed(api, order.image, imageLabels(order))
   if (taken !== null) return no(taken)
   const clock = until(signal, order.limits.timeMs)
@@ -48,6 +42,12 @@ export async function buildImage(
     const references = referencesOf(dockerfile, platform)
     const bases = await within(clock, () => readyBases(api, order, references, platform, log, clock.signal))
     if ('because' in bases) return no(bases.because)
+    const first = finalBase(dockerfile, platform)
+    const made = await madeBefore(api, order, bases, first)
+    if (made !== null) {
+      await log(Buffer.from(`An earlier attempt of this run has built ${order.image} (${made.digest}): taken.\n`))
+      return built(order, made, bases, ', by an earlier attempt')
+    }
     const text = pinned(dockerfile, references, new Map(bases.map(({ image, pin }) => [image, pin])))
     const { mark, buildargs } = buildMark(order.label.instance, [text, ...bases.flatMap(({ stored }) => stored.env)])
     const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases), marks: buildargs }
@@ -65,7 +65,6 @@ export async function buildImage(
     }
     const image = await findImage(api, ended.imageId ?? order.image)
     if (!image) throw new Fault('engine.refused', `Docker said it built ${order.image}, and has no such image`)
-    const first = finalBase(dockerfile, platform)
     const because = await whyNotWhatWasAsked(api, order, image, ended, bases, first)
     if (because !== null) return refused(api, order, ended, `the build is not taken: ${because}`)
     return built(order, image, bases, told.notes)
@@ -94,10 +93,16 @@ function built(order: BuildOrder, { digest }: StoredImage, ready: readonly Ready
   return { ok: true, because: `built ${digest}${notes}`, exitCode: 0, digest, bases }
 }
 
-/** A lost attempt may have finished after its worker died: same name, same run, same content labels. */
-async function madeBefore(api: DockerApi, order: BuildOrder): Promise<string | null> {
+/** A lost attempt may have finished after its worker died: same name, same run, and it stands the same checks. */
+async function madeBefore(
+  api: DockerApi,
+  order: BuildOrder,
+  bases: readonly ReadyBase[],
+  first: string | null,
+): Promise<StoredImage | null> {
   const image = await findImage(api, order.image)
-  return image && isLabelled(image, order) ? image.digest : null
+  if (image === null || !isLabelled(image, order)) return null
+  return (await whyNotWhatWasAsked(api, order, image, { loaded: [] }, bases, first)) === null ? image : null
 }
 
 function isLabelled(image: StoredImage, order: BuildOrder): boolean {
@@ -118,7 +123,7 @@ async function whyNotWhatWasAsked(
   api: DockerApi,
   order: BuildOrder,
   made: StoredImage,
-  { loaded }: Ended,
+  { loaded }: { loaded: Iterable<string> },
   bases: readonly ReadyBase[],
   first: string | null,
 ): Promise<string | null> {

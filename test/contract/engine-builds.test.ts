@@ -272,6 +272,19 @@ describe('the bases of a build', () => {
     expect(seen).toContain('\nfirst\n')
   })
 
+  it('C5: what a lost attempt has finished is taken only if it was built from the same base', async () => {
+    await named('first')
+    const of = (digest: string | null) => build(`FROM ${base}\nRUN : `, { bases: [{ image: base, digest }] })
+    const lost = of(await engine.baseDigest(base))
+    expect(await engine.build(lost, () => {}, never())).toMatchObject({ ok: true })
+    await named('second')
+    const again = { ...lost, bases: of(await engine.baseDigest(base)).bases }
+    const verdict = await engine.build(again, () => {}, never())
+    expect(verdict).toMatchObject({ ok: true, bases: again.bases })
+    const { text: seen } = await ran(verdict.ok ? verdict.digest : '', 'cat /which')
+    expect(seen).toContain('\nsecond\n')
+  })
+
   it('C5: a base that is no longer there is told, with what to do', async () => {
     const gone = `sha256:${'0'.repeat(64)}`
     const { verdict } = await built(`FROM ${base}`, { bases: [{ image: base, digest: gone }] })
