@@ -1,4 +1,4 @@
-// The images that a Dockerfile starts from or copies from. Pure; reads what BuildKit reads, and gives up on nothing.
+// The images that a Dockerfile starts from or copies from, and the stages that its last one needs. Pure; follows BuildKit.
 import { type Dockerfile, flagsOf, type Instruction, plainWords, quotedWords, readDockerfile } from './dockerfile'
 import { heredocsIn } from './dockerfile-syntax'
 import { automaticArgs, expand, readArg } from './dockerfile-variables'
@@ -11,24 +11,47 @@ export interface Builder {
   heredocs: boolean
 }
 
-/** One use of an image. */
-export interface Reference {
+interface Use {
   /** The place of its instruction in the file. */
   at: number
   kind: 'from' | 'copy' | 'mount'
   /** As it is written there. */
   written: string
-  /** With its variables put in; null: it is no name of an image, and the builder will say so. */
+}
+
+/** One use of an image. */
+export interface Reference extends Use {
+  /** With its variables put in; null: it is no name of an image, and of no stage either. */
   image: string | null
   /** Of FROM: the platform that is asked for, or null. */
   platform: string | null
-  /** False: no stage that the image is made of needs it, and the builder never looks at it. */
+  /** False: no stage that the image is made of needs it, and the builder is not given it. */
   needed: boolean
 }
 
-/** A name as registries and engines take it. */
-const NAME =
-  /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
+/** One use of a stage of the same file, by its place. */
+export interface Link extends Use {
+  stage: number
+}
+
+export interface Stage {
+  /** The places of its instructions: [at, end). */
+  at: number
+  end: number
+  /** As it is written behind AS; null: it has none. */
+  name: string | null
+  /** It starts from nothing. */
+  scratch: boolean
+  uses: Reference[]
+  links: Link[]
+  needed: boolean
+}
+
+const PART = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*'
+/** A name as registries and engines take it. Only a host, which has a dot or a port, may have capitals. */
+const NAME = new RegExp(
+  `^(?:(?:localhost|[a-zA-Z0-9-]*[.][a-zA-Z0-9.-]*|[a-zA-Z0-9.-]+(?=:))(?::\\d+)?/)?${PART}(?:/${PART})*(?::\\w[\\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`,
+)
 
 export const isImageName = (name: string): boolean => name.length <= 512 && NAME.test(name)
 
@@ -38,121 +61,117 @@ export function basesOf(dockerfile: string, builder: Builder): string[] {
   return [...new Set(referencesOf(file, builder.platform).flatMap(({ image }) => image ?? []))]
 }
 
-interface Stage {
-  /** The place of the stage that it starts from; null: it starts from an image, or from nothing. */
-  from: number | null
-  /** Places of the stages that it needs. */
-  needs: Set<number>
-  uses: Reference[]
-}
-
-/**
- * Every use of an image from outside the file. Stages of the file itself, their numbers and `scratch` are none. Values of
- * the `ARG`s before the first `FROM` are put in, as BuildKit does it.
- */
+/** Every use of an image from outside the file. Stages of the file itself, their numbers and `scratch` are none. */
 export const referencesOf = (file: Dockerfile, platform: string): Reference[] =>
-  readStages(file, platform).flatMap(({ uses }) => uses)
+  stagesOf(file, platform).flatMap(({ uses }) => uses)
 
-function readStages(file: Dockerfile, platform: string): Stage[] {
-  const { instructions, mark } = file
+/** Values of the `ARG`s before the first `FROM` are put in, as BuildKit does it. */
+export function stagesOf({ instructions }: Dockerfile, platform: string): Stage[] {
   const args = automaticArgs(platform)
-  const names = stageNames(instructions)
   const stages: Stage[] = []
   for (const [at, { name, rest }] of instructions.entries()) {
     const stage = stages.at(-1)
-    if (name === 'ARG' && !stage) for (const word of quotedWords(rest, mark)) readArg(word, args, mark)
-    if (name === 'FROM') stages.push(readFrom(at, rest, stages.length, names, args, mark))
-    if ((name === 'COPY' || name === 'RUN') && stage)
-      for (const written of sourcesOf(name, rest, mark)) {
-        const known = stageOf(name, written, names)
-        if (known !== null) stage.needs.add(known)
-        else if (written !== '' && written !== 'scratch')
-          stage.uses.push({
-            at,
-            kind: name === 'COPY' ? 'copy' : 'mount',
-            written,
-            image: isImageName(written) ? written : null,
-            platform: null,
-            needed: false,
-          })
-      }
+    if (name === 'FROM') stages.push(readFrom(at, rest, stages, args))
+    else if (stage === undefined) {
+      if (name === 'ARG') for (const word of quotedWords(rest)) readArg(word, args)
+    } else stage.end = at + 1
   }
+  // A COPY may also take from a later stage.
+  for (const stage of stages)
+    for (const [i, { name, rest }] of instructions.slice(stage.at, stage.end).entries())
+      if (name === 'COPY' || name === 'RUN') readSources(stage.at + i, name, rest, stages, stage)
   markNeeded(stages)
   return stages
 }
 
-function stageNames(instructions: readonly Instruction[]): (string | null)[] {
-  return instructions
-    .filter(({ name }) => name === 'FROM')
-    .map(({ rest }) => {
-      const [, as, alias] = plainWords(rest).filter((word) => !word.startsWith('--'))
-      return as?.toLowerCase() === 'as' && alias !== undefined ? alias.toLowerCase() : null
-    })
+function readSources(
+  at: number,
+  name: 'COPY' | 'RUN',
+  rest: Instruction['rest'],
+  stages: readonly Stage[],
+  into: Stage,
+) {
+  const kind = name === 'COPY' ? 'copy' : 'mount'
+  for (const written of sourcesOf(name, rest)) {
+    const stage = stageOf(kind, written, stages)
+    if (stage !== null) into.links.push({ at, kind, written, stage })
+    else if (written !== '' && written !== 'scratch')
+      into.uses.push({
+        at,
+        kind,
+        written,
+        image: isImageName(written) && !(kind === 'copy' && /^\d+$/.test(written)) ? written : null,
+        platform: null,
+        needed: false,
+      })
+  }
 }
 
-function readFrom(
-  at: number,
-  rest: string,
-  own: number,
-  names: readonly (string | null)[],
-  args: ReadonlyMap<string, string>,
-  mark: string,
-): Stage {
-  const { flags, words } = flagsOf(rest, mark)
-  const [written] = plainWords(rest.slice(words))
-  const stage: Stage = { from: null, needs: new Set(), uses: [] }
-  if (written === undefined) return stage
-  const name = expand(written, args, mark)
-  // A stage is known from its FROM on: of two of one name, the later one hides the other.
-  const earlier = name === null ? -1 : names.slice(0, own).lastIndexOf(name.toLowerCase())
+function aliasOf(rest: string): string | null {
+  const [, as, alias] = plainWords(rest).filter((word) => !word.startsWith('--'))
+  return as?.toLowerCase() === 'as' && alias !== undefined ? alias : null
+}
+
+function readFrom(at: number, rest: string, stages: readonly Stage[], args: ReadonlyMap<string, string>): Stage {
+  const { flags, words } = flagsOf(rest)
+  const [written = ''] = plainWords(rest.slice(words))
+  const stage: Stage = { at, end: at + 1, name: aliasOf(rest), scratch: false, uses: [], links: [], needed: false }
+  const name = expand(written, args)
+  const earlier = name === null ? null : named(name, stages)
   const asked = flags.map(({ text }) => /^--platform=(.+)$/i.exec(text)?.[1]).find((value) => value !== undefined)
-  if (earlier >= 0) {
-    stage.from = earlier
-    stage.needs.add(earlier)
-  } else if (name !== 'scratch')
+  if (earlier !== null) stage.links.push({ at, kind: 'from', written, stage: earlier })
+  else if (name === 'scratch') stage.scratch = true
+  else
     stage.uses.push({
       at,
       kind: 'from',
       written,
       image: name !== null && isImageName(name) ? name : null,
-      platform: asked === undefined ? null : expand(asked, args, mark),
+      platform: asked === undefined ? null : expand(asked, args),
       needed: false,
     })
   return stage
 }
 
 /** What the flags of a `COPY` or `RUN` take from elsewhere. BuildKit puts no variables in here. */
-export function sourcesOf(name: 'COPY' | 'RUN', rest: string, mark: string): string[] {
-  const { flags } = flagsOf(rest, mark)
+export function sourcesOf(name: 'COPY' | 'RUN', rest: string): string[] {
+  const { flags } = flagsOf(rest)
   if (name === 'COPY') return flags.flatMap(({ text }) => /^--from=(.*)$/is.exec(text)?.[1] ?? [])
   return flags
     .flatMap(({ text }) => /^--mount=(.*)$/is.exec(text)?.[1]?.replaceAll('"', '').split(',') ?? [])
     .flatMap((field) => /^\s*from=(.*)$/is.exec(field)?.[1]?.trim() ?? [])
 }
 
+/** A stage is known from its FROM on: of two of one name, the later one hides the other. */
+function named(name: string, stages: readonly Stage[]): number | null {
+  const at = stages.findLastIndex((stage) => stage.name?.toLowerCase() === name.toLowerCase())
+  return at < 0 ? null : at
+}
+
 /** The stage of the file that is meant, or null: it is an image. Only a COPY counts stages by number. */
-function stageOf(name: 'COPY' | 'RUN', written: string, names: readonly (string | null)[]): number | null {
-  const named = names.lastIndexOf(written.toLowerCase())
-  if (named >= 0) return named
-  return name === 'COPY' && /^\d+$/.test(written) && Number(written) < names.length ? Number(written) : null
+function stageOf(kind: Use['kind'], written: string, stages: readonly Stage[]): number | null {
+  const at = named(written, stages)
+  if (at !== null) return at
+  return kind === 'copy' && /^\d+$/.test(written) && Number(written) < stages.length ? Number(written) : null
 }
 
 /** What the last stage is made of is built, and nothing else. */
 function markNeeded(stages: readonly Stage[]) {
-  const seen = new Set<number>()
-  const open = stages.length === 0 ? [] : [stages.length - 1]
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    if (seen.has(at)) continue
-    seen.add(at)
-    for (const use of stages[at]?.uses ?? []) use.needed = true
-    open.push(...(stages[at]?.needs ?? []))
+  const open = stages.slice(-1)
+  for (let stage = open.pop(); stage !== undefined; stage = open.pop()) {
+    if (stage.needed) continue
+    stage.needed = true
+    for (const use of stage.uses) use.needed = true
+    open.push(...stage.links.flatMap((link) => stages[link.stage] ?? []))
   }
 }
 
-/** The image that the built one starts from; null: it starts from nothing, or from what cannot be named. */
+/** The image that the built one starts from; null: it starts from nothing. */
 export function finalBase(file: Dockerfile, platform: string): string | null {
-  const stages = readStages(file, platform)
+  const stages = stagesOf(file, platform)
   let stage = stages.at(-1)
-  while (stage && stage.from !== null) stage = stages[stage.from]
+  for (let from = startOf(stage); from !== undefined; from = startOf(stage)) stage = stages[from.stage]
   return stage?.uses.find(({ kind }) => kind === 'from')?.image ?? null
 }
+
+const startOf = (stage: Stage | undefined) => stage?.links.find(({ kind }) => kind === 'from')

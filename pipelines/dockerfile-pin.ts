@@ -1,75 +1,98 @@
-// A Dockerfile as it is given to the builder: the names of its images are ones that cannot move, and every instruction stands on
-// one line, so that the builder reads what was checked. The number of lines stays, and with it every line that is told. Pure.
-
-import { type Dockerfile, flagsOf, type Instruction, plainWords } from './dockerfile'
-import type { Reference } from './dockerfile-bases'
+// A Dockerfile as it is given to the builder: the names of its images are ones that cannot move, its stages have names that no
+// image has, and every instruction stands on one line. So the builder can only take what was checked, however it reads the file.
+// The number of lines stays, and with it every line that is told. Pure.
+import { createHash } from 'node:crypto'
+import { type Dockerfile, flagsOf, type Instruction, MARK, plainWords } from './dockerfile'
+import { type Stage, stagesOf } from './dockerfile-bases'
 import { addSources, isOpen, jsonList } from './dockerfile-rules'
 
-/** BuildKit's older parsers take no longer line. */
-const MOST_LINE = 60_000
+export interface Pinned {
+  text: string
+  /** What people know a stage by, for each name that stands for one in the text. */
+  stages: Map<string, string>
+}
 
-/** @param pins the name that stands for an image, for each that the file is to take by it */
-export function pinned(file: Dockerfile, references: readonly Reference[], pins: ReadonlyMap<string, string>): string {
+/** What stands in an instruction, and what the builder is given instead. */
+type Swap = { written: string; given: string }
+
+/** @param pins the name that stands for an image, for each that the file is to take */
+export function pinned(file: Dockerfile, platform: string, pins: ReadonlyMap<string, string>): Pinned {
   const lines = [...file.lines]
+  const stages = stagesOf(file, platform)
+  const mark = createHash('sha256').update(file.lines.join('\n')).digest('hex').slice(0, 12)
+  const given = stages.map((_, i) => (isLinked(i, stages) ? `stage${i}-${mark}` : null))
   for (const [at, instruction] of file.instructions.entries()) {
-    const own = references.filter((reference) => reference.at === at)
-    const text = rewritten(instruction, own, pins, file.mark)
-    const { from, to } = instruction
+    const { from, to, end } = instruction
+    const i = stages.findLastIndex((stage) => stage.at <= at)
+    const stage = stages[i]
+    if (stage?.needed === false) {
+      lines.fill('', from, end) // the builder would not look at it either
+      continue
+    }
+    const swaps = stage === undefined ? [] : swapsOf(at, stage, pins, given)
+    const text = rewritten(instruction, swaps, given[i] ?? null)
     if (text === null && to - from === 1) continue
-    if (text === null && instruction.text.length > MOST_LINE) continue // it was continued, and stays so
     lines.fill('', from, to)
     // The last of its lines, for documents follow at once.
     lines[to - 1] = text ?? instruction.text
   }
-  return lines.join('\n')
+  const names = given.flatMap((name, i) => (name === null ? [] : [[name, stages[i]?.name ?? `stage-${i}`] as const]))
+  return { text: lines.join('\n'), stages: new Map(names) }
 }
 
-/** Null: it stays as it is. */
-function rewritten(
-  { name, rest, text }: Instruction,
-  references: readonly Reference[],
+const isLinked = (i: number, stages: readonly Stage[]) =>
+  stages.some(({ needed, links }) => needed && links.some(({ stage }) => stage === i))
+
+function swapsOf(
+  at: number,
+  { uses, links }: Stage,
   pins: ReadonlyMap<string, string>,
-  mark: string,
-): string | null {
-  if (name === 'ADD') return withPlainSources(rest, mark)
-  const pin = (image: string | null) => (image === null ? undefined : pins.get(image))
-  if (!references.some(({ image }) => pin(image) !== undefined)) return null
-  const { flags, words } = flagsOf(rest, mark)
+  given: readonly (string | null)[],
+): Swap[] {
+  const swap = (written: string, name: string | null | undefined) => (name == null ? [] : [{ written, given: name }])
+  return [
+    ...uses.filter((u) => u.at === at).flatMap((u) => swap(u.written, u.image === null ? null : pins.get(u.image))),
+    ...links.filter((l) => l.at === at).flatMap((l) => swap(l.written, given[l.stage])),
+  ]
+}
+
+/** @param own the name that stands for the stage that it begins. Null: it stays as it is. */
+function rewritten({ name, rest, text }: Instruction, swaps: readonly Swap[], own: string | null): string | null {
+  if (name === 'ADD') return withPlainSources(rest)
+  const { flags, words } = flagsOf(rest)
   if (name === 'FROM') {
-    const [, ...others] = plainWords(rest.slice(words))
+    if (swaps.length === 0 && own === null) return null
+    const [written = '', ...others] = plainWords(rest.slice(words))
+    const [as = 'AS', , ...more] = others
+    const named = own === null ? others : [as, own, ...more]
     return [
       'FROM',
       ...flags.map(({ start, end }) => rest.slice(start, end)),
-      pin(references[0]?.image ?? null),
-      ...others,
+      swaps[0]?.given ?? written,
+      ...named,
     ].join(' ')
   }
+  if (swaps.length === 0) return null
   let out = rest
   for (const { text: flag, start, end } of flags.toReversed()) {
-    const asked = references.find(({ image, written }) => pin(image) !== undefined && isFrom(flag, written))
-    if (asked)
-      out =
-        out.slice(0, start) + escaped(replaceFrom(flag, asked.written, pin(asked.image) ?? ''), mark) + out.slice(end)
+    const changed = swaps.reduce((now, swap) => withSwap(now, swap), flag)
+    if (changed !== flag) out = out.slice(0, start) + escaped(changed) + out.slice(end)
   }
   return `${text.slice(0, text.length - text.trimStart().length)}${name} ${out}`
 }
 
 /** A flag is read without its quotes and escapes: what they kept together needs an escape again. */
-const escaped = (flag: string, mark: string) =>
-  [...flag].map((sign) => (/[\s"']/.test(sign) || sign === mark ? mark + sign : sign)).join('')
-
-const isFrom = (flag: string, written: string) => {
-  if (/^--from=/i.test(flag)) return flag.slice('--from='.length) === written
-  return /^--mount=/i.test(flag) && fieldsOf(flag).some((field) => fromOf(field) === written)
-}
+const escaped = (flag: string) =>
+  [...flag].map((sign) => (/[\s"']/.test(sign) || sign === MARK ? MARK + sign : sign)).join('')
 
 const fieldsOf = (flag: string) => flag.slice('--mount='.length).replaceAll('"', '').split(',')
 const fromOf = (field: string) => /^\s*from=(.*)$/is.exec(field)?.[1]?.trim()
 
-function replaceFrom(flag: string, written: string, pin: string): string {
-  if (/^--from=/i.test(flag)) return `--from=${pin}`
+function withSwap(flag: string, { written, given }: Swap): string {
+  if (/^--from=/i.test(flag)) return flag.slice('--from='.length) === written ? `--from=${given}` : flag
+  if (!/^--mount=/i.test(flag) || !fieldsOf(flag).some((field) => fromOf(field) === written)) return flag
   return `--mount=${fieldsOf(flag)
-    .map((field) => (fromOf(field) === written ? `from=${pin}` : field))
+    .map((field) => (fromOf(field) === written ? `from=${given}` : field))
     .join(',')}`
 }
 
@@ -77,14 +100,14 @@ function replaceFrom(flag: string, written: string, pin: string): string {
  * An ADD that fetches nothing, whatever its variables become: a source that starts with `./` is a file of the context. Null:
  * its sources are plain.
  */
-function withPlainSources(rest: string, mark: string): string | null {
-  if (!addSources(rest, mark).some(({ text }) => isOpen(text, mark))) return null
-  const { words } = flagsOf(rest, mark)
+function withPlainSources(rest: string): string | null {
+  if (!addSources(rest).some(({ text }) => isOpen(text))) return null
+  const { words } = flagsOf(rest)
   const flags = rest.slice(0, words)
   const json = jsonList(rest.slice(words))
   const list = json ?? plainWords(rest.slice(words))
   const plain = list.map((word, at) =>
-    at < list.length - 1 && !word.startsWith('<<') && isOpen(word, mark) ? `./${word}` : word,
+    at < list.length - 1 && !word.startsWith('<<') && isOpen(word) ? `./${word}` : word,
   )
   return `ADD ${flags}${json ? JSON.stringify(plain) : plain.join(' ')}`
 }

@@ -23,6 +23,8 @@ export function heredocsIn(dockerfile: string, builtIn: boolean): boolean {
  */
 export function syntaxProblem(dockerfile: string): { line: number; because: string } | null {
   const lines = linesOf(dockerfile)
+  const first = directiveProblem(lines)
+  if (first !== null) return first
   const effective = directivesOf(lines).filter(({ name }) => name === 'syntax')
   for (const [at, text] of lines.entries()) {
     const comment = trimmed(text)
@@ -30,7 +32,7 @@ export function syntaxProblem(dockerfile: string): { line: number; because: stri
       if (/^\{.*"syntax"/is.test(lines.slice(at).join('\n'))) return foreign(at, '(named in JSON)')
       break
     }
-    const image = comment.match(/^(?:#|\/\/)\s*syntax\s*=\s*(\S+)/i)?.[1]
+    const image = comment.match(/^(?:#|\/\/)\s*syntax\s*=\s*(.+)/i)?.[1]
     if (image === undefined) continue
     const name = image.replace(/^docker\.io\//, '')
     if (!/^docker\/dockerfile(?![\w/-])/.test(name)) return foreign(at, image)
@@ -41,6 +43,24 @@ export function syntaxProblem(dockerfile: string): { line: number; because: stri
       }
     if (effective.length !== 1 || (effective[0]?.line === at && text !== comment) || comment.startsWith('//'))
       return { line: at + 1, because: 'write `# syntax=docker/dockerfile:1` as the first line of the file, and once' }
+  }
+  return null
+}
+
+/** Where the parts of BuildKit do not agree: the front half of a line is read by one rule, the rest by another. */
+function directiveProblem(lines: readonly string[]): { line: number; because: string } | null {
+  if (lines[0]?.startsWith('\ufeff'))
+    return { line: 1, because: 'two byte order marks begin the file: save it without them' }
+  for (const [at, text] of lines.entries()) {
+    const comment = trimmed(text)
+    if (comment !== '' && !/^(#|\/\/)/.test(comment)) return null
+    const asked = comment.match(/^(?:#|\/\/)\s*escape\s*=\s*(.*)/i)?.[1]
+    if (asked !== undefined && asked !== '\\')
+      return {
+        line: at + 1,
+        because:
+          '# escape= is for images of Windows, and its mark counts only in a part of the file: leave it out, and continue lines with a backslash',
+      }
   }
   return null
 }

@@ -1,18 +1,19 @@
 // Variables in the words of a Dockerfile: `$A`, `${A}`, `${A:-other}` … as the builder puts them in. Pure.
+import { MARK } from './dockerfile'
 
 /** A value that grows beyond this is no image's name any more. */
 const MAX_VALUE = 4096
 const MAX_DEPTH = 10
 
 /** `ARG NAME=value`, read into `args`; one without a value is empty, and takes away what was known of the name. */
-export function readArg(word: string, args: Map<string, string>, mark: string) {
+export function readArg(word: string, args: Map<string, string>) {
   const [, name, value] = /^([A-Za-z_]\w*)(?:=([\s\S]*))?$/.exec(word) ?? []
   if (name === undefined) return
   if (value === undefined) {
     if (!AUTOMATIC.has(name)) args.delete(name)
     return
   }
-  const expanded = expand(value, args, mark)
+  const expanded = expand(value, args)
   if (expanded === null) args.delete(name)
   else args.set(name, expanded)
 }
@@ -34,16 +35,16 @@ export function automaticArgs(platform: string): Map<string, string> {
  * A word with its variables put in, without quotes and escapes; a variable without a value is empty. Null: it is broken off,
  * says that a value must be given, or becomes too long.
  */
-export function expand(word: string, args: ReadonlyMap<string, string>, mark: string, depth = 0): string | null {
+export function expand(word: string, args: ReadonlyMap<string, string>, depth = 0): string | null {
   let out = ''
   let quote = ''
   for (let at = 0; at < word.length; at++) {
     const sign = word[at] ?? ''
-    if (sign === mark && quote !== "'" && at + 1 < word.length) out += word[++at]
+    if (sign === MARK && quote !== "'" && at + 1 < word.length) out += word[++at]
     else if (quote ? sign === quote : sign === '"' || sign === "'") quote = quote ? '' : sign
     else if (sign === '$' && quote !== "'") {
       const variable = variableAt(word, at)
-      const value = variable && resolve(variable, args, mark, depth)
+      const value = variable && resolve(variable, args, depth)
       if (!variable || typeof value !== 'string') return null
       out += value
       at = variable.end - 1
@@ -78,15 +79,10 @@ function variableAt(text: string, at: number): Variable | null {
   return { name: inner[1] ?? '', operator: inner[2] ?? '', word: inner[3] ?? '', end }
 }
 
-function resolve(
-  { name, operator, word }: Variable,
-  args: ReadonlyMap<string, string>,
-  mark: string,
-  depth: number,
-): string | null {
+function resolve({ name, operator, word }: Variable, args: ReadonlyMap<string, string>, depth: number): string | null {
   const value = args.get(name)
   const isThere = value !== undefined && !(operator.startsWith(':') && value === '')
-  const other = () => (depth < MAX_DEPTH ? expand(word, args, mark, depth + 1) : null)
+  const other = () => (depth < MAX_DEPTH ? expand(word, args, depth + 1) : null)
   if (operator.endsWith('-')) return isThere ? value : other()
   if (operator.endsWith('+')) return isThere ? other() : ''
   if (operator.endsWith('?')) return isThere ? value : null

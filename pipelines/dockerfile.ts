@@ -11,14 +11,19 @@ export interface Instruction {
   end: number
   /** As the builder reads it: one line, without comments. */
   text: string
+  /** Names of its documents, in their order. */
+  documents: string[]
+  /** False: the last of its documents has no end. */
+  closed: boolean
 }
 
 export interface Dockerfile {
   lines: string[]
   instructions: Instruction[]
-  /** The escape mark, which continues a line: a backslash, or a backtick where the directive `escape` says so. */
-  mark: string
 }
+
+/** Continues a line, and escapes a sign. The directive `escape` is refused: parts of BuildKit do not heed it. */
+export const MARK = '\\'
 
 /** What a builder can do: old ones know no documents. */
 export interface Reading {
@@ -41,7 +46,6 @@ export function readDockerfile(text: string, { heredocs }: Reading): Dockerfile 
     .replace(/^\ufeff/, '')
     .split('\n')
     .map((line) => line.replace(/\r$/, ''))
-  const mark = escapeOf(lines)
   const instructions: Instruction[] = []
   for (let at = 0; at < lines.length; ) {
     const from = at
@@ -55,7 +59,7 @@ export function readDockerfile(text: string, { heredocs }: Reading): Dockerfile 
         if (joined.length === 0) goesOn = false
         continue
       }
-      const cut = withoutMark(line, mark)
+      const cut = withoutMark(line)
       goesOn = cut !== null
       const piece = cut ?? line
       joined.push(joined.length === 0 ? piece.replace(LEADING, '') : piece)
@@ -63,18 +67,24 @@ export function readDockerfile(text: string, { heredocs }: Reading): Dockerfile 
     const whole = joined.join('')
     if (trimmed(whole) === '') continue
     const [word = '', ...others] = splitOnce(trimmed(whole))
-    const instruction = { name: word.toUpperCase(), rest: others[0] ?? '', from, to: at, end: at, text: whole }
-    if (heredocs) for (const heredoc of heredocsOf(instruction, mark)) at = after(heredoc, lines, at)
-    instructions.push({ ...instruction, end: at })
+    const instruction = { name: word.toUpperCase(), rest: others[0] ?? '', from, to: at, text: whole }
+    const documents = heredocs ? heredocsOf(instruction) : []
+    let closed = true
+    for (const heredoc of documents) {
+      const end = endOf(heredoc, lines, at)
+      closed &&= end !== null
+      at = end ?? lines.length
+    }
+    instructions.push({ ...instruction, end: at, documents: documents.map(({ name }) => name), closed })
   }
-  return { lines, instructions, mark }
+  return { lines, instructions }
 }
 
 /** The line up to the mark that continues it, or null where none does. */
-function withoutMark(line: string, mark: string): string | null {
+function withoutMark(line: string): string | null {
   let end = line.length
   while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end--
-  return line[end - 1] === mark ? line.slice(0, end - 1) : null
+  return line[end - 1] === MARK ? line.slice(0, end - 1) : null
 }
 
 function splitOnce(text: string): string[] {
@@ -93,41 +103,39 @@ export function directivesOf(lines: readonly string[]): { name: string; value: s
   return found
 }
 
-const escapeOf = (lines: readonly string[]) =>
-  directivesOf(lines).find(({ name }) => name === 'escape')?.value === '`' ? '`' : '\\'
-
 interface Heredoc {
   name: string
   tabs: boolean
 }
 
 /** `<<EOF` as a word of its own; what follows up to EOF is no Dockerfile. */
-function heredocsOf({ name, rest }: Pick<Instruction, 'name' | 'rest'>, mark: string): Heredoc[] {
+function heredocsOf({ name, rest }: Pick<Instruction, 'name' | 'rest'>): Heredoc[] {
   if (name === 'ONBUILD') {
     const [word = '', inner = ''] = splitOnce(rest)
-    return heredocsOf({ name: word.toUpperCase(), rest: inner }, mark)
+    return heredocsOf({ name: word.toUpperCase(), rest: inner })
   }
   if (!['RUN', 'COPY', 'ADD'].includes(name) || !rest.includes('<<')) return []
-  return quotedWords(rest, mark).flatMap((word) => {
+  return quotedWords(rest).flatMap((word) => {
     const found = /^\d*<<(-?)([^<]+)$/.exec(word)
-    return found ? { name: unquoted(found[2] ?? '', mark), tabs: found[1] === '-' } : []
+    return found ? { name: unquoted(found[2] ?? ''), tabs: found[1] === '-' } : []
   })
 }
 
-function after({ name, tabs }: Heredoc, lines: readonly string[], from: number): number {
+/** The place after its last line; null: it has no end. */
+function endOf({ name, tabs }: Heredoc, lines: readonly string[], from: number): number | null {
   const end = lines.findIndex((line, i) => i >= from && (tabs ? line.replace(/^\t+/, '') : line) === name)
-  return end === -1 ? lines.length : end + 1
+  return end === -1 ? null : end + 1
 }
 
 /** Split at white space outside quotes and braces; the quotes stay. */
-export function quotedWords(text: string, mark: string): string[] {
+export function quotedWords(text: string): string[] {
   const words: string[] = []
   let word = ''
   let quote = ''
   let braces = 0
   for (let at = 0; at < text.length; at++) {
     const sign = text[at] ?? ''
-    if (sign === mark && quote !== "'" && at + 1 < text.length) {
+    if (sign === MARK && quote !== "'" && at + 1 < text.length) {
       word += sign + text[++at]
       continue
     }
@@ -150,12 +158,12 @@ export function quotedWords(text: string, mark: string): string[] {
 export const plainWords = (text: string): string[] => trimmed(text).split(BETWEEN).filter(Boolean)
 
 /** Without quotes and escapes; variables stay as they are written. */
-export function unquoted(word: string, mark: string): string {
+export function unquoted(word: string): string {
   let out = ''
   let quote = ''
   for (let at = 0; at < word.length; at++) {
     const sign = word[at] ?? ''
-    if (sign === mark && quote !== "'" && at + 1 < word.length) out += word[++at]
+    if (sign === MARK && quote !== "'" && at + 1 < word.length) out += word[++at]
     else if (quote ? sign === quote : sign === '"' || sign === "'") quote = quote ? '' : sign
     else out += sign
   }
@@ -171,7 +179,7 @@ export interface Flag {
 }
 
 /** The flags at the start of an instruction's words, and where what is no flag begins. */
-export function flagsOf(rest: string, mark: string): { flags: Flag[]; words: number } {
+export function flagsOf(rest: string): { flags: Flag[]; words: number } {
   const flags: Flag[] = []
   let at = 0
   for (;;) {
@@ -182,7 +190,7 @@ export function flagsOf(rest: string, mark: string): { flags: Flag[]; words: num
     let quote = ''
     for (; at < rest.length; at++) {
       const sign = rest[at] ?? ''
-      if (sign === mark) {
+      if (sign === MARK) {
         if (at + 1 < rest.length) text += rest[++at]
       } else if (quote) {
         if (sign === quote) quote = ''

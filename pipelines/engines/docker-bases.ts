@@ -75,10 +75,9 @@ function badTriggers(image: string, { onBuild }: StoredImage, references: readon
   for (const trigger of onBuild) {
     const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*)$/.exec(trigger) ?? []
     const name = word.toUpperCase()
-    const other =
-      name === 'COPY' || name === 'RUN' ? sourcesOf(name, rest, '\\').find((from) => from !== '') : undefined
+    const other = name === 'COPY' || name === 'RUN' ? sourcesOf(name, rest).find((from) => from !== '') : undefined
     const because =
-      asksTooMuch({ name: 'ONBUILD', rest: trigger }, '\\') ??
+      asksTooMuch({ name: 'ONBUILD', rest: trigger }) ??
       (other === undefined ? null : `it takes files from ${other}: name that in your own Dockerfile`)
     if (because) return `the build failed: the image ${image} brings \`ONBUILD ${trigger.slice(0, 120)}\`: ${because}`
   }

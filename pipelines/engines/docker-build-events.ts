@@ -51,6 +51,8 @@ export function* eventText(line: Buffer, show: ReturnType<typeof plainProgress>,
 
 /** BuildKit names the step that looks for an image after the image. */
 const imageOf = (step: string) =>
+  // The source of a COPY or of a mount is looked for without a word: only its first step names it.
+  step.match(/^(?:\[[^\]]*\] )?FROM ([^\s@]+)(?:@\S+)?$/)?.[1] ??
   step.match(/^\[[^\]]*\] (?:load metadata for|resolve image config for(?: docker-image:\/\/)?) (\S+)$/)?.[1] ??
   step.match(/^(?:load metadata for|resolve image config for(?: docker-image:\/\/)?) (\S+)$/)?.[1]
 

@@ -1,5 +1,6 @@
 import { finalBase, referencesOf } from '../dockerfile-bases'
 import { pinned } from '../dockerfile-pin'
+import { openSources } from '../dockerfile-rules'
 import { Fault } from '../fault'
 import type { DockerApi } from './docker-api'
 import { type ReadyBase, readyBases } from './docker-bases'
@@ -23,6 +24,8 @@ export interface BuildWorld {
   mustLimit: boolean
 }
 
+const MOST_NOTES = 20
+
 /** Builds one image with BuildKit. The verdict's digest is the image's id in this engine's store. */
 export async function buildImage(
   { api, builder, limits, mustLimit }: BuildWorld,
@@ -35,8 +38,9 @@ export async function buildImage(
   if (taken !== null) return no(taken)
   const clock = until(signal, order.limits.timeMs)
   try {
-    const { platform, heredocs } = await builder()
-    const context = await within(clock, () => buildContext(order, heredocs))
+    const reader = await builder()
+    const { platform } = reader
+    const context = await within(clock, () => buildContext(order, reader))
     if ('because' in context) return no(context.because)
     const { dockerfile, name, stream } = context
     const references = referencesOf(dockerfile, platform)
@@ -48,9 +52,13 @@ export async function buildImage(
       await log(Buffer.from(`An earlier attempt of this run has built ${order.image} (${made.digest}): taken.\n`))
       return built(order, made, bases, ', by an earlier attempt')
     }
-    const text = pinned(dockerfile, references, new Map(bases.map(({ image, pin }) => [image, pin])))
+    const { text, stages } = pinned(dockerfile, platform, new Map(bases.map(({ image, pin }) => [image, pin])))
+    for (const source of openSources(dockerfile).slice(0, MOST_NOTES))
+      await log(
+        Buffer.from(`Be aware: ADD ${source.slice(0, 120)} takes a file of the commit, never one from an address\n`),
+      )
     const { mark, buildargs } = buildMark(order.label.instance, [text, ...bases.flatMap(({ stored }) => stored.env)])
-    const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases), marks: buildargs }
+    const sent = { dockerfile: name, file: stream(text), readable: namesOf(bases, stages), marks: buildargs }
     const world = await limits()
     if ('because' in world && dockerfile.instructions.some(({ name }) => name === 'RUN')) {
       if (mustLimit) return no(`the build is refused, for ${notLimited(world.because)} (BUILD_LIMITS=required)`)
@@ -111,8 +119,9 @@ function isLabelled(image: StoredImage, order: BuildOrder): boolean {
 }
 
 /** What people read: the names that the file has, in place of ours. */
-function namesOf(bases: readonly ReadyBase[]) {
-  return (text: string) => bases.reduce((said, { pin, image }) => said.replaceAll(pin, image), text)
+function namesOf(bases: readonly ReadyBase[], stages: ReadonlyMap<string, string>) {
+  const names = [...bases.map(({ pin, image }) => [pin, image] as const), ...stages]
+  return (text: string) => names.reduce((said, [given, name]) => said.replaceAll(given, name), text)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type Dockerfile, readDockerfile } from '../dockerfile'
+import type { Builder } from '../dockerfile-bases'
 import { dockerfileProblem } from '../dockerfile-rules'
 import { heredocsIn, syntaxProblem } from '../dockerfile-syntax'
 import { ignoredBy } from './docker-ignore'
@@ -21,7 +22,7 @@ export type BuildContext =
  */
 export async function buildContext(
   order: Pick<BuildOrder, 'dockerfile' | 'files'>,
-  heredocs: boolean,
+  builder: Builder,
 ): Promise<BuildContext> {
   const { dockerfile } = order
   const path = 'path' in dockerfile ? plainPath(dockerfile.path) : null
@@ -29,8 +30,8 @@ export async function buildContext(
   const text = 'text' in dockerfile ? dockerfile.text : found.get(plainPath(dockerfile.path))
   if (text === undefined) return { because: `The commit has no file ${path} to build from` }
   if (typeof text !== 'string') return text
-  const file = readDockerfile(text, { heredocs: heredocsIn(text, heredocs) })
-  const problem = syntaxProblem(text) ?? dockerfileProblem(file)
+  const file = readDockerfile(text, { heredocs: heredocsIn(text, builder.heredocs) })
+  const problem = syntaxProblem(text) ?? dockerfileProblem(file, builder.platform)
   if (problem)
     return { because: `${path ?? 'The Dockerfile of the template'}, line ${problem.line}: ${problem.because}` }
   const ignore = found.get(IGNORE)

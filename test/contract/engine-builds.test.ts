@@ -199,6 +199,29 @@ describe('an image that others made', () => {
     60_000,
   )
 
+  it('C3: is refused in a file that two readers would take for two files', async () => {
+    const { image } = strangers.project as (typeof strangers)[string]
+    const escaped = image.replace('project', 'projec\\t')
+    const deep = (word: string) => Array.from({ length: 14 }, (_, n) => `\${Z${n}:-`).join('') + word + '}'.repeat(14)
+    for (const text of [
+      `# escape=\`\nFROM ${BUSYBOX}\nCOPY --from=${escaped} /loot /x`,
+      `# escape=\`\nFROM ${BUSYBOX}\nRUN --mount=from=${escaped},target=/m cat /m/loot`,
+      `\ufeff\ufeff# escape=\`\nFROM ${BUSYBOX}\nRUN true \`\nFROM scratch AS ${image}\nFROM ${BUSYBOX}\nCOPY --from=${image} /loot /x`,
+      `FROM ${BUSYBOX} AS s\nCOPY --from=${image} /loot /x\nFROM ${deep('s')}\nCOPY --from=${BUSYBOX} /bin/true /t`,
+      `FROM ${deep(image)}\nRUN cat /loot`,
+      `FROM ${BUSYBOX}\nCOPY --from=TEST/secret:run-1 /loot /x`,
+    ]) {
+      const { verdict, text: log } = await built(text, { label: forWork(user) })
+      expect([text, verdict.ok, log]).toEqual([text, false, expect.not.stringContaining('RUN cat')])
+    }
+  })
+
+  it('C3: a stage is told by the name that the file gives it', async () => {
+    const seen = await built(`FROM ${BUSYBOX} AS a\nRUN echo a >/a; : ${fresh()}\nFROM scratch\nCOPY --from=a /a /a`)
+    expect(seen.verdict.ok).toBe(true)
+    expect(seen.text).toContain('[a 2/2] RUN')
+  })
+
   it('C3: is refused where a base brings it along in a trigger', async () => {
     const { image } = strangers.project as (typeof strangers)[string]
     for (const trigger of [`COPY --from=${image} /loot /loot`, `RUN --mount=from=${image},target=/l cat /l/loot`]) {

@@ -19,11 +19,13 @@ async function names(archive: Buffer, cut = archive.length) {
   return found
 }
 
+const BUILDER = { platform: 'linux/amd64', heredocs: false }
+
 describe('the context of a build', () => {
   it.each([
     ['# syntax=evil/frontend\nFROM x', 'evil/frontend'],
     ['\uFEFF#SYNTAX = evil/x:1\nFROM x', 'evil/x:1'],
-    ['#!/usr/bin/env x\r\n# escape=`\r\n# syntax=docker/dockerfile.evil\r\nFROM x', 'docker/dockerfile.evil'],
+    ['#!/usr/bin/env x\r\n# check=skip=all\r\n# syntax=docker/dockerfile.evil\r\nFROM x', 'docker/dockerfile.evil'],
     ['// syntax=evil/x\nFROM x', 'evil/x'],
     ['\n\n# syntax=docker.io.evil/docker/dockerfile:1\nFROM x', 'docker.io.evil'],
     ['{"syntax": "evil/x"}', 'JSON'],
@@ -42,7 +44,7 @@ describe('the context of a build', () => {
   it.each([
     'FROM x\n# syntax=evil/x',
     '# syntax=docker/dockerfile:1\nFROM x',
-    '# escape=`\n#syntax = docker.io/docker/dockerfile:1.7.2\nFROM x',
+    '# escape=\\\n#syntax = docker.io/docker/dockerfile:1.7.2\nFROM x',
     '# syntax=docker/dockerfile\nFROM x',
     '# a comment\nFROM x',
     'FROM x',
@@ -53,7 +55,7 @@ describe('the context of a build', () => {
   it('holds the text of a template under a name of its own, at the end', async () => {
     const context = await buildContext(
       { dockerfile: { text: 'FROM x' }, files: files([['Dockerfile', 'FROM y']]) },
-      false,
+      BUILDER,
     )
     if ('because' in context) throw new Error(context.because)
     expect(context.name).toMatch(/^\.shiplock-[0-9a-f]{16}\.Dockerfile$/)
@@ -66,7 +68,7 @@ describe('the context of a build', () => {
       ['a', ''],
       ['./Dockerfile', 'FROM y'],
     ])
-    const context = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: twice }, false)
+    const context = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: twice }, BUILDER)
     if ('because' in context) throw new Error(context.because)
     const archive = await buffer(context.stream('FROM pinned'))
     expect(await names(archive)).toEqual(['a', 'Dockerfile'])
@@ -78,9 +80,9 @@ describe('the context of a build', () => {
     const link = tarEntry({ name: 'Dockerfile', body: Buffer.alloc(0), mode: 0o644 })
     link.write('2', 156)
     const only = () => Readable.from([withOwner(link, 0, 0), TAR_END])
-    const linked = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: only }, false)
+    const linked = await buildContext({ dockerfile: { path: 'Dockerfile' }, files: only }, BUILDER)
     expect(linked).toEqual({ because: 'Dockerfile is not a plain file, and must be one' })
-    const absent = await buildContext({ dockerfile: { path: 'docker/Dockerfile' }, files: files([['a', '']]) }, false)
+    const absent = await buildContext({ dockerfile: { path: 'docker/Dockerfile' }, files: files([['a', '']]) }, BUILDER)
     expect(absent).toEqual({ because: 'The commit has no file docker/Dockerfile to build from' })
   })
 })

@@ -1,18 +1,21 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is how a Dockerfile writes its variables
 import { describe, expect, it } from 'vitest'
 import { readDockerfile } from '../../pipelines/dockerfile'
-import { finalBase, referencesOf } from '../../pipelines/dockerfile-bases'
+import { finalBase, referencesOf, stagesOf } from '../../pipelines/dockerfile-bases'
 import { pinned } from '../../pipelines/dockerfile-pin'
 import { dockerfileProblem } from '../../pipelines/dockerfile-rules'
-import { heredocsIn } from '../../pipelines/dockerfile-syntax'
+import { heredocsIn, syntaxProblem } from '../../pipelines/dockerfile-syntax'
 import { whyNotUsed } from '../../pipelines/engines/docker-origin'
 import { mayUse, TRUST_CLASSES } from '../../pipelines/trust'
 
+const PLATFORM = 'linux/amd64'
+const problem = (file: ReturnType<typeof readDockerfile>) => dockerfileProblem(file, PLATFORM)
 const read = (text: string, heredocs = false) => readDockerfile(text, { heredocs })
 const pin = (text: string, heredocs = false) => {
   const file = read(text, heredocs)
-  const references = referencesOf(file, 'linux/amd64')
-  return pinned(file, references, new Map(references.flatMap(({ image }) => (image ? [[image, `pin/${image}`]] : []))))
+  const images = referencesOf(file, PLATFORM).flatMap(({ image }) => image ?? [])
+  const { text: sent, stages } = pinned(file, PLATFORM, new Map(images.map((image) => [image, `pin/${image}`])))
+  return [...stages.keys()].reduce((said, name) => said.replaceAll(name, name.replace(/-.*/, '')), sent)
 }
 
 describe('what a Dockerfile may not ask for', () => {
@@ -37,7 +40,39 @@ describe('what a Dockerfile may not ask for', () => {
     ['behind what only looks like a comment', 'FROM a\nRUN x \\\n\ufeff# y\nADD http://x /y', 4, 'engine itself'],
     ['behind a document of a builder that knows none', 'FROM a\nRUN x <<#y\nADD http://x /y\n#y', 3, 'engine itself'],
   ])('%s', (_what, text, line, because) => {
-    expect(dockerfileProblem(read(text))).toEqual({ line, because: expect.stringContaining(because) })
+    expect(problem(read(text))).toEqual({ line, because: expect.stringContaining(because) })
+  })
+
+  const deep = (word: string) => Array.from({ length: 14 }, (_, n) => `\${Z${n}:-`).join('') + word + '}'.repeat(14)
+  it.each([
+    ['C3: an image that is escaped', 'FROM a\nCOPY --from=vic\\\\tim /x /y', 2, 'no name of an image'],
+    ['C3: an image in a mount that is none', 'FROM a\nRUN --mount=from=A%b,target=/x y', 2, 'no name of an image'],
+    ['C3: a sign that is white space to one reader', 'FROM a\nCOPY --from=\u00a0victim /x /y', 2, 'beyond ASCII'],
+    ['C3: a stage that there is not', 'FROM a\nCOPY --from=7 /x /y', 2, 'no stage above it'],
+    ['C3: capitals before the first slash', 'FROM a\nCOPY --from=TEAM/secret /x /y', 2, 'no name of an image'],
+    ['C3: defaults nested too deep to follow', `FROM a AS s\nFROM ${deep('s')}`, 2, 'no name of an image'],
+    ['C3: a value too long to follow', `ARG X=${'a'.repeat(5_000)}\nFROM $X`, 2, 'no name of an image'],
+    ['an instruction that is too long to stand on one line', `FROM a\nRUN ${'x \\\n'.repeat(40_000)}`, 2, 'a script'],
+  ])('%s', (_what, text, line, because) => {
+    expect(problem(read(text))).toEqual({ line, because: expect.stringContaining(because) })
+  })
+
+  it.each([
+    ['an open quote', "FROM a\nRUN true <<EOF it's\nCOPY --from=b / /x\nEOF", 'open quote'],
+    ['no end', 'FROM a\nRUN true <<EOF\nCOPY --from=b / /x', 'no end'],
+    ['a name with an escape', 'FROM a\nRUN true <<#\\x\n#x\nCOPY --from=b / /x\n#\\x', 'letters, digits'],
+    ['a variable for a name', 'FROM a\nRUN true <<$X\n$X', 'letters, digits'],
+  ])('C3: a document with %s is read in two ways', (_what, text, because) => {
+    expect(problem(read(text, true))).toEqual({ line: 2, because: expect.stringContaining(because) })
+  })
+
+  it.each([
+    ['another escape mark', '# escape=`\nFROM a', 1, 'leave it out'],
+    ['another escape mark, after others', '# x\n\n# foo=bar\n#Escape = `\nFROM a', 4, 'leave it out'],
+    ['two byte order marks', '\ufeff\ufeff# escape=`\nFROM a', 1, 'byte order marks'],
+    ['text behind the builder', '# syntax=docker/dockerfile:1.4 x\nFROM a', 1, 'write `# syntax=docker/dockerfile:1`'],
+  ])('C3: %s', (_what, text, line, because) => {
+    expect(syntaxProblem(text)).toEqual({ line, because: expect.stringContaining(because) })
   })
 
   it.each([
@@ -48,13 +83,13 @@ describe('what a Dockerfile may not ask for', () => {
     'FROM a\nLABEL x="http://y"',
     'FROM a\nRUN x \\ \n  y \\\t\n  z',
   ])('and what it may: %j', (text) => {
-    expect(dockerfileProblem(read(text))).toBeNull()
+    expect(problem(read(text))).toBeNull()
   })
 
   it('and documents are documents where the builder knows them', () => {
     const text = 'FROM a\nRUN <<X\nADD http://x /y\nX\nCOPY <<"Y" /y\nFROM b\nY'
-    expect(dockerfileProblem(read(text, true))).toBeNull()
-    expect(dockerfileProblem(read(text))).not.toBeNull()
+    expect(problem(read(text, true))).toBeNull()
+    expect(problem(read(text))).not.toBeNull()
     for (const [syntax, known] of [
       ['1', true],
       ['1.4', true],
@@ -68,7 +103,12 @@ describe('a Dockerfile whose bases cannot move (C5)', () => {
   it.each([
     ['FROM a AS x', 'FROM pin/a AS x'],
     ['from --platform=$BUILDPLATFORM a:1 as x', 'FROM --platform=$BUILDPLATFORM pin/a:1 as x'],
-    ['FROM a AS one\nFROM one', 'FROM pin/a AS one\nFROM one'],
+    ['FROM a AS one\nFROM one', 'FROM pin/a AS stage0\nFROM stage0'],
+    ['FROM a\nFROM b\nRUN x\nCOPY --from=0 /x /y', 'FROM pin/a AS stage0\nFROM pin/b\nRUN x\nCOPY --from=stage0 /x /y'],
+    [
+      'FROM a as One\nFROM $X\nCOPY c d\nFROM --platform=x b\nRUN --mount=from=ONE,target=/x y',
+      'FROM pin/a as stage0\n\n\nFROM --platform=x pin/b\nRUN --mount=from=stage0,target=/x y',
+    ],
     ['FROM scratch\nCOPY --from=b --chown=1 /x \\\n  /y', 'FROM scratch\n\nCOPY --from=pin/b --chown=1 /x   /y'],
     [
       'FROM a\nRUN --mount=type=bind,from=b:2,target=/x --mount=target="/a b",from=c y && \\\n# c\n\n  z',
@@ -77,7 +117,6 @@ describe('a Dockerfile whose bases cannot move (C5)', () => {
     ['ARG A=b\nFROM $A\nRUN x', 'ARG A=b\nFROM pin/b\nRUN x'],
     ['FROM a\nADD $X "y z" b ./c /d', 'FROM pin/a\nADD ./$X ./"y ./z" b ./c /d'],
     ['FROM a\nADD --chown=1 ["$X", "b", "/d"]', 'FROM pin/a\nADD --chown=1 ["./$X","b","/d"]'],
-    ['# escape=`\nFROM `\n  a', '# escape=`\n\nFROM pin/a'],
     ['FROM a\nRUN x \\\n  # y\n  z', 'FROM pin/a\n\n\nRUN x   z'],
     ['FROM $X', 'FROM $X'],
   ])('%j', (text, out) => {
@@ -118,11 +157,13 @@ describe('a Dockerfile whose bases cannot move (C5)', () => {
       const state = { n: seed }
       const text = `FROM a\n${Array.from({ length: 12 }, () => pieces[random(state, pieces.length)]).join('')}`
       const file = read(text)
-      if (dockerfileProblem(file)) continue
-      const again = read(pinned(file, [], new Map()))
+      if (problem(file)) continue
+      const again = read(pinned(file, PLATFORM, new Map()).text)
       const shape = (f: typeof file) => f.instructions.map(({ name, to }) => [name, to])
-      expect([text, shape(again)]).toEqual([text, shape(file)])
-      expect(dockerfileProblem(again)).toBeNull()
+      const left = stagesOf(file, PLATFORM).filter(({ needed }) => !needed)
+      const given = (at: number) => !left.some((stage) => at >= stage.at && at < stage.end)
+      expect([text, shape(again)]).toEqual([text, shape(file).filter((_, at) => given(at))])
+      expect(problem(again)).toBeNull()
     }
   })
 
