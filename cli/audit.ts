@@ -55,7 +55,7 @@ export async function acceptRestore(because: string | undefined, env: NodeJS.Pro
       const doubt = await doubtOf(record.pool, dir, origin)
       return doubt === null
         ? NOTHING
-        : `${inWords(doubt)}\nTo accept it: shiplock audit accept-restore --because REASON`
+        : `${inWords(doubt)}\nTo accept it: npm run shiplock -- audit accept-restore --because REASON`
     }
     const trust = openTrust(keysDir(env), null, origin, () => '')
     const accepted = await acceptDatabase(record.pool, { dir, trust, by: OPERATOR, because: reason })

@@ -180,7 +180,7 @@ export const GATES = {
       ? open('the database is the one whose trail was signed')
       : waiting(
           `the database is not the one whose trail was signed: ${unaccepted.because}`,
-          'an administrator: put the right database back, or accept this one (shiplock audit accept-restore)',
+          'an administrator: put the right database back, or accept this one (npm run shiplock -- audit accept-restore)',
           unaccepted.since,
         ),
   policy: ({ environment: { policyDisputed, name }, promotion }: Facts) =>

@@ -51,6 +51,10 @@ const LOST = {
   },
 } as const
 
+/** As told to those who ask while the database is away. */
+export const lostFault = (loss: keyof typeof LOST, cause?: unknown) =>
+  new Fault(loss, LOST[loss].message, { cause, retryAfterMs: LOST[loss].retryAfterMs })
+
 const FULL = 'there is no room left to store this: make room on the disk; it continues automatically'
 /** Room is made by people: asking more often than this does not help. */
 const FULL_RETRY_MS = 10_000
@@ -65,9 +69,7 @@ export function faultOf(error: unknown): unknown {
     })
   }
   const loss = isFault(error) ? null : lossOf(error)
-  if (loss === null) return error
-  const { message, retryAfterMs } = LOST[loss]
-  return new Fault(loss, message, { cause: error, retryAfterMs })
+  return loss === null ? error : lostFault(loss, error)
 }
 
 /** May trying again help? An exception that is no Fault is a bug and is never retried in silence. */

@@ -13,11 +13,13 @@ export interface RecordHandle {
   close(): Promise<void>
 }
 
-/** `searchPath`: the schema whose tables are named without it; `waitMs`: how long a statement waits for a free connection. */
+/** `searchPath`: the schema whose tables are named without it; `waitMs`: how long a statement waits for a free
+ * connection; `statementMs`: how long it may take. */
 export function openPool(
   url: string,
-  options: { max?: number; name?: string; searchPath?: string; waitMs?: number } = {},
+  options: { max?: number; name?: string; searchPath?: string; waitMs?: number; statementMs?: number } = {},
 ): pg.Pool {
+  const { statementMs = STATEMENT_MS } = options
   return guardedPool({
     connectionString: url,
     max: options.max ?? 8,
@@ -25,9 +27,9 @@ export function openPool(
     keepAlive: true,
     connectionTimeoutMillis: options.waitMs ?? 10_000,
     idleTimeoutMillis: 60_000,
-    statement_timeout: STATEMENT_MS,
+    statement_timeout: statementMs,
     // A server that vanished without a word ends no connection: the answer must not be waited for for ever.
-    query_timeout: STATEMENT_MS + 5_000,
+    query_timeout: statementMs + 5_000,
     ...(options.searchPath === undefined ? {} : { options: `-c search_path="${options.searchPath}"` }),
   })
 }
@@ -36,7 +38,10 @@ export function openPool(
  * Opens the record. Nothing connects until the first statement.
  * @param url a PostgreSQL connection string; `postgresql://user@/name?host=/dir` reaches a unix socket
  */
-export function openRecord(url: string, options: { max?: number; name?: string } = {}): RecordHandle {
+export function openRecord(
+  url: string,
+  options: { max?: number; name?: string; statementMs?: number } = {},
+): RecordHandle {
   const pool = openPool(url, options)
   const db = new PrismaClient({ adapter: new PrismaPg(pool) })
   return {

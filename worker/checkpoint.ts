@@ -141,7 +141,7 @@ export async function watchTrail(context: Context): Promise<Refusal | null> {
 async function raise(context: Context, refusal: Refusal) {
   console.error(
     `THE TRAIL IS NOT SIGNED ANY MORE: ${refusal.because}. Nothing is deployed meanwhile. The database is not the one that was signed before: it was put back, copied ` +
-      `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back; or accept this one: shiplock audit accept-restore.`,
+      `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back; or accept this one: npm run shiplock -- audit accept-restore.`,
   )
   // What is being deployed may be of the other database: it is ended where that is still possible, and judged again.
   context.leases?.giveUp('promotion', new Error('the database is not the one whose trail was signed'))

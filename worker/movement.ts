@@ -2,6 +2,7 @@
 import type { Lane } from './jobs'
 
 const STUCK_MS = 30_000
+const MOVING_MS = 4_000
 /** Work of these lanes may take long: with every place taken they are busy, not stuck. */
 const LONG: readonly Lane[] = ['stages', 'deploys']
 
@@ -9,6 +10,8 @@ interface InLane {
   places: number
   inHand: number
   begunAt: number
+  /** Something was ever begun. */
+  moved: boolean
   /** Since when each thing that is due has been due, by its key. */
   due: Map<string, number>
 }
@@ -21,7 +24,7 @@ export class Movement {
     private readonly now: () => number = () => performance.now(),
   ) {
     for (const lane of Object.keys(places) as Lane[])
-      this.lanes.set(lane, { places: places[lane], inHand: 0, begunAt: this.now(), due: new Map() })
+      this.lanes.set(lane, { places: places[lane], inHand: 0, begunAt: this.now(), moved: false, due: new Map() })
   }
 
   /** What a sweep found due. */
@@ -37,10 +40,16 @@ export class Movement {
     const at = this.lanes.get(lane)
     if (at === undefined) return () => {}
     at.begunAt = this.now()
+    at.moved = true
     at.inHand += 1
     return () => {
       at.inHand -= 1
     }
+  }
+
+  /** Something was begun within the last few seconds: what carries the work does carry it, however late it answers. */
+  moves(): boolean {
+    return [...this.lanes.values()].some(({ moved, begunAt }) => moved && this.now() - begunAt < MOVING_MS)
   }
 
   /** Lanes in which nothing moves, and for how long. */

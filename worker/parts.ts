@@ -3,8 +3,8 @@ import type { Context } from '../pipelines/context'
 import type { PartName, Seen } from '../pipelines/part'
 import type { Probe } from './probes'
 
-/** A probe that has not answered by then says what that means. */
-const LATE_MS = 3_000
+/** A probe that has not answered by then says what that means. With the pause before it, it is known within ten seconds. */
+const LATE_MS = 5_000
 
 const WRITE = `WITH written AS (
     INSERT INTO "Part" (name, worker, state, code, params)

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PRIVATE } from '../audit/keys'
 import { differenceOf } from '../audit/known'
 import type { EnvironmentPolicy } from '../environments/environment'
@@ -25,7 +26,9 @@ export interface Probe {
 
 /** Forges and targets that are asked at a time: more than these, and some are asked in the next round. */
 const MOST_ASKED = 50
-const FORGE_MS = 2_500
+const FORGE_MS = 4_000
+/** A queue that works answers within this, unless it is busy. */
+const ANSWERS_MS = 3_000
 /** The oldest unsigned entry may be so old; usually it is a minute at most. */
 const UNSIGNED_S = 180
 
@@ -97,8 +100,11 @@ export function probes(context: Context, doorbell: Doorbell, movement: Movement)
 
 async function queue(doorbell: Doorbell, movement: Movement): Promise<Seen> {
   if (doorbell.away) return fails('down', 'queue.silent')
-  const paused = await doorbell.paused().catch(() => null) // said by the queue itself on stderr
-  if (paused === null) return fails('down', 'queue.silent')
+  const asked = doorbell.paused().catch(() => null) // said by the queue itself on stderr
+  const paused = await Promise.race([asked, sleep(ANSWERS_MS, 'late' as const, { ref: false })])
+  // Its few connections may all be in use for the very work that is asked about.
+  if (paused === 'late' && movement.moves()) return WORKS
+  if (paused === null || paused === 'late') return fails('down', 'queue.silent')
   if (paused.length > 0) return fails('degraded', 'queue.paused', { lanes: paused.join(', ') })
   const [stuck] = movement.stuck()
   return stuck === undefined ? WORKS : fails('degraded', 'queue.stuck', { ...stuck })

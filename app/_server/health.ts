@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { lostFault } from '../../pipelines/fault'
 import { isFull } from '../../pipelines/full-disk'
 import {
   asCode,
@@ -25,6 +26,8 @@ import { lossOf } from '../../prisma/database-loss'
 const ANSWER_WITHIN_MS = 2_000
 /** Strangers may ask: the record is read at most so often, however many do. */
 const FRESH_MS = 500
+/** While all is well and requests come, it is looked at so often. */
+const GLANCE_MS = 2_000
 /** So long after a write was refused for lack of room it still counts. */
 const FULL_MS = 8_000
 
@@ -71,6 +74,8 @@ export class Health {
   private last: { at: number; answer: Promise<HealthNow> } | undefined
   /** The database's clock, as last seen, and when by ours: since when it is away is told by it too. */
   private clock: { theirs: number; ours: number } | undefined
+  /** The database did not answer when it was last asked. */
+  private away = false
   private readonly began = new Map<PartName, { what: string; since: Date | null }>()
 
   constructor(private readonly options: HealthOptions) {}
@@ -82,9 +87,25 @@ export class Health {
     return this.last.answer
   }
 
+  /**
+   * For what needs the database: while it is away there is an answer at once, where a question to a server that hangs would wait for half
+   * a minute. Looks by itself now and again, so that a loss is known before many wait.
+   * @throws Fault database.unreachable, database.busy
+   */
+  async needDatabase(): Promise<void> {
+    if (!this.away) {
+      if (this.last === undefined || performance.now() - this.last.at > GLANCE_MS) void this.now()
+      return
+    }
+    const { state, code } = (await this.now()).parts.database
+    if (state !== 'down') return
+    throw lostFault(code === 'database.busy' ? 'database.busy' : 'database.unreachable')
+  }
+
   private async look(): Promise<HealthNow> {
     const asked = Date.now()
     const [told, disk] = await Promise.all([this.ask(), this.disk()])
+    this.away = !('now' in told)
     const parts = 'now' in told ? this.whole(told, (asked + Date.now()) / 2) : this.without(told)
     this.add(parts, 'disk', disk)
     this.add(parts, 'state', this.state())

@@ -17,6 +17,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 // Before Next and React are loaded: they look at it once.
 Object.assign(process.env, { NODE_ENV: dev ? 'development' : 'production', NEXT_TELEMETRY_DISABLED: '1' })
 
+/** People and forges wait for no statement longer than this. */
+const STATEMENT_MS = 15_000
 /** The exit code of a lost database: cli/up.ts starts the process again and does not count a crash. */
 const DATABASE_AWAY = 75
 
@@ -41,7 +43,11 @@ async function main(config: WebConfig) {
   // Alone, without `npm start` before it, it finds or makes what it needs; several at once are safe.
   await ensureKeys(config.keys)
   // One listens.
-  const record = openRecord(config.databaseUrl, { max: config.databasePool - 1, name: 'shiplock web' })
+  const record = openRecord(config.databaseUrl, {
+    max: config.databasePool - 1,
+    name: 'shiplock web',
+    statementMs: STATEMENT_MS,
+  })
   const random = generatedPassword()
   const first = await untilReachable(async () => {
     await migrate(config.databaseUrl)

@@ -128,6 +128,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     webhooks(scope, {
       record: options.record,
       keys: options.keys,
+      health: door.health,
       get publicUrl() {
         return publicUrl()
       },
@@ -135,7 +136,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   )
   let pages: Pages | undefined
   if (options.pages) {
-    pages = await mountPages(app, options.record, { ...options.pages, host: options.host, port: options.port })
+    pages = await mountPages(app, door, { ...options.pages, host: options.host, port: options.port })
   }
   const dev = options.pages !== false && options.pages.dev
   if (!dev) app.server.on('upgrade', (_request, socket) => socket.destroy())

@@ -3,12 +3,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { acceptDelivery } from '../../pipelines/accept'
 import type { HookOwner } from '../../pipelines/delivery'
+import { lostFault } from '../../pipelines/fault'
 import type { ForgeIntake } from '../../pipelines/forges/forge'
 import { INTAKES } from '../../pipelines/forges/intake'
 import { flowOf } from '../../pipelines/gitflow'
 import type { RecordHandle } from '../../prisma/client'
 import { databaseClock } from '../../prisma/clock'
 import { hookSecrets } from '../../prisma/seal'
+import type { Health } from './health'
 import { MissedWebhooks } from './missed-webhooks'
 import { whatIsWrong } from './rest/answer'
 
@@ -18,6 +20,8 @@ const HOOK = /^[\w-]{16,64}$/
 /** How long an answer about a hook is believed, in ms: short, so that every web process soon sees the same. */
 const BELIEVED_MS = 1_000
 const MOST_REMEMBERED = 10_000
+/** Half of it for finding whose hook it is, half for storing. */
+const ANSWER_WITHIN_MS = 4_000
 
 interface Hook {
   owner: HookOwner
@@ -29,6 +33,7 @@ interface Hook {
 export interface WebhookOptions {
   record: RecordHandle
   keys: string
+  health: Health
   publicUrl: string
 }
 
@@ -52,7 +57,8 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
   app.decorateRequest('shiplockHook', null)
   app.addHook('onRequest', async (request, reply) => {
     const { hook: name } = request.params as { hook: string }
-    const hook = HOOK.test(name) ? await find(name) : null
+    await options.health.needDatabase()
+    const hook = HOOK.test(name) ? await inTime(find(name)) : null
     if (hook === null)
       return complain(
         reply,
@@ -88,17 +94,34 @@ async function receive(request: HookRequest, reply: FastifyReply, options: Webho
         : 'The secret token or signature is wrong.',
     )
   }
-  const stored = await acceptDelivery(options.record, {
+  const delivery = {
     owner,
     body,
     key: intake.deliveryKey(request.headers),
     event: intake.eventName(request.headers),
     parsed: intake.parse(request.headers, body),
-  })
+  }
+  const stored = await inTime(acceptDelivery(options.record, delivery))
   const run = stored.run === null ? {} : { run: stored.run, url: `${options.publicUrl}/runs/${stored.run}` }
   return reply
     .code(stored.decision === 'accepted' ? 202 : 200)
     .send({ delivery: stored.delivery, decision: stored.decision, because: stored.because, ...run })
+}
+
+/**
+ * Forges give up after ten seconds, and take that for a broken hook. What is stored after all is a delivery like any other.
+ * @throws Fault database.unreachable
+ */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(lostFault('database.unreachable')), ANSWER_WITHIN_MS)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The database's clock, as it was last read, and what has gone by since. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ownConnection } from '../../prisma/connections'
+import { eventually } from '../given'
 import { Losses } from '../losses'
 
 const SEEDS = Number(process.env.SEEDS ?? 4)
@@ -105,6 +106,26 @@ describe.each([{ redis: false }, { redis: true }])('the queue on Redis: $redis',
     const batch = await on.addRuns(2, true)
     await on.ended(batch, 2, 60_000)
     await on.says(/^The database works again after \d+ s/, from)
+    expect(on.lives).toBe(true)
+  })
+
+  it('J2: while its server hangs, forges and people are told so before they give up', async () => {
+    on.postgres.signal('SIGSTOP')
+    try {
+      const asked = (path: string, init: RequestInit = {}) =>
+        fetch(`${on.shiplock.web.url}${path}`, { ...init, signal: AbortSignal.timeout(9_500) })
+      const hook = () => asked(`/webhooks/${'a'.repeat(24)}`, { method: 'POST', body: '{}' })
+      const runs = () => asked('/api/v1/runs', { headers: { authorization: `Bearer slk_${'a'.repeat(43)}` } })
+      for (const ask of [hook, hook, runs]) {
+        const answer = await ask()
+        expect([answer.status, await answer.json()]).toMatchObject([503, { error: { code: 'database.unreachable' } }])
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      }
+    } finally {
+      on.postgres.signal('SIGCONT')
+    }
+    await on.ended(await on.addRuns(2, true), 2, 60_000)
+    await eventually('it answers', () => on.shiplock.client.runs({}).catch(() => null))
     expect(on.lives).toBe(true)
   })
 

@@ -47,6 +47,7 @@ const viewerOf = ({ headers }: FastifyRequest, door: Door) =>
 /** Who is asking, before a byte of the body is read. Throws not.signed.in or not.permitted. */
 async function admit(request: FastifyRequest, line: RestRoute, door: Door): Promise<void> {
   const unsafe = !SAFE.has(request.method)
+  if (line.action !== null || unsafe) await door.health.needDatabase()
   if (line.action === null) {
     if (unsafe) refuseForeign(request, door, false)
     return
