@@ -6,7 +6,7 @@ import { type Actor, type Tx, tell } from '../prisma/record'
  */
 export async function alarm(
   tx: Tx,
-  what: { subject: 'run' | 'promotion' | 'tag'; id: number; because: string },
+  what: { subject: 'run' | 'promotion' | 'tag' | 'mergeAction'; id: number; because: string },
   by: Actor,
 ) {
   const { subject, id, because } = what
@@ -22,5 +22,6 @@ const PLACE = {
   run: 'SELECT "projectId", id AS "runId" FROM "Run" WHERE id = $1',
   promotion:
     'SELECT e."projectId", p."runId" FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" WHERE p.id = $1',
+  mergeAction: 'SELECT "projectId", NULL::int AS "runId" FROM "MergeAction" WHERE id = $1',
   tag: 'SELECT "projectId", "runId" FROM "Tag" WHERE id = $1',
 } as const

@@ -1,6 +1,7 @@
 // What a worker makes of rows that a web process wrote, or had written before the database refused it.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { TOLD, type Told, whyUnexplained } from '../../environments/explained'
+import { mayBeDone } from '../../pipelines/explained-action'
 import { mayBePlanned } from '../../pipelines/explained-run'
 import { lapsedClaim } from '../../pipelines/lease'
 import { tell, transaction } from '../../prisma/record'
@@ -108,5 +109,59 @@ describe('entries that were written before there was a row', () => {
     const values = [actor, given.project, number, JSON.stringify({ ...data, release: id('Release') })]
     await (kind === 'onward' ? record.pool.query(append, values) : given.web.query(append, values))
     expect(await asked()).toBeNull()
+  })
+})
+
+describe('what is asked for on a merge request', () => {
+  /** Asked for by the web process, in one transaction with the entry that its data names. @returns may a worker do it? */
+  async function asked(over: { kind?: string; actor?: string; head?: string; project?: number } = {}) {
+    const { web, owner, record, account } = given
+    await web.query('BEGIN')
+    const { rows } = await web.query<{ id: number }>(
+      `INSERT INTO "MergeAction" ("projectId", "mergeRequestId", kind, head, "accountId", "accountName")
+       VALUES ($1, $2, 'merge', 'c', $3, 'mia') RETURNING id`,
+      [over.project ?? given.project, id('MergeRequest'), account],
+    )
+    const action = rows[0]?.id ?? 0
+    await web.query(
+      `SELECT audit_append($1, $2, 'mia', $3::int, 'mergeRequest', $4::int, NULL::int, NULL, NULL, '', $5::jsonb)`,
+      [
+        `mergeRequest.${over.kind ?? 'merge'}`,
+        over.actor ?? `account:${account}`,
+        given.project,
+        id('MergeRequest'),
+        JSON.stringify({ action, head: over.head ?? 'c' }),
+      ],
+    )
+    await web.query('COMMIT')
+    await owner.query(`UPDATE "MergeAction" SET status = 'doing' WHERE id = $1`, [action])
+    const may = await transaction(record, (tx) => mayBeDone(tx, { id: action, epoch: 0 }, BY))
+    const after = await owner.query<{ status: string }>('SELECT status FROM "MergeAction" WHERE id = $1', [action])
+    const told = await owner.query(
+      `SELECT 1 FROM "AuditEntry" WHERE kind = 'mergeAction.unexplained' AND "subjectId" = $1`,
+      [action],
+    )
+    return { may, status: after.rows[0]?.status, alarms: told.rowCount }
+  }
+
+  it('is done where its entry says the same', async () => {
+    expect(await asked()).toEqual({ may: true, status: 'doing', alarms: 0 })
+  })
+
+  it.each([
+    ['an approval', { kind: 'approve' }],
+    ['another person', { actor: 'account:99' }],
+    ['another head', { head: 'd' }],
+  ])('D3: is not done where its entry speaks of %s', async (_what, over) => {
+    expect(await asked(over)).toEqual({ may: false, status: 'refused', alarms: 1 })
+  })
+
+  it('D3: is not done in a project that the request is not of', async () => {
+    const { rows } = await given.owner.query<{ id: number }>(
+      `INSERT INTO "Project" (forge, "forgeUrl", path, name, "tokenSealed", hook, "hookSealed", "createdBy", status)
+       SELECT forge, "forgeUrl", 'team/other', 'other', "tokenSealed", 'other', "hookSealed", "createdBy", status FROM "Project" WHERE id = $1 RETURNING id`,
+      [given.project],
+    )
+    expect(await asked({ project: rows[0]?.id ?? 0 })).toEqual({ may: false, status: 'refused', alarms: 1 })
   })
 })
