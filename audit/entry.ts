@@ -1,6 +1,6 @@
 // An entry of the trail: the exact bytes that are chained and signed, and the row that pages read. The bytes are what counts.
 import { hash } from 'node:crypto'
-import { canonical, type Json } from './canonical'
+import { canonical, type Json, Unwritable } from './canonical'
 
 /** What the bytes say; every member is there, in this order of names. */
 export interface Body {
@@ -79,12 +79,29 @@ export interface Link {
   name: string
 }
 
+/** In its canonical form. Numbers that JSON holds and JavaScript does not are spelled as texts: the trail holds what the web process wrote. */
+function spelled(data: Json): string {
+  try {
+    return canonical(data)
+  } catch (error) {
+    if (!(error instanceof Unwritable)) throw error
+    return JSON.stringify(data, (_key, value: unknown) =>
+      typeof value === 'number' && !Number.isFinite(value) ? String(value) : sorted(value),
+    )
+  }
+}
+
+const sorted = (value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
 const text = (value: string | null) => JSON.stringify(value)
 
 /** The bytes that the database would have written for this row, as text; data with fractions may be written otherwise. */
 export const bytesOf = (row: EntryRow, link: Link): string =>
   `{"actor":{"id":${text(row.actor)},"name":"${link.name}"},"after":${text(row.after)},"at":"${row.at.toISOString()}",` +
-  `"because":${text(row.because)},"before":${text(row.before)},"data":${canonical(row.data as Json)},` +
+  `"because":${text(row.because)},"before":${text(row.before)},"data":${spelled(row.data as Json)},` +
   `"environment":${row.environmentId},"kind":${text(row.kind)},"origin":${text(link.origin)},"prev":"${link.prev}",` +
   `"project":${row.projectId},"release":${row.releaseId},"run":${row.runId},"seq":${link.seq},` +
   `"subject":{"id":${row.subjectId},"kind":${text(row.subject)}},"v":1,"writer":${text(row.writer)}}`
@@ -104,7 +121,7 @@ export function whatDiffers(body: Body, row: EntryRow): string | null {
   ]
   const other = pairs.find(([, bytes, shown]) => bytes !== shown)
   if (other !== undefined) return other[0]
-  if (canonical(body.data) !== canonical(row.data as Json)) return 'data'
+  if (spelled(body.data) !== spelled(row.data as Json)) return 'data'
   if (row.actorName === '') return null
   return row.salt !== null && commitment(row.salt, row.actorName) === body.actor.name ? null : 'name'
 }

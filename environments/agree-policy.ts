@@ -4,7 +4,7 @@ import { asWorker, type Context } from '../pipelines/context'
 import { ring, type Tx, tell, transaction } from '../prisma/record'
 import { EnvironmentPolicy } from './environment'
 import { ringEnvironment } from './place'
-import { policySha, UNAGREED, whyNotInForce } from './policy-agreed'
+import { policySha, UNAGREED, UNREADABLE, whyNotInForce } from './policy-agreed'
 import { hasMemory, rememberAgreed } from './policy-memory'
 import { orderPlaces } from './policy-order'
 import { startingEnvironments } from './starting'
@@ -145,6 +145,8 @@ const first = (place: Place, because: string): NewVersion => ({
 function whyNotOurs(context: Context, place: Place): string | null {
   if (context.trust.agreed(place.id) !== undefined)
     return `a version of the policy of ${place.name} was agreed to before, and the record has lost it: put the database back to one that has it`
+  if (policySha(place.policy) === UNREADABLE)
+    return 'the policy cannot be read: it is nested too deeply, or holds a number that is none'
   const ours = startingEnvironments().find((e) => e.name === place.name)?.policy
   const theirs = EnvironmentPolicy.safeParse(place.policy).data
   // As they are read, not as they were written: an older version wrote no defaults for what it did not know.

@@ -2,6 +2,7 @@ import { hashOf, type Json } from '../audit/canonical'
 import { Fault } from '../pipelines/fault'
 import type { Tx } from '../prisma/record'
 import { handsOf } from './hands'
+import { policySha } from './policy-agreed'
 import type { BoundPolicy, BoundPromotion } from './statement'
 
 interface PromotionRow {
@@ -47,7 +48,7 @@ export async function boundOf(tx: Tx, promotionId: number): Promise<BoundPromoti
     config_sha256: hashOf(row.plan),
     tests_sha256: hashOf(row.tests ?? []),
     merge_requests: row.requests ?? [],
-    policy: { version: row.policyVersion, sha256: hashOf(row.policy) },
+    policy: { version: row.policyVersion, sha256: policySha(row.policy) },
     previous_digest: row.previous,
     excluded: await handsOf(tx, promotionId),
   }
@@ -93,8 +94,8 @@ export async function boundOfChange(tx: Tx, changeId: number): Promise<BoundPoli
     project: { id: row.projectId, path: row.path },
     environment: { id: row.environmentId, name: row.environment },
     change: changeId,
-    policy: { version: row.policyVersion, sha256: hashOf(row.policy) },
-    policy_sha256: hashOf(row.proposed),
+    policy: { version: row.policyVersion, sha256: policySha(row.policy) },
+    policy_sha256: policySha(row.proposed),
     excluded: { accounts: [row.authorId], forge: row.forgeUserId === null ? [] : [row.forgeUserId] },
   }
 }

@@ -6,6 +6,7 @@ import type { PromotionKind } from './promotion'
 export interface Told {
   /** Web and worker have database roles of their own; else an entry proves nothing, and nothing is asked of it. */
   apart: boolean
+  /** The entry that speaks for it best: a worker's before others, and one that says the same before one that does not. */
   asked: { writer: string; actor: string; kind: string | null; release: number | null } | null
   /** Its run has succeeded, and is of this release and this project. */
   fits: boolean
@@ -52,11 +53,16 @@ function whyNotMade({ digest }: Claimed, told: Told): string | null {
   return told.verified === false ? 'no entry of a worker says that it was verified upstream' : null
 }
 
+/** Does an entry say the same as the row? One that does not proves nothing against it: the web process may write as many as it likes. */
+const FITS = `(t.actor = COALESCE('account:' || it."requesterId", t.actor) AND COALESCE(t.data->>'kind', it.kind) = it.kind
+  AND COALESCE(NULLIF(t.data->'release', 'null'), to_jsonb(it."releaseId")) IS NOT DISTINCT FROM to_jsonb(it."releaseId"))`
+
 /** The question, as a column of a statement that has `it`, `e` (environment) and `l` (release): each a look into an index. */
 export const TOLD = `jsonb_build_object(
   'apart', "trail_writer"() <> 'owner',
   'asked', (SELECT jsonb_build_object('writer', t.writer, 'actor', t.actor, 'kind', t.data->>'kind', 'release', t.data->'release') FROM "AuditEntry" t
-    WHERE t.subject = 'promotion' AND t."subjectId" = it.id AND t.kind = 'promotion.request' ORDER BY t.id LIMIT 1),
+    WHERE t.subject = 'promotion' AND t."subjectId" = it.id AND t.kind = 'promotion.request'
+    ORDER BY t.writer = 'web', ${FITS} DESC, t.id LIMIT 1),
   'fits', EXISTS (SELECT 1 FROM "Run" r WHERE r.id = it."runId" AND r.status = 'succeeded' AND r."releaseId" = it."releaseId"
     AND r."projectId" = e."projectId" AND l."projectId" = e."projectId"),
   'passed', EXISTS (SELECT 1 FROM "AuditEntry" t WHERE t.subject = 'run' AND t."subjectId" = it."runId" AND t.kind = 'run.pass' AND t.writer <> 'web'),

@@ -1,4 +1,3 @@
-import { hashOf, type Json } from '../audit/canonical'
 import { isCertified, policyClaim, putBackClaim } from '../audit/certificate'
 import type { Trust } from '../audit/trust'
 import { Fault } from '../pipelines/fault'
@@ -11,6 +10,7 @@ import { EnvironmentPolicy } from './environment'
 import { TOLD, type Told, whyUnexplained } from './explained'
 import type { Facts } from './gate'
 import { imageThere } from './image'
+import { policySha, UNREADABLE } from './policy-agreed'
 import type { PromotionKind } from './promotion'
 
 interface Row {
@@ -120,7 +120,8 @@ function isOwnPutBack({ environmentId, releaseId, digest, insteadOf, certificate
 function whyDisputed(row: Row, trust: Trust): string | null {
   const { environmentId, policyVersion: version, agreed, policy } = row
   if (version === 0 || agreed === null) return 'nobody has agreed to it yet'
-  if (agreed.sha256 !== hashOf(policy as Json)) return `it is not what was agreed to as version ${version}`
+  const sha256 = policySha(policy)
+  if (sha256 === UNREADABLE || agreed.sha256 !== sha256) return `it is not what was agreed to as version ${version}`
   if (!isCertified(trust.keys, policyClaim({ environmentId, version, sha256: agreed.sha256 }), agreed.certificate))
     return `version ${version} carries no certificate of this installation`
   const known = trust.agreed(environmentId)

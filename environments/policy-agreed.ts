@@ -1,5 +1,5 @@
 // A policy is in force because a worker agreed to exactly this version of it, and not because a row says so. Pure.
-import { hashOf, type Json } from '../audit/canonical'
+import { hashOf, type Json, Unwritable } from '../audit/canonical'
 import { isCertified, policyClaim } from '../audit/certificate'
 import type { Trust } from '../audit/trust'
 
@@ -15,8 +15,21 @@ export interface PlacedPolicy {
   certificate: string | null
 }
 
-/** What stands for a policy in certificates and statements, hex. */
-export const policySha = (policy: unknown): string => hashOf(policy as Json)
+/** Stands for a policy that has no canonical form: nothing is certified as this, and none of our own files is. */
+export const UNREADABLE = 'unreadable'
+
+/**
+ * What stands for a policy in certificates and statements, hex. The web process writes policies of any shape: one that has no
+ * canonical form is an answer, since a worker that threw would try it again for ever.
+ */
+export function policySha(policy: unknown): string {
+  try {
+    return hashOf(policy as Json)
+  } catch (error) {
+    if (error instanceof Unwritable) return UNREADABLE
+    throw error
+  }
+}
 
 export const UNAGREED = -1
 
@@ -26,7 +39,9 @@ export function whyNotInForce(placed: PlacedPolicy, trust: Pick<Trust, 'keys' | 
   if (version === 0) return `no worker has agreed to the policy of ${name} yet`
   if (version < 0)
     return `the policy of ${name} is none of this installation's own files, so no worker agrees to it: see the trail`
-  const claim = policyClaim({ environmentId, version, sha256: policySha(policy) })
+  const sha256 = policySha(policy)
+  if (sha256 === UNREADABLE) return `the policy of ${name} cannot be read: somebody changed it in the database`
+  const claim = policyClaim({ environmentId, version, sha256 })
   if (!isCertified(trust.keys, claim, certificate))
     return `the policy of ${name} is not the one that was agreed to as version ${version}: somebody changed it in the database`
   const known = trust.agreed(environmentId) ?? 0

@@ -2,6 +2,7 @@
 // wrote down is a wish.
 import { inMs, NOW, PLUS_ONE, record, transaction } from '../prisma/record'
 import { asWorker, type Context } from './context'
+import { mayBeDone } from './explained-action'
 import { isBug } from './fault'
 import { connectedForge } from './forge-of'
 import type { Done, Forge, ForgeMergeRequest } from './forges/forge'
@@ -28,18 +29,19 @@ interface Doing {
 
 /** Does what an owner asked for, while the request's head is what the owner saw. The forge's no is kept, word for word. */
 export async function doMergeAction(context: Context, id: number): Promise<void> {
-  const row = await transaction(context.record, (tx) =>
-    record(tx, 'mergeAction', MERGE_ACTION, {
+  const action = await transaction(context.record, async (tx) => {
+    const row = await record(tx, 'mergeAction', MERGE_ACTION, {
       id,
       from: 'queued',
       event: 'claim',
       ifDue: true,
       set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker },
       by: asWorker(context),
-    }),
-  )
-  if (row === null) return
-  const action = row as unknown as Doing
+    })
+    const claimed = row as unknown as Doing | null
+    return claimed !== null && (await mayBeDone(tx, claimed, asWorker(context))) ? claimed : null
+  })
+  if (action === null) return
   await context.leases.hold('mergeAction', id, action.epoch, async (lost) => {
     try {
       const done = await act(context, action)

@@ -10,7 +10,7 @@ interface Told {
   status: string
   /** Web and worker have database roles of their own; else an entry proves nothing, and nothing is asked of it. */
   apart: boolean
-  /** Who wrote that it was accepted; null: there is no such entry. */
+  /** Who wrote that it was accepted, a worker before the web process, which may write more of them; null: there is no such entry. */
   accepted: string | null
   passed: boolean
   /** Of its build stage, where it built: what the record says, and what a worker's entry says (empty: it names none). */
@@ -27,7 +27,8 @@ async function toldOf(tx: Tx, runId: number): Promise<Told | undefined> {
 
 const TOLD = `
 SELECT r."projectId", r.origin, r.status, "trail_writer"() <> 'owner' AS apart,
-  (SELECT t.writer FROM "AuditEntry" t WHERE t.subject = 'run' AND t."subjectId" = r.id AND t.kind = 'run.accept' ORDER BY t.id LIMIT 1) AS accepted,
+  (SELECT t.writer FROM "AuditEntry" t WHERE t.subject = 'run' AND t."subjectId" = r.id AND t.kind = 'run.accept'
+   ORDER BY t.writer = 'web', t.id LIMIT 1) AS accepted,
   EXISTS (SELECT 1 FROM "AuditEntry" t WHERE t.subject = 'run' AND t."subjectId" = r.id AND t.kind = 'run.pass' AND t.writer <> 'web') AS passed,
   (SELECT jsonb_build_object('record', s.digest, 'told',
      (SELECT COALESCE(t.data->>'digest', '') FROM "AuditEntry" t WHERE t.subject = 'stage' AND t."subjectId" = s.id AND t.kind = 'stage.pass'

@@ -80,8 +80,18 @@ export async function insertTag(
   const id = rows[0]?.id
   if (id === undefined) return null
   await tx.query(
-    `SELECT audit_append('tag.' || $1::text, $2, $3, $4::int, 'tag', $5::int, $6::int, NULL, $1, $7, jsonb_build_object('name', $8::text))`,
-    [tag.status, tag.by.actor, tag.by.actorName, tag.projectId, id, tag.run?.id ?? null, tag.because, tag.name],
+    `SELECT audit_append('tag.' || $1::text, $2, $3, $4::int, 'tag', $5::int, $6::int, NULL, $1, $7, jsonb_build_object('name', $8::text, 'commit', $9::text))`,
+    [
+      tag.status,
+      tag.by.actor,
+      tag.by.actorName,
+      tag.projectId,
+      id,
+      tag.run?.id ?? null,
+      tag.because,
+      tag.name,
+      tag.commit,
+    ],
   )
   await ring(tx, `tag:${id}:${tag.status}`)
   return id

@@ -18,7 +18,7 @@ const HELD = {
 type Held = keyof typeof HELD
 
 /**
- * The claim on a row that lapsed: its worker gave no sign of life. Null: it has not, or there is none.
+ * The claim on a row that lapsed: its worker gave no sign of life, or it has no end. Null: it has not, or there is none.
  * @returns `attempts` without this one where that very process lives: it could not reach the database, which is not the work's doing
  */
 export async function lapsedClaim(
@@ -32,7 +32,7 @@ export async function lapsedClaim(
     `SELECT t.epoch, GREATEST(t.attempts - EXISTS (
        SELECT 1 FROM "Worker" w WHERE w.id = t.worker AND w."seenAt" > t."leaseUntil"
          AND w."startedAt" < t."leaseUntil" - $3 * interval '1 millisecond')::int, 0) AS attempts
-     FROM "${table}" t WHERE t.id = $1 AND t.status = $2 AND t."leaseUntil" < clock_timestamp()`,
+     FROM "${table}" t WHERE t.id = $1 AND t.status = $2 AND (t."leaseUntil" IS NULL OR t."leaseUntil" < clock_timestamp())`,
     [id, status, LEASE_MS],
   )
   return rows[0] ?? null

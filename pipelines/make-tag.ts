@@ -1,6 +1,7 @@
 // The version tag on the production branch, made on the forge where Shiplock owes it.
 import { inMs, PLUS_ONE, record, SHIPLOCK, transaction, type Value } from '../prisma/record'
 import { asWorker, type Context } from './context'
+import { mayBeMade } from './explained-tag'
 import { isBug } from './fault'
 import { connectedForge } from './forge-of'
 import { LEASE_MS, lapsedClaim } from './lease'
@@ -23,18 +24,19 @@ interface Making {
 
 /** Makes an owed tag on the forge. That it may not be made, or is somewhere else, is an answer and stays as the reason. */
 export async function makeTag(context: Context, id: number): Promise<void> {
-  const row = await transaction(context.record, (tx) =>
-    record(tx, 'tag', TAG, {
+  const making = await transaction(context.record, async (tx) => {
+    const row = await record(tx, 'tag', TAG, {
       id,
       from: 'owed',
       event: 'claim',
       ifDue: true,
       set: { epoch: PLUS_ONE, attempts: PLUS_ONE, leaseUntil: inMs(LEASE_MS), worker: context.worker },
       by: asWorker(context),
-    }),
-  )
-  if (row === null) return
-  const making = row as unknown as Making
+    })
+    const claimed = row as unknown as Making | null
+    return claimed !== null && (await mayBeMade(tx, claimed, asWorker(context))) ? claimed : null
+  })
+  if (making === null) return
   await context.leases.hold('tag', id, making.epoch, async (lost) => {
     try {
       const { forge, project } = await connectedForge(context, making.projectId)

@@ -36,8 +36,8 @@ export const WORKER_KINDS: readonly string[] = `
   release.cut release.rebuild
   project.claim project.pass project.fail project.lose project.again
   mergeRequest.close mergeRequest.lock mergeRequest.unlock mergeRequest.reopen
-  mergeAction.claim mergeAction.cancel mergeAction.do mergeAction.refuse mergeAction.err mergeAction.lose mergeAction.retry
-  tag.owed tag.awaited tag.claim tag.make tag.refuse tag.lose tag.retry
+  mergeAction.claim mergeAction.cancel mergeAction.do mergeAction.refuse mergeAction.err mergeAction.lose mergeAction.retry mergeAction.unexplained
+  tag.owed tag.awaited tag.claim tag.make tag.refuse tag.lose tag.retry tag.unexplained
   backMerge.owe backMerge.open backMerge.skip backMerge.conflict backMerge.merge backMerge.close backMerge.resolve backMerge.reopen
   approval.use approval.expire policyChange.apply policyChange.overtake passkey.admit passkey.refuse passkey.stay
   environment.policy environment.unagreed environment.observe trail.alarm trail.accept trail.key trail.forget`

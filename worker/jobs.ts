@@ -41,6 +41,9 @@ interface Job {
 /** The priority of what has none of its own. */
 export const USUAL = 10
 
+/** A claim without an end is one that lapsed: else nothing would ever take the row up again. */
+const LAPSED = `("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp())`
+
 export const JOBS = {
   connect: {
     lane: 'forge',
@@ -190,37 +193,37 @@ export const JOBS = {
     lane: 'quick',
     rung: [],
     do: losePlan,
-    due: `SELECT id, epoch FROM "Run" WHERE status = 'planning' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Run" WHERE status = 'planning' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
   loseStage: {
     lane: 'quick',
     rung: [],
     do: loseStage,
-    due: `SELECT id, epoch FROM "Stage" WHERE status = 'running' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Stage" WHERE status = 'running' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
   losePromotion: {
     lane: 'quick',
     rung: [],
     do: losePromotion,
-    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'deploying' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Promotion" WHERE status = 'deploying' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
   loseProject: {
     lane: 'quick',
     rung: [],
     do: loseProject,
-    due: `SELECT id, epoch FROM "Project" WHERE status = 'checking' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Project" WHERE status = 'checking' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
   loseTag: {
     lane: 'quick',
     rung: [],
     do: loseTag,
-    due: `SELECT id, epoch FROM "Tag" WHERE status = 'making' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "Tag" WHERE status = 'making' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
   loseMergeAction: {
     lane: 'quick',
     rung: [],
     do: loseMergeAction,
-    due: `SELECT id, epoch FROM "MergeAction" WHERE status = 'doing' AND "leaseUntil" < clock_timestamp() ORDER BY "leaseUntil"`,
+    due: `SELECT id, epoch FROM "MergeAction" WHERE status = 'doing' AND ${LAPSED} ORDER BY "leaseUntil"`,
   },
 } as const satisfies Record<string, Job>
 

@@ -4,10 +4,11 @@ import { reconcileSoon } from '../pipelines/reconcile'
 import { lossOf } from '../prisma/database-loss'
 import { Listener } from '../prisma/listener'
 import { Outage } from '../prisma/outage'
-import { CHANNEL, MISSED } from '../prisma/record'
+import { CHANNEL } from '../prisma/record'
 import { untilReachable } from '../prisma/until-reachable'
+import { hearing } from './hear'
 import { heartbeat } from './heartbeat'
-import { DUE, JOBS, type JobName, type Lane, rungBy, USUAL } from './jobs'
+import { DUE, JOBS, type JobName, type Lane, USUAL } from './jobs'
 import { Movement } from './movement'
 import { sweepOrphans } from './orphans'
 import { Parts } from './parts'
@@ -87,26 +88,21 @@ export async function startWorker(
 
   let reportsSoon: NodeJS.Timeout | undefined
   const reports = `SELECT 'report' AS job, id, epoch, ${USUAL} AS priority FROM (${JOBS.report.due} LIMIT 50) d`
-  const heard = (payload: string) => {
-    // A hint, from anyone who has a connection: what is due, and whether a claim still holds, is read from the rows.
-    const [subject = '', number = '', status = '', epoch = '0', priority = String(USUAL)] = payload.split(':')
-    const id = asNumber(number)
-    if (id < 1) return
-    if (status === MISSED) return lookAgain(id)
-    context.leases.heard(subject, id, status)
-    for (const job of rungBy(subject, status)) void ring(job, id, asNumber(epoch), asPriority(priority))
-    if (subject === 'stage' || subject === 'run') {
+  const lookAgain = (project?: number) =>
+    reconcileSoon(context.record, project).catch((error: unknown) => database.lost(error))
+  const heard = hearing({
+    ring,
+    lookAgain,
+    claim: (subject, id, status) => context.leases.heard(subject, id, status),
+    reportSoon: () => {
       reportsSoon ??= setTimeout(() => {
         reportsSoon = undefined
         ringDue('due-reports', reports).catch((error: unknown) => database.lost(error))
       }, REPORT_DEBOUNCE_MS)
-    }
-  }
-  const lookAgain = (project?: number) => {
-    reconcileSoon(context.record, project).catch((error: unknown) => database.lost(error))
-  }
+    },
+  })
   // Notifications are lost while the database is away, and so are webhooks.
-  await listener.on(CHANNEL, heard, () => lookAgain())
+  await listener.on(CHANNEL, heard, () => void lookAgain())
   await listener.open()
   const alive = heartbeat(context)
   await untilReachable(alive, database.outage)
@@ -141,11 +137,6 @@ export async function startWorker(
     },
   }
 }
-
-/** Of a notification; what is no number of the record's is 0. */
-const asNumber = (text: string) => (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31 ? Number(text) : 0)
-/** Between the first (a rollback) and the last (a feature branch) of the record. */
-const asPriority = (text: string) => (/^-?\d{1,4}$/.test(text) ? Math.max(-10, Math.min(20, Number(text))) : USUAL)
 
 interface Watch {
   reachable: Reachable

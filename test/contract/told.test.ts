@@ -154,10 +154,11 @@ describe('the database', () => {
 
   it('D2: an entry has the database’s time and writer, whatever it is asked for', async () => {
     const before = (await by('owner').query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]?.now
-    await by('web').query(entry('run.accept', 'run', 77))
+    const run = id('Run')
+    await by('web').query(entry('run.accept', 'run', run))
     const { rows } = await by('owner').query(
-      `SELECT writer, at >= $1 AS later FROM "AuditEntry" WHERE subject = 'run' AND "subjectId" = 77`,
-      [before],
+      `SELECT writer, at >= $1 AS later FROM "AuditEntry" WHERE subject = 'run' AND "subjectId" = $2 AND kind = 'run.accept'`,
+      [before, run],
     )
     expect(rows).toEqual([{ writer: 'web', later: true }])
     expect(
@@ -166,6 +167,19 @@ describe('the database', () => {
         `INSERT INTO "AuditEntry" (kind, actor, "actorName", subject, "subjectId", at) VALUES ('run.pass', 'shiplock', 'x', 'run', 1, '2020-01-01')`,
       ),
     ).toMatch(REFUSED)
+  })
+
+  it('D2: the web process writes no entry about a row that is not there yet, and workers do', async () => {
+    for (const table of [...Object.keys(MACHINES), 'Release', 'Environment']) {
+      const subject = subjectOf(table)
+      const { rows } = await by('owner').query<{ id: number }>(`SELECT max(id) AS id FROM "${table}"`)
+      for (const ahead of [1, 50]) {
+        const next = (rows[0]?.id ?? 0) + ahead
+        expect(await attempt('web', entry(`${subject}.x`, subject, next)), subject).toMatch(REFUSED)
+        expect(await attempt('worker', entry(`${subject}.x`, subject, next + 1000)), subject).toBe('done')
+      }
+      expect(await attempt('web', entry(`${subject}.x`, subject, rows[0]?.id ?? 0)), subject).toBe('done')
+    }
   })
 
   const values = (what: string) => `SELECT ${what}`
@@ -179,6 +193,10 @@ describe('the database', () => {
     'a commit that passed, told anew': () => [
       `INSERT INTO "Report" ("projectId", "runId", name, wanted) ${values(`${given.project}, ${id('Run')}, 'x', 'success'`)}`,
     ],
+    'a check that the run does not have': () => [
+      `INSERT INTO "Report" ("projectId", "runId", name, wanted) ${values(`${given.project}, ${id('Run')}, 'ci/other', 'failed'`)}`,
+    ],
+    'a book on a commit': () => [`UPDATE "Report" SET description = repeat('x', 201)`],
     'a report that was sent': () => [`UPDATE "Report" SET sent = 'success'`],
     'a merge request’s head': () => [`UPDATE "MergeRequest" SET head = 'x'`],
     'a merge request that is merged': () => [`UPDATE "MergeRequest" SET "mergeCommit" = 'x', status = 'merged'`],
@@ -195,6 +213,14 @@ describe('the database', () => {
     'a tag without an entry': () => [
       `INSERT INTO "Tag" ("projectId", name, "commit", status) ${values(`${given.project}, 'v2', 'c', 'stray'`)}`,
     ],
+    'another commit of a tag that it may not move': () => [`UPDATE "Tag" SET "commit" = 'evil'`],
+    'another name of a tag': () => [`UPDATE "Tag" SET name = 'v9'`],
+    'another run of a tag': () => [`UPDATE "Tag" SET "runId" = ${id('Run')}, "releaseId" = ${id('Release')}`],
+    'another commit of a tag that is taken': () => [
+      entry('tag.take', 'tag', id('Tag'), { before: 'awaited', after: 'taken' }),
+      `UPDATE "Tag" SET status = 'taken', "commit" = 'evil'`,
+    ],
+    'a tag that is gone': () => ['DELETE FROM "Tag"'],
     'a back-merge that is done': () => [`UPDATE "BackMerge" SET status = 'merged'`],
     'a back-merge that is gone': () => ['DELETE FROM "BackMerge"'],
     'a release’s plan': () => [`UPDATE "Release" SET plan = '{"deploy":{}}'`],
@@ -238,6 +264,7 @@ describe('the database', () => {
     'a promotion’s verdicts': () => [`UPDATE "Promotion" SET verdicts = '[]'`],
     'a promotion’s epoch': () => ['UPDATE "Promotion" SET epoch = 9'],
     'a claim that does not lapse': () => [`UPDATE "Promotion" SET "leaseUntil" = 'infinity'`],
+    'a claim without an end': () => ['UPDATE "Stage" SET "leaseUntil" = NULL'],
     'a claim of a stage': () => [`UPDATE "Stage" SET "leaseUntil" = now()`],
     'a worker that is alive': () => [`INSERT INTO "Worker" (id) VALUES ('w2')`],
     'a worker’s sign of life': () => ['UPDATE "Worker" SET "seenAt" = now()'],
@@ -246,6 +273,11 @@ describe('the database', () => {
     'a delivery’s body': () => [`UPDATE "Delivery" SET body = '\\x00'`],
     'work that is never due': () => [`UPDATE "Promotion" SET "dueAt" = 'infinity'`],
     'work that is due in a day': () => [`UPDATE "Run" SET "dueAt" = now() + interval '1 day'`],
+    'work that is due before all other': () => [`UPDATE "Promotion" SET "dueAt" = '-infinity'`],
+    'work that was due long ago': () => [`UPDATE "Run" SET "dueAt" = now() - interval '1 year'`],
+    'a passkey that is judged in a thousand years': () => [
+      `INSERT INTO "Passkey" ("accountId", name, "credentialId", "publicKey", spki, alg, "dueAt") ${values(`${given.account}, 'x', 'x', '\\x00'::bytea, '\\x00'::bytea, -7, '9999-01-01'`)}`,
+    ],
     'news that are never due': () => ['UPDATE "Report" SET "dueAt" = NULL'],
     'a merge request that is never read': () => ['UPDATE "MergeRequest" SET "dueAt" = NULL'],
     'a stage that is tried no more': () => ['UPDATE "Stage" SET attempts = 99'],
@@ -282,8 +314,10 @@ describe('the database', () => {
       `UPDATE public."Environment" SET "heldAt" = now()`,
     ],
   }
-  it.each(Object.keys(ATTACKS))('the web process does not write %s', async (name) => {
+  it.each(Object.keys(ATTACKS))('D3: the web process does not write %s', async (name) => {
     await by('owner').query(`UPDATE "Passkey" SET status = 'proposed'`)
+    await by('owner').query(`UPDATE "Tag" SET status = 'awaited'`)
+    await by('owner').query(`UPDATE "Stage" SET status = 'running', "leaseUntil" = now() + interval '9 s'`)
     expect(await attempt('web', ...(ATTACKS[name]?.() ?? []))).toMatch(REFUSED)
   })
 
@@ -298,7 +332,22 @@ describe('the database', () => {
       entry('project.flow', 'project', given.project),
     ],
     'a role': () => [`UPDATE "Account" SET role = 'viewer'`, entry('account.role', 'account', given.account)],
+    'a check that its run has': () => [
+      `INSERT INTO "Report" ("projectId", "runId", name, wanted) ${values(`${given.project}, ${id('Run')}, 'unit', 'canceled'`)}
+       ON CONFLICT ("runId", name) DO UPDATE SET wanted = EXCLUDED.wanted`,
+    ],
+    'a commit that was refused': () => [
+      `INSERT INTO "Report" ("projectId", "runId", name, wanted) ${values(`${given.project}, ${id('Run')}, 'shiplock', 'failed'`)}`,
+    ],
     'work that is due now': () => ['UPDATE "Promotion" SET "dueAt" = clock_timestamp(), attempts = 0'],
+    'a tag that a person made': () => [
+      entry('tag.take', 'tag', id('Tag'), { before: 'awaited', after: 'taken' }),
+      `UPDATE "Tag" SET status = 'taken', name = 'v1.1', by = 'noor'`,
+    ],
+    'a claim that ends with its status': () => [
+      entry('stage.cancel', 'stage', id('Stage'), { before: 'running', after: 'canceled' }),
+      `UPDATE "Stage" SET status = 'canceled', "leaseUntil" = NULL`,
+    ],
     'a commit that failed': () => [`UPDATE "Report" SET wanted = 'failed'`],
     'trying again': () => [
       `UPDATE "Promotion" SET ask = ask + 1, "retriedById" = ${given.account}`,
@@ -306,6 +355,8 @@ describe('the database', () => {
     ],
   }
   it.each(Object.keys(HONEST))('the web process writes %s, with its entry', async (name) => {
+    await by('owner').query(`UPDATE "Tag" SET status = 'awaited'`)
+    await by('owner').query(`UPDATE "Stage" SET status = 'running', "leaseUntil" = now() + interval '9 s'`)
     expect(await attempt('web', ...(HONEST[name]?.() ?? []))).toBe('done')
   })
 

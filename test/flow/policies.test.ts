@@ -204,6 +204,55 @@ describe('what an environment begins with', () => {
     expect(await placeOf(id)).toMatchObject({ policyVersion: 1 })
   })
 
+  /** What a web process writes that was taken over. */
+  const UNREADABLE: [string, string][] = [
+    ['nested thousands of times', `{"x":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
+    ['with a number that is none', '{"x":1e400}'],
+  ]
+  it.each(UNREADABLE)('D3: %s is not agreed to, once, and shuts what has it', async (_what, more) => {
+    await newProject({ agree: false })
+    const id = await environmentOf('production')
+    await record.pool.query('UPDATE "Environment" SET policy = policy || $2::jsonb WHERE id = $1', [id, more])
+    await agreePolicy(context, id)
+    await agreePolicy(context, id)
+    expect(await placeOf(id)).toMatchObject({ policyVersion: -1 })
+    const entries = await told(id, 'environment.unagreed')
+    expect(entries).toHaveLength(1)
+    expect(entries[0]?.because).toContain('the policy cannot be read')
+  })
+
+  it.each(UNREADABLE)(
+    'D3: %s is refused where it is proposed, and does not stand in the way of an agreed one',
+    async (_what, more) => {
+      await newProject()
+      const id = await environmentOf('production')
+      const { rows } = await record.pool.query<{ id: number }>(
+        `INSERT INTO "PolicyChange" ("environmentId", "baseVersion", policy, reason, "authorId", "authorName")
+       SELECT id, 1, policy || $2::jsonb, 'x', $3, 'Omar' FROM "Environment" WHERE id = $1 RETURNING id`,
+        [id, more, people.omar.accountId],
+      )
+      const change = rows[0]?.id ?? 0
+      await applyPolicyChange(context, change)
+      expect(await changeOf(change)).toMatchObject({
+        status: 'refused',
+        because: expect.stringContaining('cannot be read'),
+      })
+
+      const before = await placeOf(id)
+      await record.pool.query('UPDATE "Environment" SET policy = policy || $2::jsonb WHERE id = $1', [id, more])
+      // Whoever wrote it past the guard: the gate is shut, by a verdict or by a fault with its reason, and the agreed one is put back.
+      expect(await gateAt(id).catch((error: Error) => ({ state: 'shut', because: error.message }))).toMatchObject({
+        state: 'shut',
+        because: expect.stringMatching(/cannot be read|not what was agreed to/),
+      })
+      const waiting = await propose(id, { replicas: 2 }, people.omar).catch(() => null)
+      if (waiting !== null) await applyPolicyChange(context, waiting)
+      await record.pool.query('UPDATE "Environment" SET "policyVersion" = 0 WHERE id = $1', [id])
+      await agreePolicy(context, id)
+      expect(await placeOf(id)).toEqual(before)
+    },
+  )
+
   it('may be an environment of another name only where there is such a file', async () => {
     await newProject()
     const { id } = await record.db.environment.create({

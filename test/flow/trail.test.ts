@@ -163,6 +163,28 @@ describe('the chain', () => {
 })
 
 describe('a checkpoint', () => {
+  it('D3: is signed whatever the web process wrote into its own entries', async () => {
+    const append = (data: string) =>
+      trail.record.pool.query(
+        `SELECT audit_append('session.open', 'account:3', 'Mia Chen', NULL::int, 'account', 3, NULL::int, NULL, NULL, '', $1::jsonb)`,
+        [data],
+      )
+    await append('{"z":1e400,"a":{"c":-1e999,"b":1.50}}')
+    // As deep as the database takes it.
+    for (const depth of [50, 100, 200, 400, 800, 1_600, 3_200])
+      await append(`{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`).then(
+        () => undefined,
+        (error: { code: string }) => expect(error.code).toBe('54001'),
+      )
+    await trail.worker().signs()
+    expect(complaints).toEqual([])
+    expect((await trail.sizes()).at(-1)).toBeGreaterThan(1)
+    await trail.tamper(
+      `UPDATE "AuditEntry" SET data = '{"z":1e400,"a":{"c":1e999,"b":1.50}}' WHERE id = (SELECT min(id) FROM "AuditEntry")`,
+    )
+    await expect(followed()).resolves.toMatchObject({ because: expect.stringContaining('says another "data"') })
+  })
+
   it('has, at every size that was signed, the root of the entries up to there', async () => {
     const { signs } = trail.worker()
     for (const n of [1, 1, 2, 3, 5, 500]) {

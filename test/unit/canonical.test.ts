@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canonical, hashOf, type Json, sha256 } from '../../audit/canonical'
+import { canonical, hashOf, type Json, sha256, Unwritable } from '../../audit/canonical'
 
 describe('canonical JSON, as RFC 8785 has it', () => {
   it('the example of the RFC, character by character', () => {
@@ -64,6 +64,14 @@ describe('canonical JSON, as RFC 8785 has it', () => {
     ['the other half', '\ude00b'],
     ['half a character as a key', { '\ud83d': 1 }],
   ])('cannot be written: %s', (_what, value) => expect(() => canonical(value)).toThrow('cannot be written as JSON'))
+  it('D3: what is nested thousands of times has no form, and that is an answer and no lack of stack', () => {
+    const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as Json
+    expect(canonical(nested(1_000))).toHaveLength(2_000)
+    for (const depth of [1_002, 5_000, 100_000]) {
+      expect(() => canonical(nested(depth))).toThrow(Unwritable)
+      expect(() => canonical({ a: { b: nested(depth) } })).toThrow('cannot be written as JSON')
+    }
+  })
   it('what it wrote, read and written again, is the same', () => {
     const value = { z: [1, -0.5, 'ü', { q: null }], a: { '': '', '\n': true } }
     const text = canonical(value)
