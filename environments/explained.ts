@@ -8,6 +8,8 @@ export interface Told {
   apart: boolean
   /** The entry that speaks for it best: a worker's before others, and one that says the same before one that does not. */
   asked: { writer: string; actor: string; kind: string | null; release: number | null } | null
+  /** There is an account of the number that it names; accounts are never deleted. */
+  person: boolean
   /** Its run has succeeded, and is of this release and this project. */
   fits: boolean
   /** A worker's entry says that the run passed. */
@@ -33,7 +35,7 @@ export function whyUnexplained(claimed: Claimed, told: Told): string | null {
   return whyNotAsked(claimed, told) ?? whyNotMade(claimed, told)
 }
 
-function whyNotAsked({ kind, requesterId, releaseId }: Claimed, { asked }: Told): string | null {
+function whyNotAsked({ kind, requesterId, releaseId }: Claimed, { asked, person }: Told): string | null {
   if (asked === null) return 'no entry says that it was requested'
   if (asked.writer === 'web') {
     if (!BY_PEOPLE.includes(kind))
@@ -63,6 +65,7 @@ export const TOLD = `jsonb_build_object(
   'asked', (SELECT jsonb_build_object('writer', t.writer, 'actor', t.actor, 'kind', t.data->>'kind', 'release', t.data->'release') FROM "AuditEntry" t
     WHERE t.subject = 'promotion' AND t."subjectId" = it.id AND t.kind = 'promotion.request'
     ORDER BY t.writer = 'web', ${FITS} DESC, t.id LIMIT 1),
+  'person', EXISTS (SELECT 1 FROM "Account" t WHERE t.id = it."requesterId"),
   'fits', EXISTS (SELECT 1 FROM "Run" r WHERE r.id = it."runId" AND r.status = 'succeeded' AND r."releaseId" = it."releaseId"
     AND r."projectId" = e."projectId" AND l."projectId" = e."projectId"),
   'passed', EXISTS (SELECT 1 FROM "AuditEntry" t WHERE t.subject = 'run' AND t."subjectId" = it."runId" AND t.kind = 'run.pass' AND t.writer <> 'web'),

@@ -197,13 +197,14 @@ describe('the record against a web process that was taken over', () => {
     ]
     for (const way of refused) expect(await attempt(way), way).toBe(DENIED)
     // An entry that speaks of another release, or of another person: the row is there, and the worker refuses it.
-    for (const [data, actor, why] of [
+    for (const [data, actor, why, requester = '1'] of [
+      [honest, 'account:999', /there is no account 999/, '999'],
       [{ ...honest, release: 99 }, 'account:1', /names another release/],
       [{ ...honest, kind: 'rollback' }, 'account:1', /the record says by-hand/],
       [honest, 'account:2', /names another person/],
       [honest, 'shiplock', /names another person/],
     ] as const) {
-      expect(await attempt(`${insert('by-hand', '1')} ${asked(data, actor)}`)).toBe('done')
+      expect(await attempt(`${insert('by-hand', requester)} ${asked(data, actor)}`)).toBe('done')
       const [last] = await rows<{ id: number }>('SELECT max(id) AS id FROM "Promotion"')
       const ended = await eventually('it is refused', async () => {
         const now = await shiplock.client.promotion(last?.id ?? 0)
