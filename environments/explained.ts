@@ -41,6 +41,7 @@ function whyNotAsked({ kind, requesterId, releaseId }: Claimed, { asked, person 
     if (!BY_PEOPLE.includes(kind))
       return `only a worker requests a promotion of kind ${kind}, and the web process wrote it`
     if (asked.actor !== `account:${requesterId}`) return 'the entry of its request names another person'
+    if (!person) return `there is no account ${requesterId} that could have requested it`
   }
   if ((asked.kind ?? kind) !== kind) return `the entry of its request says ${asked.kind}, and the record says ${kind}`
   return (asked.release ?? releaseId) === releaseId ? null : 'the entry of its request names another release'

@@ -29,7 +29,7 @@ export function hearing(to: Hearing): (payload: string) => void {
     if (status === MISSED) return looking.go(String(id), () => to.lookAgain(id))
     to.claim(subject, id, status)
     for (const job of rungBy(subject, status))
-      ringing.go(`${job}-${id}-${epoch}`, () => to.ring(job, id, asNumber(epoch), asPriority(priority)))
+      ringing.go(`${job}-${id}`, () => to.ring(job, id, asNumber(epoch), asPriority(priority)))
     if (subject === 'stage' || subject === 'run') to.reportSoon()
   }
 }
