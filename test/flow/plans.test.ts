@@ -114,6 +114,17 @@ describe(`with ${RUNS.toLocaleString('en')} runs, nothing reads a table from end
   it.each(JOB_NAMES.map((name) => [name]))('what is due for %s', async (name) => {
     expect(await readInSequence(() => record.pool.query(`${JOBS[name].due} LIMIT 50`))).toEqual({})
   })
+  it.each([
+    ['losePlan', 'Run_leased'],
+    ['loseStage', 'Stage_leased'],
+    ['losePromotion', 'Promotion_leased'],
+    ['loseTag', 'Tag_due'],
+  ] as const)('D3: claims without an end are found for %s by the index %s', async (name, index) => {
+    const { rows } = await record.pool.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${JOBS[name].due} LIMIT 50`)
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    expect(plan).toContain(index)
+    expect(plan).not.toContain('Seq Scan')
+  })
   it('and a question that has no index is noticed', async () => {
     const noticed = await readInSequence(() => record.pool.query(`SELECT 1 FROM "Run" WHERE title = 'no such title'`))
     expect(noticed).toEqual({ Run: RUNS })
