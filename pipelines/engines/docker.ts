@@ -5,6 +5,7 @@ import { buildImage } from './docker-build'
 import { limitsWorld } from './docker-build-limits'
 import { builderOf } from './docker-builder'
 import { pruneCaches, removeCaches } from './docker-cache'
+import { sweepBuildGroups } from './docker-cgroups'
 import { findImage, tagImage } from './docker-image'
 import { stepNetworks } from './docker-network'
 import { runStep } from './docker-step'
@@ -66,6 +67,10 @@ export function dockerEngine(options: DockerOptions = {}, mustLimit = false): En
       return found.map(({ id, run, stage, epoch }) => ({ id, run, stage, epoch }))
     },
     remove: (id) => removeOne(api, id),
+    async sweepBuilds(instance) {
+      const world = await limits()
+      return 'because' in world ? 0 : sweepBuildGroups(world.version, instance)
+    },
     async removeAll(instance) {
       networks.forget(instance)
       await removeInstance(api, instance)

@@ -179,6 +179,8 @@ export interface Engine {
   list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
   /** Removes one by id; absent is fine. */
   remove(id: string): Promise<void>
+  /** Removes what builds of killed workers left beside the engine, on its own machine; gives how much. Absent: nothing is ever left. */
+  sweepBuilds?(instance: string): Promise<number>
   /** Removes all that this instance made: step and service containers, their networks, its caches and images. Deployments stay, and what they run. */
   removeAll(instance: string): Promise<void>
 }
