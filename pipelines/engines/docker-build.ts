@@ -3,7 +3,7 @@ import { pinned } from '../dockerfile-pin'
 import { Fault } from '../fault'
 import type { DockerApi } from './docker-api'
 import { type ReadyBase, readyBases } from './docker-bases'
-import { boundBuild, notLimited } from './docker-build-bound'
+import { type BoundWork, boundBuild, notLimited } from './docker-build-bound'
 import { type Ended, whyFailed } from './docker-build-events'
 import type { limitsWorld } from './docker-build-limits'
 import { buildMark } from './docker-build-marks'
@@ -56,8 +56,8 @@ export async function buildImage(
       if (mustLimit) return no(`the build is refused, for ${notLimited(world.because)} (BUILD_LIMITS=required)`)
       await log(Buffer.from(`Be aware: ${notLimited(world.because)}\n`))
     }
-    const work = (until: AbortSignal) => sendBuild(api, order, sent, log, until)
-    const { ended, told } = await boundBuild(world, mark, order.limits, clock.signal, work)
+    const work: BoundWork = (until, see) => sendBuild(api, order, sent, log, until, see)
+    const { ended, told } = await boundBuild({ api, world, mark, order }, clock.signal, work)
     if (ended === null || told.because !== null) return refused(api, order, ended, `${told.because}${told.notes}`)
     if (ended.error !== null) {
       const failed = whyFailed(ended, ended.error, clock.why() !== null, api)

@@ -2,6 +2,7 @@ import { type DockerOptions, dockerApi } from './docker-api'
 import { baseDigests } from './docker-base'
 import { pruneBaseTags } from './docker-base-tags'
 import { buildImage } from './docker-build'
+import { pruneMounts } from './docker-build-caches'
 import { limitsWorld } from './docker-build-limits'
 import { builderOf } from './docker-builder'
 import { pruneCaches, removeCaches } from './docker-cache'
@@ -60,7 +61,7 @@ export function dockerEngine(options: DockerOptions = {}, mustLimit = false): En
     },
     async pruneCaches(instance, limits) {
       await pruneBaseTags(api, instance, limits.unusedMs)
-      return pruneCaches(api, instance, limits)
+      return (await pruneMounts(api, instance, limits)) + (await pruneCaches(api, instance, limits))
     },
     async list(instance) {
       const found = await findWork(api, instance)
@@ -75,6 +76,7 @@ export function dockerEngine(options: DockerOptions = {}, mustLimit = false): En
       networks.forget(instance)
       await removeInstance(api, instance)
       await removeCaches(api, instance)
+      await pruneMounts(api, instance, { unusedMs: 0, mostBytes: 0 })
       await removeImages(api, instance)
       await pruneBaseTags(api, instance, 0)
     },

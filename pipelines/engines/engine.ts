@@ -171,8 +171,8 @@ export interface Engine {
   /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
   cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
   /**
-   * Removes caches that no step was started with for `unusedMs`, and the least used beyond `mostBytes` in all; gives how
-   * many. Never one in use.
+   * Removes caches that no step was started with for `unusedMs`, and the least used beyond `mostBytes` in all; and so the
+   * cache mounts of its builds, where they are known. Gives how many. Never one in use.
    */
   pruneCaches(instance: string, limits: { unusedMs: number; mostBytes: number }): Promise<number>
   /** What exists with our instance label and kind=step or kind=service, networks last: for the sweep that removes orphans. */
