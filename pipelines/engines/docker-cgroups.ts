@@ -35,9 +35,12 @@ export async function makeBuildGroup(version: 1 | 2, path: string, name: string,
   const trees = version === 1 ? CONTROLLERS.map((controller) => join(ROOT, controller)) : [ROOT]
   const groups = trees.map((tree) => join(tree, parent, name))
   const [memory = '', pids = memory, cpu = memory] = groups
-  for (const group of groups) await mkdir(group, { recursive: true })
-  if (version === 1) await limitV1(memory, pids, cpu, limits)
-  else await limitV2(memory, limits)
+  const make = async () => {
+    for (const group of groups) await mkdir(group, { recursive: true })
+    if (version === 1) await limitV1(memory, pids, cpu, limits)
+    else await limitV2(memory, limits)
+  }
+  await make()
   const sign = setInterval(() => {
     const now = new Date()
     for (const group of groups) utimes(group, now, now).catch(() => {}) // the next one says it
@@ -48,7 +51,7 @@ export async function makeBuildGroup(version: 1 | 2, path: string, name: string,
       const own = posix.join(parent, container)
       let moved = false
       for (const [at, tree] of trees.entries())
-        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid)) moved = true
+        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid, make)) moved = true
       return moved
     },
     processes: () => procsOf(memory),
@@ -94,9 +97,15 @@ async function procsOf(group: string): Promise<string[]> {
   return text.split('\n').filter(Boolean)
 }
 
-async function moveTo(group: string, pid: string): Promise<boolean> {
+/** @param make of a group that a sweep took for left, because this worker stood still for so long */
+async function moveTo(group: string, pid: string, make: () => Promise<void>): Promise<boolean> {
+  const move = () => writeFile(join(group, 'cgroup.procs'), pid)
   try {
-    await writeFile(join(group, 'cgroup.procs'), pid)
+    await move().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      await make()
+      await move()
+    })
     return true
   } catch {
     return false // it has just ended

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { makeBuildGroup, sweepBuildGroups } from '../../pipelines/engines/docker-cgroups'
 import { eventually, instance, LIMITS } from './engine-orders'
@@ -52,5 +52,28 @@ describe.skipIf(process.getuid?.() !== 0)('control groups that a killed worker l
       await group.end()
     }
   })
+
+  it('C7: are made again where one was removed under a build that goes on', async () => {
+    const mark = `shiplock-${instance}-${randomUUID()}.invalid`
+    const own = `own${randomUUID()}`
+    const sleep = spawn('sleep', ['60'])
+    const group = await makeBuildGroup(version, '/docker/buildkit/none', mark, { ...LIMITS, pids: 24 })
+    try {
+      for (const tree of trees) {
+        await rmdir(`${tree}/${mark}`)
+        await mkdir(`${tree}/${own}`)
+        await writeFile(`${tree}/${own}/cgroup.procs`, String(sleep.pid))
+      }
+      expect(await group.take(own)).toBe(true)
+      expect(await group.processes()).toEqual([String(sleep.pid)])
+      const most = await Promise.all(trees.map((tree) => readFile(`${tree}/${mark}/pids.max`, 'utf8').catch(() => '')))
+      expect(most.join('').trim()).toBe('24')
+    } finally {
+      sleep.kill('SIGKILL')
+      await group.end()
+      for (const tree of trees) await rmdir(`${tree}/${own}`).catch(() => {})
+    }
+  })
+
   const signs = (name: string) => Promise.all(trees.map(async (tree) => (await stat(`${tree}/${name}`)).mtimeMs))
 })
