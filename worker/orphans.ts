@@ -5,6 +5,7 @@ import type { Context } from '../pipelines/context'
  * was canceled, or was taken up anew. A stage that verifies a promotion is labelled with it: runs have one of that name too.
  */
 export async function sweepOrphans(context: Context): Promise<number> {
+  await context.engine.sweepBuilds?.(context.instance)
   const found = await context.engine.list(context.instance)
   if (found.length === 0) return 0
   const { rows } = await context.record.pool.query<{ run: number; stage: string; epoch: number }>(

@@ -1,17 +1,21 @@
 import { execFile } from 'node:child_process'
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, posix } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { DockerApi } from './docker-api'
+import { watchCopies } from './docker-build-copies'
 import { isolate } from './docker-build-network'
+import { recordOf, type Seen, specOf, upperOf } from './docker-build-spec'
 import { type BuildGroup, makeBuildGroup } from './docker-cgroups'
+import type { Trace } from './docker-trace'
 import type { Limits } from './engine'
 
 // BuildKit takes no limits for the commands of a build. On the engine's own machine, as root, they are put in force from
 // outside: each container of the build is known by a mark in its environment, and its processes are moved into a control group
-// of the build before its command starts. What is written is measured in the folders that it writes to.
+// of the build before its command starts. What is written is measured in the folders that it writes to, and in those that COPY
+// makes.
 
 const run = promisify(execFile)
 const LOOK_MS = 25
@@ -69,23 +73,39 @@ async function look(api: DockerApi): Promise<LimitsWorld> {
 }
 
 export interface BuildLimits {
-  /** Containers that were seen and bounded. */
-  seen: () => number
+  /** Takes what BuildKit tells of its progress. */
+  trace: (trace: Trace) => void
   /** Why no limit is in force for what was seen, or null. */
   problem: () => string | null
+  /** Of so many commands those that ended before they were bounded, and the longest that one of them can have lived. */
+  missed: (commands: number) => Missed
   /** Processes of the build that were killed for memory. */
   killed: () => Promise<number>
-  /** What all its commands have written by now. */
+  /** How often it was refused one more process. */
+  refused: () => Promise<number>
+  /** What all its instructions have written by now. */
   written: () => Promise<number>
+  /** What BuildKit keeps of it: its cache mounts, and its layers, the newest first. */
+  records: () => { caches: string[]; layers: string[] }
   end: () => Promise<void>
 }
 
-/** Watches for the containers that carry the mark, until it is ended. `over` is called once, when too much is written. */
+export interface Missed {
+  count: number
+  ms: number
+}
+
+/**
+ * Watches for the containers that carry the mark, until it is ended.
+ * @param over called once, when too much is written
+ * @param mounts told of each cache mount, by BuildKit's name of it, before a command has written much into it
+ */
 export function limitBuild(
   world: Exclude<LimitsWorld, { because: string }>,
   mark: string,
   limits: Limits,
   over: () => void,
+  mounts: (record: string) => void,
 ): BuildLimits {
   const ended = new AbortController()
   const bounded = { ...limits, cpus: Math.min(limits.cpus, world.cpus) }
@@ -96,6 +116,12 @@ export function limitBuild(
   const networks = new Set<number>()
   let group: Promise<BuildGroup> | null = null
   let problem: string | null = null
+  const copies = watchCopies(join(posix.dirname(posix.dirname(world.executor)), 'overlay2'))
+  const missed: Missed = { count: 0, ms: 0 }
+  /** The longest time between two looks: what was not seen at all has lived less. */
+  let blindMs = 0
+  let looked = performance.now()
+  const caches = new Set<string>()
 
   const onProblem = (error: unknown) => {
     problem ??= (error as Error).message
@@ -113,22 +139,38 @@ export function limitBuild(
 
   async function watch() {
     while (!ended.signal.aborted) {
+      blindMs = Math.max(blindMs, performance.now() - looked)
+      looked = performance.now()
       for (const id of await running()) {
         if (strangers.has(id) || seen.has(id)) continue
         const spec = await specOf(world.executor, id)
         if (spec === null) continue
+        await findUpper(id, spec)
+        for (const folder of spec.caches) copies.isOfContainer(recordOf(folder) ?? '')
         if (!spec.env.some((text) => text.includes(mark))) {
           strangers.add(id)
           continue
         }
         seen.set(id, spec)
+        spec.written().catch(onProblem) // how large its cache mounts are now
+        for (const record of spec.caches.map(recordOf)) {
+          if (record === null || caches.has(record)) continue
+          caches.add(record)
+          mounts(record)
+        }
         bounds.push(bound(id, spec).catch(onProblem))
       }
       await pause(LOOK_MS)
     }
   }
 
+  async function findUpper(id: string, spec: Seen) {
+    spec.upper ??= await upperOf(world.executor, id)
+    if (spec.upper !== null) copies.isOfContainer(recordOf(spec.upper) ?? '')
+  }
+
   async function bound(id: string, spec: Seen) {
+    const began = performance.now()
     group ??= makeBuildGroup(world.version, spec.cgroup, mark, bounded)
     const ours = await group
     const goesOn = async () => !ended.signal.aborted && (await isThere(world.executor, id))
@@ -137,10 +179,13 @@ export function limitBuild(
     let isBound = false
     while (await goesOn()) {
       isBound = (await ours.take(id)) || isBound
-      spec.upper ??= await upperOf(world.executor, id)
+      await findUpper(id, spec)
       await pause(isBound ? LOOK_MS : LOOK_CLOSELY_MS)
     }
-    if (!isBound && !ended.signal.aborted) problem ??= 'a command of the build ended before it was seen'
+    if (!isBound && !ended.signal.aborted) {
+      missed.count += 1
+      missed.ms = Math.max(missed.ms, performance.now() - began)
+    }
     const network = await isolating
     if (network !== null) networks.delete(network)
   }
@@ -155,18 +200,33 @@ export function limitBuild(
   }
 
   async function written(): Promise<number> {
-    let sum = 0
+    let sum = await copies.written().catch((error: unknown) => {
+      onProblem(error) // an engine that keeps its layers in another way
+      return 0
+    })
     for (const spec of seen.values()) sum += await spec.written()
     return sum
   }
 
   const watching = Promise.all([watch(), measure()])
   return {
-    seen: () => seen.size,
+    trace: copies.see,
     problem: () => problem,
+    missed: (commands) => {
+      const unseen = Math.max(0, commands - seen.size)
+      const blind = Math.max(blindMs, performance.now() - looked)
+      const ms = Math.max(missed.count > 0 ? missed.ms + blind : 0, unseen > 0 ? blind : 0)
+      return { count: missed.count + unseen, ms }
+    },
     // A group that could not be made is told as the problem, and has killed nothing.
     killed: async () => (group === null ? 0 : (await group.catch(() => null))?.killed()) ?? 0,
+    refused: async () => (group === null ? 0 : (await group.catch(() => null))?.refused()) ?? 0,
     written,
+    records: () => {
+      const uppers = [...seen.values()].flatMap(({ upper }) => (upper === null ? [] : [recordOf(upper)]))
+      const layers = [...copies.records().map(({ name }) => name), ...uppers].filter((name) => name !== null)
+      return { caches: [...caches], layers: layers.reverse() }
+    },
     async end() {
       ended.abort()
       await watching
@@ -182,63 +242,3 @@ const isThere = (executor: string, id: string) =>
     () => true,
     () => false,
   )
-
-interface Seen {
-  env: string[]
-  /** Of the container, as runc was told. */
-  cgroup: string
-  /** The folder of its own layer; known once it runs. */
-  upper: string | null
-  written: () => Promise<number>
-}
-
-interface Spec {
-  process?: { env?: string[] }
-  mounts?: { source?: string; type?: string; options?: string[] }[]
-  linux?: { cgroupsPath?: string }
-}
-
-/** Null: it is no container, or not written down yet. */
-async function specOf(executor: string, id: string): Promise<Seen | null> {
-  const text = await readFile(join(executor, id, 'config.json'), 'utf8').catch(() => '') // it is looked for again
-  if (text === '') return null
-  let spec: Spec
-  try {
-    spec = JSON.parse(text) as Spec
-  } catch {
-    return null // half of it is written: the next look reads it whole
-  }
-  const storage = posix.dirname(posix.dirname(executor))
-  // Cache mounts: the other folders that it may write to. Only what they grow by is its own.
-  const caches = (spec.mounts ?? []).flatMap(({ source = '', type, options = [] }) =>
-    type === 'bind' && source.startsWith(`${storage}/`) && !options.includes('ro') ? [source] : [],
-  )
-  const before = sizeOf(caches)
-  const seen: Seen = {
-    env: spec.process?.env ?? [],
-    cgroup: spec.linux?.cgroupsPath ?? '',
-    upper: null,
-    written: async () => {
-      const own = seen.upper === null ? 0 : await sizeOf([seen.upper])
-      return Math.max(0, own + (await sizeOf(caches)) - (await before))
-    },
-  }
-  return seen
-}
-
-/** The upper folder of the overlay that the container's root is mounted from. */
-async function upperOf(executor: string, id: string): Promise<string | null> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
-  const root = mounts.split('\n').find((line) => line.split(' ')[4] === join(executor, id, 'rootfs'))
-  return /[ ,]upperdir=([^, ]+)/.exec(root ?? '')?.[1] ?? null
-}
-
-/** In bytes on the disk. What goes away meanwhile is not counted. */
-async function sizeOf(folders: readonly string[]): Promise<number> {
-  if (folders.length === 0) return 0
-  const text = await run('du', ['-sk', '--', ...folders], { maxBuffer: 2 ** 24 }).then(
-    ({ stdout }) => stdout,
-    (error: { stdout?: string }) => error.stdout ?? '', // du tells what it could read
-  )
-  return text.split('\n').reduce((sum, line) => sum + 1024 * (Number.parseInt(line, 10) || 0), 0)
-}

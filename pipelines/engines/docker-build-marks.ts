@@ -10,7 +10,7 @@ export function buildMark(
   instance: string,
   texts: readonly string[],
 ): { mark: string; buildargs: Record<string, string> } {
-  const mark = `shiplock-${instance.toLowerCase().replace(/[^a-z0-9]/g, '-')}-${randomUUID()}.invalid`
+  const mark = `${prefixOf(instance)}${randomUUID()}.invalid`
   const isTaken = texts.some((text) => /no_proxy/i.test(text))
   return {
     mark,
@@ -19,3 +19,10 @@ export function buildMark(
       : { NO_PROXY: mark, no_proxy: mark },
   }
 }
+
+const prefixOf = (instance: string) => `shiplock-${instance.toLowerCase().replace(/[^a-z0-9]/g, '-')}-`
+
+/** A build's control group is named by its mark. */
+export const isGroupOf = (instance: string, name: string): boolean =>
+  name.startsWith(prefixOf(instance)) &&
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.invalid$/.test(name.slice(prefixOf(instance).length))

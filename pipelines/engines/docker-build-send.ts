@@ -6,7 +6,7 @@ import { buildScope } from './docker-build-scope'
 import { labelsOf } from './docker-labels'
 import { lineCutter } from './docker-lines'
 import type { Session } from './docker-session'
-import { plainProgress } from './docker-trace'
+import { plainProgress, type Trace } from './docker-trace'
 import { orAborted } from './docker-until'
 import type { BuildOrder, Log } from './engine'
 
@@ -31,6 +31,7 @@ export async function sendBuild(
   { dockerfile, file, readable, marks }: Sent,
   log: Log,
   signal: AbortSignal,
+  see: (trace: Trace) => void,
 ): Promise<Ended> {
   const buildId = randomUUID()
   let contextError: unknown = null
@@ -65,7 +66,7 @@ export async function sendBuild(
       signal,
       deadlineMs: order.limits.timeMs + CANCEL_MS,
     }
-    return await readBuild(await api.open(ask), readable, log, signal, api)
+    return await readBuild(await api.open(ask), readable, log, signal, api, see)
   } catch (error) {
     if (signal.aborted) await stopBuild(api, buildId)
     throw contextError ?? error
@@ -89,9 +90,14 @@ async function readBuild(
   log: Log,
   signal: AbortSignal,
   api: DockerApi,
+  see: (trace: Trace) => void,
 ): Promise<Ended> {
   const lines = lineCutter(MOST_EVENT)
-  const show = plainProgress()
+  const progress = plainProgress()
+  const show = (trace: Trace) => {
+    see(trace)
+    return progress(trace)
+  }
   const ended: Ended = { error: null, imageId: null, unobtainable: null, loaded: new Set(), commands: new Set() }
   const take = async (line: Buffer) => {
     const text = [...eventText(line, show, ended)].join('')

@@ -4,7 +4,7 @@ import { openSources } from '../dockerfile-rules'
 import { Fault } from '../fault'
 import type { DockerApi } from './docker-api'
 import { type ReadyBase, readyBases } from './docker-bases'
-import { boundBuild, notLimited } from './docker-build-bound'
+import { type BoundWork, boundBuild, notLimited } from './docker-build-bound'
 import { type Ended, whyFailed } from './docker-build-events'
 import type { limitsWorld } from './docker-build-limits'
 import { buildMark } from './docker-build-marks'
@@ -64,8 +64,8 @@ export async function buildImage(
       if (mustLimit) return no(`the build is refused, for ${notLimited(world.because)} (BUILD_LIMITS=required)`)
       await log(Buffer.from(`Be aware: ${notLimited(world.because)}\n`))
     }
-    const work = (until: AbortSignal) => sendBuild(api, order, sent, log, until)
-    const { ended, told } = await boundBuild(world, mark, order.limits, clock.signal, work)
+    const work: BoundWork = (until, see) => sendBuild(api, order, sent, log, until, see)
+    const { ended, told } = await boundBuild({ api, world, mark, order }, clock.signal, work)
     if (ended === null || told.because !== null) return refused(api, order, ended, `${told.because}${told.notes}`)
     if (ended.error !== null) {
       const failed = whyFailed(ended, ended.error, clock.why() !== null, api)
@@ -141,7 +141,8 @@ async function whyNotWhatWasAsked(
     return `it used the image ${stranger}, which nothing in the Dockerfile names in a way that could be checked`
   for (const { image, pin, stored } of bases) {
     const now = await findImage(api, pin)
-    if (now?.digest !== stored.digest) return `the image ${image} was moved while it was built from`
+    if (now?.digest !== stored.digest)
+      return `the image ${image} was moved while it was built from: run it again, and it is built from what the name means then`
   }
   const base = bases.find(({ image }) => image === first)
   const added = made.bytes - (base?.stored.bytes ?? 0)

@@ -1,13 +1,17 @@
 // Control groups of this machine, as much as a limit on a build takes: one group for each build, of both versions.
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isGroupOf } from './docker-build-marks'
 import type { Limits } from './engine'
 
 const ROOT = '/sys/fs/cgroup'
 /** v1 has a tree for each; a kernel may mount cpu under either name. */
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
 const PERIOD_US = 100_000
+/** A group says by its time that its build goes on. */
+const SIGN_MS = 5_000
+const SILENT_MS = 60_000
 
 /** The containers' processes, moved into one group that bounds them together. */
 export interface BuildGroup {
@@ -16,6 +20,8 @@ export interface BuildGroup {
   processes: () => Promise<string[]>
   /** Processes that the kernel killed for memory. */
   killed: () => Promise<number>
+  /** How often it was refused one more process. */
+  refused: () => Promise<number>
   /** Removes it. The processes are gone by then. */
   end: () => Promise<void>
 }
@@ -29,20 +35,30 @@ export async function makeBuildGroup(version: 1 | 2, path: string, name: string,
   const trees = version === 1 ? CONTROLLERS.map((controller) => join(ROOT, controller)) : [ROOT]
   const groups = trees.map((tree) => join(tree, parent, name))
   const [memory = '', pids = memory, cpu = memory] = groups
-  for (const group of groups) await mkdir(group, { recursive: true })
-  if (version === 1) await limitV1(memory, pids, cpu, limits)
-  else await limitV2(memory, limits)
+  const make = async () => {
+    for (const group of groups) await mkdir(group, { recursive: true })
+    if (version === 1) await limitV1(memory, pids, cpu, limits)
+    else await limitV2(memory, limits)
+  }
+  await make()
+  const sign = setInterval(() => {
+    const now = new Date()
+    for (const group of groups) utimes(group, now, now).catch(() => {}) // the next one says it
+  }, SIGN_MS)
+  sign.unref()
   return {
     async take(container) {
       const own = posix.join(parent, container)
       let moved = false
       for (const [at, tree] of trees.entries())
-        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid)) moved = true
+        for (const pid of await procsOf(join(tree, own))) if (await moveTo(groups[at] ?? '', pid, make)) moved = true
       return moved
     },
     processes: () => procsOf(memory),
-    killed: () => countOf(join(memory, version === 1 ? 'memory.oom_control' : 'memory.events')),
+    killed: () => countOf(join(memory, version === 1 ? 'memory.oom_control' : 'memory.events'), /^oom_kill (\d+)$/m),
+    refused: () => countOf(join(pids, 'pids.events'), /^max (\d+)$/m),
     async end() {
+      clearInterval(sign)
       for (const group of groups) await removeGroup(group)
     },
   }
@@ -81,16 +97,55 @@ async function procsOf(group: string): Promise<string[]> {
   return text.split('\n').filter(Boolean)
 }
 
-async function moveTo(group: string, pid: string): Promise<boolean> {
+/** @param make of a group that a sweep took for left, because this worker stood still for so long */
+async function moveTo(group: string, pid: string, make: () => Promise<void>): Promise<boolean> {
+  const move = () => writeFile(join(group, 'cgroup.procs'), pid)
   try {
-    await writeFile(join(group, 'cgroup.procs'), pid)
+    await move().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      await make()
+      await move()
+    })
     return true
   } catch {
     return false // it has just ended
   }
 }
 
-async function countOf(file: string): Promise<number> {
+async function countOf(file: string, line: RegExp): Promise<number> {
   const text = await readFile(file, 'utf8').catch(() => '') // it is told where it is known
-  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)
+  return Number(line.exec(text)?.[1] ?? 0)
 }
+
+/**
+ * Removes the groups of builds whose worker was killed: those of the instance that have no process and whose build gives no sign of
+ * life. A build that is between two commands has an empty group too, and says that it goes on.
+ */
+export async function sweepBuildGroups(version: 1 | 2, instance: string, silentMs = SILENT_MS): Promise<number> {
+  let removed = 0
+  for (const tree of version === 1 ? CONTROLLERS.map((controller) => join(ROOT, controller)) : [ROOT]) {
+    const parents = ['', ...(await namesIn(tree)).map((name) => join(name, 'buildkit'))]
+    for (const parent of parents) {
+      for (const name of await namesIn(join(tree, parent))) {
+        const group = join(tree, parent, name)
+        if (isGroupOf(instance, name) && (await isSilent(group, silentMs)) && (await isRemoved(group))) removed += 1
+      }
+    }
+  }
+  return removed
+}
+
+const namesIn = (folder: string) => readdir(folder).catch(() => [] as string[]) // it is no folder, or not there
+
+const isSilent = async (group: string, ms: number) =>
+  stat(group).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs >= ms,
+    () => false, // it has just gone
+  )
+
+/** The kernel removes no group that has a process. */
+const isRemoved = (group: string) =>
+  rmdir(group).then(
+    () => true,
+    () => false,
+  )

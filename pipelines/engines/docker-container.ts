@@ -6,15 +6,24 @@ import type { Limits, StepOrder } from './engine'
 export const WORKSPACE = '/workspace'
 /** Where the script leaves the number of the command that failed. Only a name in a message hangs on it. */
 export const FAILED_MARK = '/tmp/.shiplock-failed'
+/** Where it leaves how often the kernel refused one more process, which is told nowhere once the container has ended. */
+export const REFUSED_MARK = '/tmp/.shiplock-refused'
 
 /**
  * The commands are its arguments: no text of theirs is ever part of a script. The trap lets a running command end in its
  * own time after SIGTERM (the shell would die at once, and its PID namespace with it); a step that was told to stop
- * never succeeds, whatever its commands return.
+ * never succeeds, whatever its commands return. At the end it starts no process: there may be none left to have.
  */
 export const SCRIPT = `stopped=
 trap 'stopped=1' TERM
 number=0
+note() {
+  for events in /sys/fs/cgroup/pids/pids.events /sys/fs/cgroup/pids.events; do
+    if [ ! -r "$events" ]; then continue; fi
+    read -r word refused <"$events"
+    if [ "$refused" != 0 ]; then echo "$refused" 2>/dev/null >${REFUSED_MARK}; fi
+  done
+}
 for command do
   number=$((number + 1))
   printf '$ %s\\n' "$command"
@@ -23,9 +32,11 @@ for command do
   if [ -n "$stopped" ]; then exit 143; fi
   if [ "$code" -ne 0 ]; then
     echo "$number" 2>/dev/null >${FAILED_MARK}
+    note
     exit "$code"
   fi
-done`
+done
+note`
 
 export interface ContainerSpec {
   name: string

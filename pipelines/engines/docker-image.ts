@@ -155,7 +155,7 @@ export async function whyNotNamed(
   const holder = await findImage(api, name)
   return holder === null || ownerOf(holder.labels) === ownerOf(labels)
     ? null
-    : `${name} is the name of an image of ${ownerOf(holder.labels)}: it is not moved to one of ${ownerOf(labels)}`
+    : `${name} is the name of an image of ${ownerOf(holder.labels)}: it is not moved to one of ${ownerOf(labels)}. Give that image another name on the engine (docker tag), take this one away (docker rmi), and run it again`
 }
 
 /** See `tag` in engine.ts. */

@@ -1,5 +1,5 @@
 import type { DockerApi } from './docker-api'
-import { FAILED_MARK, shortCommand } from './docker-container'
+import { FAILED_MARK, REFUSED_MARK, shortCommand } from './docker-container'
 import type { Exit } from './docker-output'
 import type { Why } from './docker-supervise'
 import { asDuration, asSize } from './docker-words'
@@ -15,6 +15,19 @@ const FILE_TOO_BIG = 128 + 25
 
 /** What the end of a container means. Only an exit with 0 that nobody asked for is a success. */
 export async function judgeExit(
+  api: DockerApi,
+  id: string,
+  order: StepOrder,
+  exit: Exit,
+  why: Why | null,
+): Promise<Verdict> {
+  const verdict = await judged(api, id, order, exit, why)
+  if (why !== null) return verdict
+  const refused = await readContainerFile(api, id, REFUSED_MARK).catch(() => null) // the verdict stands without it
+  return refused === null ? verdict : { ...verdict, because: `${verdict.because}; ${reachedPids(order.limits.pids)}` }
+}
+
+async function judged(
   api: DockerApi,
   id: string,
   order: StepOrder,
@@ -42,6 +55,8 @@ export async function judgeExit(
 
 export const killedForMemory = (what: string, memoryBytes: number): string =>
   `${what} was killed for using more than ${asSize(memoryBytes)} of memory`
+
+export const reachedPids = (pids: number): string => `it reached its limit of ${pids} processes`
 
 /** The command that the script noted. A step can only mislead the wording about itself with it. */
 async function failedCommand(api: DockerApi, id: string, run: readonly string[]): Promise<string | null> {

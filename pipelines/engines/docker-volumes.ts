@@ -12,25 +12,31 @@ export interface Volume {
 const USAGE_MS = 120_000
 const BUSY_MS = 500
 
-const asked = new WeakMap<DockerApi, Promise<Volume[]>>()
+type Kind = 'volume' | 'build-cache'
+
+const asked = new WeakMap<DockerApi, Map<Kind, Promise<unknown[]>>>()
+
+/** Every volume of the engine with its size. */
+export const volumeUsage = (api: DockerApi, signal?: AbortSignal) => diskUsage<Volume>(api, 'volume', signal)
 
 /**
- * Every volume of the engine with its size. It walks their files, and an engine before 23 does so for one asker at a time
- * and turns the others away: askers of this process share one answer, and another process is waited for.
+ * What the engine keeps, with sizes. It walks files, and an engine before 23 does so for one asker at a time and turns the
+ * others away: askers of this process share one answer, and another process is waited for.
  */
-export function volumeUsage(api: DockerApi, signal?: AbortSignal): Promise<Volume[]> {
-  const there = asked.get(api)
-  if (there) return there
-  const asking = askUsage(api, signal).finally(() => asked.delete(api))
+export function diskUsage<T>(api: DockerApi, kind: Kind, signal?: AbortSignal): Promise<T[]> {
+  const asking = asked.get(api) ?? new Map<Kind, Promise<unknown[]>>()
   asked.set(api, asking)
-  return asking
+  const there = asking.get(kind) ?? askUsage(api, kind, signal).finally(() => asking.delete(kind))
+  asking.set(kind, there)
+  return there as Promise<T[]>
 }
 
-async function askUsage(api: DockerApi, signal?: AbortSignal): Promise<Volume[]> {
-  const ask = { method: 'GET' as const, path: '/system/df', query: { type: 'volume' }, deadlineMs: USAGE_MS }
+async function askUsage(api: DockerApi, kind: Kind, signal?: AbortSignal): Promise<unknown[]> {
+  const ask = { method: 'GET' as const, path: '/system/df', query: { type: kind }, deadlineMs: USAGE_MS }
   for (const started = performance.now(); ; await pause(BUSY_MS, undefined, signal ? { signal } : {})) {
     try {
-      return (await api.json<{ Volumes?: Volume[] | null }>(ask)).Volumes ?? []
+      const { Volumes, BuildCache } = await api.json<{ Volumes?: unknown[] | null; BuildCache?: unknown[] | null }>(ask)
+      return (kind === 'volume' ? Volumes : BuildCache) ?? []
     } catch (error) {
       const busy = error instanceof Refusal && /already running/.test(error.message)
       if (!busy || performance.now() - started > USAGE_MS) throw error

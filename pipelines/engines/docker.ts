@@ -2,9 +2,11 @@ import { type DockerOptions, dockerApi } from './docker-api'
 import { baseDigests } from './docker-base'
 import { pruneBaseTags } from './docker-base-tags'
 import { buildImage } from './docker-build'
+import { pruneMounts } from './docker-build-caches'
 import { limitsWorld } from './docker-build-limits'
 import { builderOf } from './docker-builder'
 import { pruneCaches, removeCaches } from './docker-cache'
+import { sweepBuildGroups } from './docker-cgroups'
 import { findImage, tagImage } from './docker-image'
 import { stepNetworks } from './docker-network'
 import { runStep } from './docker-step'
@@ -59,17 +61,22 @@ export function dockerEngine(options: DockerOptions = {}, mustLimit = false): En
     },
     async pruneCaches(instance, limits) {
       await pruneBaseTags(api, instance, limits.unusedMs)
-      return pruneCaches(api, instance, limits)
+      return (await pruneMounts(api, instance, limits)) + (await pruneCaches(api, instance, limits))
     },
     async list(instance) {
       const found = await findWork(api, instance)
       return found.map(({ id, run, stage, epoch }) => ({ id, run, stage, epoch }))
     },
     remove: (id) => removeOne(api, id),
+    async sweepBuilds(instance) {
+      const world = await limits()
+      return 'because' in world ? 0 : sweepBuildGroups(world.version, instance)
+    },
     async removeAll(instance) {
       networks.forget(instance)
       await removeInstance(api, instance)
       await removeCaches(api, instance)
+      await pruneMounts(api, instance, { unusedMs: 0, mostBytes: 0 })
       await removeImages(api, instance)
       await pruneBaseTags(api, instance, 0)
     },

@@ -171,14 +171,16 @@ export interface Engine {
   /** Removes the containers of one stage (every epoch up to and including this one), or of the whole run. */
   cleanUp(what: { instance: string; run: number; stage?: string; upToEpoch?: number }): Promise<void>
   /**
-   * Removes caches that no step was started with for `unusedMs`, and the least used beyond `mostBytes` in all; gives how
-   * many. Never one in use.
+   * Removes caches that no step was started with for `unusedMs`, and the least used beyond `mostBytes` in all; and so the
+   * cache mounts of its builds, where they are known. Gives how many. Never one in use.
    */
   pruneCaches(instance: string, limits: { unusedMs: number; mostBytes: number }): Promise<number>
   /** What exists with our instance label and kind=step or kind=service, networks last: for the sweep that removes orphans. */
   list(instance: string): Promise<{ id: string; run: number; stage: string; epoch: number }[]>
   /** Removes one by id; absent is fine. */
   remove(id: string): Promise<void>
+  /** Removes what builds of killed workers left beside the engine, on its own machine; gives how much. Absent: nothing is ever left. */
+  sweepBuilds?(instance: string): Promise<number>
   /** Removes all that this instance made: step and service containers, their networks, its caches and images. Deployments stay, and what they run. */
   removeAll(instance: string): Promise<void>
 }
