@@ -11,7 +11,7 @@ import { freshDatabase } from '../database'
 const TRAIL = ['AuditEntry', 'AuditLeaf', 'AuditName', 'Checkpoint'] as const
 const ENTRY = `INSERT INTO "AuditEntry" ("kind", "actor", "actorName", "subject", "subjectId") VALUES ('run.accept', 'shiplock', 'Shiplock', 'run', 1)`
 const append = (actor: string) =>
-  `SELECT audit_append('run.accept', '${actor}', 'x', NULL::int, 'run', 1, NULL::int, NULL, NULL, '', '{}'::jsonb)`
+  `SELECT audit_append('session.open', '${actor}', 'x', NULL::int, 'account', 1, NULL::int, NULL, NULL, '', '{}'::jsonb)`
 
 async function ask(connectionString: string, sql: string, ...more: string[]): Promise<Record<string, unknown>[]> {
   const db = new pg.Client({ connectionString })
