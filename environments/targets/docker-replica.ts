@@ -31,6 +31,7 @@ export interface Container {
   wanted: number
   digest: string
   running: boolean
+  paused: boolean
   exitCode: number
   outOfMemory: boolean
   createdAt: string
@@ -180,6 +181,7 @@ export function readContainer(info: ContainerInspectInfo): Container {
     wanted: Number(label['shiplock.replicas']),
     digest: info.Image,
     running: info.State.Running && !info.State.Restarting && !info.State.Paused,
+    paused: info.State.Paused,
     exitCode: info.State.ExitCode,
     outOfMemory: info.State.OOMKilled,
     createdAt: info.Created,
