@@ -36,6 +36,8 @@ export interface Container {
   outOfMemory: boolean
   createdAt: string
   startedAt: string
+  /** By the engine itself, as it ended; none again once a person starts it. */
+  restarts: number
   /** Container port → host port, as the engine picked it; it picks another one at each start. */
   hostPorts: ReadonlyMap<number, number>
   /** Where other containers find it and those of its set; null: it was made before there was such a name. */
@@ -186,6 +188,7 @@ export function readContainer(info: ContainerInspectInfo): Container {
     outOfMemory: info.State.OOMKilled,
     createdAt: info.Created,
     startedAt: info.State.StartedAt,
+    restarts: info.RestartCount,
     hostPorts,
     inside: insideOf(info, setName(label['shiplock.service'] ?? '', label['shiplock.spec'] ?? '')),
   }
