@@ -5,6 +5,7 @@ import { isFault } from '../pipelines/fault'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { ring, type Tx, transaction } from '../prisma/record'
 import { fallBack } from './fall-back'
+import { formerServices, replacedBy } from './former'
 import { keepReading, type Reading } from './keep-reading'
 import { isRecorded, NEXT_LOOK_MS, nextStep, type Recorded, SOON_MS, type Step } from './observed'
 import type { PromotionStatus } from './promotion'
@@ -111,7 +112,7 @@ async function decide(context: Context, row: Row, seen: Steadied): Promise<Step>
     await tx.query('SELECT 1 FROM "Environment" WHERE id = $1 FOR UPDATE', [row.environmentId])
     const { rows } = await tx.query('SELECT 1 FROM "Observed" WHERE id = $1 AND epoch = $2', [row.id, row.epoch])
     if (rows.length === 0) return lookAgain(tx, row, 0)
-    const recorded = await readRecorded(tx, row, seen)
+    const recorded = { ...(await readRecorded(tx, row, seen)), replacedBy: await replacedBy(tx, row) }
     const step = nextStep(seen, recorded)
     // The set that serves by the record still runs, and is observed again once it is decided.
     if (step.do === 'wait') return lookAgain(tx, row, SOON_MS)
@@ -123,12 +124,25 @@ async function decide(context: Context, row: Row, seen: Steadied): Promise<Step>
       return step
     }
     const set = seen.set !== null && isRecorded(seen.set, recorded) ? seen.set : null
-    await keepReading(tx, row, seen, { set: recorded.serving ?? set }, asWorker(context))
+    const told = withOthers(row.service, seen, recorded.replacedBy, await formerServices(tx, row))
+    await keepReading(tx, row, told, { set: recorded.serving ?? set }, asWorker(context))
     return step
   })
 }
 
-async function readRecorded(tx: Tx, row: Row, { set, starting }: Steadied): Promise<Recorded> {
+/** The reading, with what it says of other services. What of them still runs is left: it is looked at again soon. */
+function withOthers(service: string, seen: Steadied, successor: string | null, former: string[]): Steadied {
+  if (successor !== null && seen.set === null)
+    return {
+      ...seen,
+      because: `${seen.because}: ${successor} was deployed in the place of ${service}, which was ended`,
+    }
+  if (former.length === 0) return seen
+  const because = `${seen.because}; ${former.join(' and ')} runs here as well, and is ended once ${service} is healthy`
+  return { ...seen, because, left: seen.left + former.length }
+}
+
+async function readRecorded(tx: Tx, row: Row, { set, starting }: Steadied): Promise<Omit<Recorded, 'replacedBy'>> {
   const asked = [...starting, ...(set === null ? [] : [set])].map((made) => made.promotion)
   const { rows } = await tx.query<{
     id: number

@@ -8,6 +8,8 @@ export interface Recorded {
   serving: MadeBy | null
   /** The deployment that was recorded last. Null: none was. */
   deployed: number | null
+  /** The service that was deployed in the place of this one, and serves. Null: this one is what is deployed here. */
+  replacedBy: string | null
   /** By number; none where the record knows no such promotion. */
   promotions: ReadonlyMap<number, Attempted>
 }
@@ -25,7 +27,7 @@ export type Step =
   | { do: 'retire' }
   /** The set that was just recorded died before the earlier one went: that one serves again. */
   | { do: 'fall back' }
-  /** An attempt that ended without being recorded: what it made goes, and what served before serves again. */
+  /** An attempt that ended without being recorded: what it made goes, and what served before serves again. Or a former service’s. */
   | { do: 'withdraw'; made: MadeBy }
   /** An attempt is under way, and decides itself. */
   | { do: 'wait' }
@@ -52,6 +54,8 @@ export function nextStep(
     waits = true
   }
   if (waits) return { do: 'wait' }
+  if (recorded.replacedBy !== null && seen.set !== null && recorded.promotions.has(seen.set.promotion))
+    return { do: 'withdraw', made: seen.set }
   if (seen.left === 0 || seen.set === null || !isSame(seen.set, recorded.serving)) return { do: 'nothing' }
   if (seen.health === 'healthy') return { do: 'retire' }
   return mayFallBack(seen, recorded) ? { do: 'fall back' } : { do: 'nothing' }

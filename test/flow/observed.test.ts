@@ -77,6 +77,29 @@ const killed = async () => {
   await endOf(worker.process as NonNullable<typeof worker.process>, 'SIGKILL')
 }
 
+/** Pushes, and does something to the new replica while the record of its deployment is written, which takes three seconds here. */
+async function whileRecorded(files: ReturnType<typeof service>, act: (id: string) => Promise<unknown>) {
+  const sql = (text: string) => shiplock.record.pool.query(text)
+  await sql(`CREATE FUNCTION slow_record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.status = 'deployed' AND OLD.status = 'deploying' THEN PERFORM pg_sleep(3); END IF; RETURN NEW; END $$`)
+  await sql('CREATE TRIGGER slow_record BEFORE UPDATE ON "Promotion" FOR EACH ROW EXECUTE FUNCTION slow_record()')
+  await sql('ALTER TABLE "Promotion" ENABLE ALWAYS TRIGGER slow_record')
+  const commit = await shiplock.push('develop', files)
+  const sleeps = async () => {
+    const { rows } = await sql(
+      `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+    )
+    return rows.length > 0
+  }
+  await eventually('it is being recorded', sleeps, 60_000, 20)
+  const { id } = await shiplock.promotion(commit, 'test')
+  const [fresh] = (await containers()).filter((c) => c.Labels['shiplock.promotion'] === String(id))
+  await act(fresh?.Id ?? '')
+  await sql('DROP TRIGGER slow_record ON "Promotion"')
+  await sql('DROP FUNCTION slow_record')
+  return commit
+}
+
 it('A1: a first release that flaps leaves nothing, and the board says that nothing runs', async () => {
   const commit = await shiplock.push('develop', service('first', FLAPS))
   expect((await failed(commit)).because).toMatch(/did not hold: .*Nothing else runs here/s)
@@ -158,24 +181,8 @@ it('A1: a worker that is killed after the record and before the old set went: th
 
 it('A1: the new set is killed while it is recorded: the old one is kept and serves again, and the deployment failed', async () => {
   const before = await test()
-  const sql = (text: string) => shiplock.record.pool.query(text)
-  await sql(`CREATE FUNCTION slow_record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF NEW.status = 'deployed' AND OLD.status = 'deploying' THEN PERFORM pg_sleep(3); END IF; RETURN NEW; END $$`)
-  await sql('CREATE TRIGGER slow_record BEFORE UPDATE ON "Promotion" FOR EACH ROW EXECUTE FUNCTION slow_record()')
-  await sql('ALTER TABLE "Promotion" ENABLE ALWAYS TRIGGER slow_record')
-  const commit = await shiplock.push('develop', service('dies', GOOD))
-  const sleeps = async () => {
-    const { rows } = await shiplock.record.pool.query(
-      `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
-    )
-    return rows.length > 0
-  }
-  await eventually('it is being recorded', sleeps, 60_000, 20)
-  const { id } = await shiplock.promotion(commit, 'test')
-  const [fresh] = (await containers()).filter((c) => c.Labels['shiplock.promotion'] === String(id))
-  await docker.getContainer(fresh?.Id ?? '').kill()
+  const commit = await whileRecorded(service('dies', GOOD), (id) => docker.getContainer(id).kill())
   expect((await failed(commit)).because).toMatch(/which serves again: .*does not run \(exit code 137\)/)
-  await sql('DROP TRIGGER slow_record ON "Promotion"')
   const after = await untilLooked('the old one serves', (p) => p.observed?.health === 'healthy')
   expect(after.running).toMatchObject({ id: before.running?.id, url: before.running?.url })
   expect(await pageAt(after.running?.url)).toBe('five')
@@ -256,4 +263,41 @@ it('a target that does not answer keeps the last reading, and says since when it
   const back = await untilLooked('it is known again', (p) => p.observed?.unknown === null)
   expect(back.observed?.health).toBe('healthy')
   expect(since).toBeDefined()
+})
+
+it('A2: a service that is renamed is ended once the one in its place is healthy, and until then the board says that it runs', async () => {
+  const before = await test()
+  const renamed = service('renamed', GOOD)
+  const yaml = renamed['.shiplock.yaml'].replace('service: hello', 'service: hallo')
+  let hallo = ''
+  const files = { ...renamed, '.shiplock.yaml': yaml }
+  const commit = await whileRecorded(files, async (id) => {
+    hallo = id
+    await docker.getContainer(id).pause()
+  })
+  expect((await failed(commit)).because).toMatch(/^it was deployed, and the look after that found it unhealthy/)
+  const both = await untilLooked('the board names both', (p) =>
+    /hello runs here as well/.test(p.observed?.because ?? ''),
+  )
+  expect(both).toMatchObject({ service: 'hallo', observed: { health: 'unhealthy' } })
+  expect(both.observed?.because).toMatch(/is paused: `docker unpause/)
+  expect(await pageAt(before.running?.url)).toBe('loops')
+  await docker.getContainer(hallo).unpause()
+  await eventually('the former one is ended', async () => (await containers()).length === 1)
+  expect(await pageAt((await test()).running?.url)).toBe('renamed')
+  const trail = await shiplock.client.ask<{ items: { because: string; after: string }[] }>(
+    'GET',
+    '/trail?kind=environment.observe&limit=5',
+  )
+  expect(trail.items).toContainEqual(
+    expect.objectContaining({
+      after: 'absent',
+      because: 'nothing runs here: hallo was deployed in the place of hello, which was ended',
+    }),
+  )
+  // Named back: the same the other way round.
+  const back = await shiplock.push('develop', service('named back', GOOD))
+  await shiplock.deployed(back)
+  await eventually('hallo is ended', async () => (await containers()).length === 1)
+  expect(await pageAt((await test()).running?.url)).toBe('named back')
 })

@@ -12,6 +12,7 @@ function recorded(
   return {
     serving: over.serving === undefined ? OLD : over.serving,
     deployed: over.serving === undefined ? OLD.promotion : (over.serving?.promotion ?? null),
+    replacedBy: null,
     promotions: new Map([
       [7, { status: 'verified' as const, willBeTriedAgain: false, deployedEpoch: 1 }],
       [9, { status, willBeTriedAgain: over.again ?? false, deployedEpoch: over.deployedEpoch ?? null }],
@@ -59,6 +60,15 @@ describe('A1: the set that was just recorded is not healthy, and the earlier one
     const kept = { ...now('deployed'), deployed: 12 }
     expect(nextStep(seen(NEW, 1, [], 'unhealthy'), kept)).toEqual({ do: 'nothing' })
   })
+})
+
+it('A2: what a former service runs goes, set by set; what is of another record, or under way, does not', () => {
+  const former = { ...recorded('verified'), replacedBy: 'hallo' }
+  expect(nextStep(seen(OLD), former)).toEqual({ do: 'withdraw', made: OLD })
+  expect(nextStep(seen(OLD, 1), former)).toEqual({ do: 'withdraw', made: OLD })
+  expect(nextStep(seen(null), former)).toEqual({ do: 'nothing' })
+  expect(nextStep(seen({ promotion: 99, epoch: 1 }), former)).toEqual({ do: 'nothing' })
+  expect(nextStep(seen(OLD, 0, [NEW]), { ...recorded('deploying'), replacedBy: 'hallo' })).toEqual({ do: 'wait' })
 })
 
 describe('A2: a set that was never recorded', () => {
