@@ -221,50 +221,6 @@ it('A1: a release that ends and is started again all the time is not healthy, an
   expect(await pageAt(again.running?.url)).toBe('loops')
 })
 
-it('A2: what a person took away is not said to run, and a rollback to it is possible', async () => {
-  const before = await test()
-  const release = before.running?.release.id ?? 0
-  await docker.getContainer((await containers())[0]?.Id ?? '').remove({ force: true })
-  const gone = await untilLooked('it was looked at', (p) => p.observed?.health === 'absent')
-  expect(gone).toMatchObject({
-    running: null,
-    observed: { digest: null, url: null, deployed: { promotion: before.running?.id, release } },
-  })
-  const trail = await shiplock.client.ask<{ items: { kind: string; before: string; after: string }[] }>(
-    'GET',
-    '/trail?kind=environment.observe&limit=1',
-  )
-  expect(trail.items[0]).toMatchObject({ before: 'healthy', after: 'absent' })
-
-  await shiplock.client.rollback(gone.id, release, 'a person removed it')
-  const back = await until('it runs again', (p) => p.running?.release.id === release)
-  expect(await pageAt(back.running?.url)).toBe('loops')
-  expect(back.observed?.health).toBe('healthy')
-})
-
-it('a target that does not answer keeps the last reading, and says since when it is not known', async () => {
-  const before = await test()
-  const setHost = (host: string | null) =>
-    shiplock.record.pool.query(
-      `UPDATE "Environment" SET policy = jsonb_set(policy, '{target}', CASE WHEN $2::text IS NULL THEN (policy->'target') - 'host' ELSE policy->'target' || jsonb_build_object('host', $2::text) END) WHERE "projectId" = $1 AND name = 'test'`,
-      [project, host],
-    )
-  await setHost('unix:///tmp/nothing-answers-here.sock')
-  const away = await untilLooked('it is not known', (p) => p.observed?.unknown != null)
-  expect(away.observed).toMatchObject({
-    digest: before.observed?.digest,
-    health: 'healthy',
-    unknown: { because: expect.stringContaining('Check that the engine runs') },
-  })
-  expect(away.running?.id).toBe(before.running?.id)
-  expect(Date.parse(String(away.observed?.observedAt))).toBeLessThan(Date.parse(String(away.observed?.unknown?.since)))
-  const since = away.observed?.unknown?.since
-  await setHost(null)
-  const back = await untilLooked('it is known again', (p) => p.observed?.unknown === null)
-  expect(back.observed?.health).toBe('healthy')
-  expect(since).toBeDefined()
-})
-
 it('A2: a service that is renamed is ended once the one in its place is healthy, and until then the board says that it runs', async () => {
   const before = await test()
   const renamed = service('renamed', GOOD)
@@ -300,4 +256,48 @@ it('A2: a service that is renamed is ended once the one in its place is healthy,
   await shiplock.deployed(back)
   await eventually('hallo is ended', async () => (await containers()).length === 1)
   expect(await pageAt((await test()).running?.url)).toBe('named back')
+})
+
+it('A2: what a person took away is not said to run, and a rollback to it is possible', async () => {
+  const before = await test()
+  const release = before.running?.release.id ?? 0
+  await docker.getContainer((await containers())[0]?.Id ?? '').remove({ force: true })
+  const gone = await untilLooked('it was looked at', (p) => p.observed?.health === 'absent')
+  expect(gone).toMatchObject({
+    running: null,
+    observed: { digest: null, url: null, deployed: { promotion: before.running?.id, release } },
+  })
+  const trail = await shiplock.client.ask<{ items: { kind: string; before: string; after: string }[] }>(
+    'GET',
+    '/trail?kind=environment.observe&limit=1',
+  )
+  expect(trail.items[0]).toMatchObject({ before: 'healthy', after: 'absent' })
+
+  await shiplock.client.rollback(gone.id, release, 'a person removed it')
+  const back = await until('it runs again', (p) => p.running?.release.id === release)
+  expect(await pageAt(back.running?.url)).toBe('named back')
+  expect(back.observed?.health).toBe('healthy')
+})
+
+it('a target that does not answer keeps the last reading, and says since when it is not known', async () => {
+  const before = await test()
+  const setHost = (host: string | null) =>
+    shiplock.record.pool.query(
+      `UPDATE "Environment" SET policy = jsonb_set(policy, '{target}', CASE WHEN $2::text IS NULL THEN (policy->'target') - 'host' ELSE policy->'target' || jsonb_build_object('host', $2::text) END) WHERE "projectId" = $1 AND name = 'test'`,
+      [project, host],
+    )
+  await setHost('unix:///tmp/nothing-answers-here.sock')
+  const away = await untilLooked('it is not known', (p) => p.observed?.unknown != null)
+  expect(away.observed).toMatchObject({
+    digest: before.observed?.digest,
+    health: 'healthy',
+    unknown: { because: expect.stringContaining('Check that the engine runs') },
+  })
+  expect(away.running?.id).toBe(before.running?.id)
+  expect(Date.parse(String(away.observed?.observedAt))).toBeLessThan(Date.parse(String(away.observed?.unknown?.since)))
+  const since = away.observed?.unknown?.since
+  await setHost(null)
+  const back = await untilLooked('it is known again', (p) => p.observed?.unknown === null)
+  expect(back.observed?.health).toBe('healthy')
+  expect(since).toBeDefined()
 })
