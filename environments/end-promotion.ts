@@ -1,9 +1,9 @@
 import { Fault } from '../pipelines/fault'
 import type { RecordHandle } from '../prisma/client'
 import { type Actor, NOW, type Person, PLUS_ONE, type Tx, transaction } from '../prisma/record'
+import { cancelVerification } from './cancel-verification'
 import { movePromotion } from './move-promotion'
 import { ringEnvironment, takePlaceOf } from './place'
-import { cancelVerification } from './verify'
 
 const CANCELABLE = ['waiting', 'queued', 'deploying', 'deployed', 'verifying', 'errored'] as const
 type Cancelable = (typeof CANCELABLE)[number]

@@ -52,6 +52,8 @@ async function writeHolds(tx: Tx, row: Row, holds: readonly Hold[], told: { beca
     data: { name: row.name, ...(counts?.heldFor == null ? {} : { promotion: counts.heldFor.promotion }) },
   })
   await ring(tx, `environment:${row.id}:${counts === null ? 'released' : 'held'}`)
+  // What waits there says why, at once, and also where the hold is one more reason to wait.
+  await ringEnvironment(tx, row.id)
 }
 
 async function holdsOf(tx: Tx, id: number) {
@@ -96,7 +98,6 @@ export async function followRollback(tx: Tx, environmentId: number, moved: Moved
           ?.because ?? '')
       : `the rollback to ${ended.heldFor?.tag} was ${moved.status}${because === '' ? '' : `: ${because}`}${after.length === 0 ? '' : `; still held: ${after.at(-1)?.because}`}`
   await writeHolds(tx, row, after, { because: words, by })
-  if (ended !== undefined) await ringEnvironment(tx, environmentId)
 }
 
 /** What waits there is judged again at once. @throws Fault not.found; conflict where there is no hold */
@@ -105,6 +106,5 @@ export async function releaseHold(handle: RecordHandle, id: number, by: Actor): 
     const { row, holds } = await holdsOf(tx, id)
     if (holds.length === 0) throw new Fault('conflict', `${row.name} is not held`)
     await writeHolds(tx, row, [], { because: '', by })
-    await ringEnvironment(tx, id)
   })
 }

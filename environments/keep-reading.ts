@@ -1,6 +1,7 @@
 import { type Actor, ring, type Tx, tell } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
 import { NEXT_LOOK_MS, SOON_MS } from './observed'
+import type { Kept, Steadied } from './steady'
 import type { MadeBy, Observation } from './targets/target'
 
 /** The row of one service in one environment, as it was read before the target was asked. */
@@ -14,6 +15,8 @@ export interface Reading {
   epoch: number
   digest: string | null
   health: string
+  url: string | null
+  replicas: Kept[]
   unknownSince: Date | null
 }
 
@@ -29,7 +32,7 @@ export async function expectReading(tx: Tx, at: { environmentId: number; service
 /** The row, for the length of a transaction. Null: nothing was ever deployed there. */
 export async function takeReading(tx: Tx, at: { environmentId: number; service: string }): Promise<Reading | null> {
   const { rows } = await tx.query<Reading>(
-    `SELECT o.id, o."environmentId", e.name AS environment, e."projectId", o.service, e.policy, o.epoch, o.digest, o.health, o."unknownSince"
+    `SELECT o.id, o."environmentId", e.name AS environment, e."projectId", o.service, e.policy, o.epoch, o.digest, o.health, o.url, o.replicas, o."unknownSince"
      FROM "Observed" o JOIN "Environment" e ON e.id = o."environmentId" WHERE o."environmentId" = $1 AND o.service = $2 FOR UPDATE OF o`,
     [at.environmentId, at.service],
   )
@@ -52,12 +55,14 @@ export async function isWithdrawing(tx: Tx, environmentId: number): Promise<bool
 export async function keepReading(
   tx: Tx,
   row: Reading,
-  seen: Observation,
+  seen: Observation | Steadied,
   recorded: { set: MadeBy | null; promotion?: number },
   by: Actor,
 ) {
   const isSame = row.digest === seen.digest && row.health === seen.health
   const isDeployment = recorded.promotion !== undefined
+  const isOpen = isDeployment || seen.left > 0 || seen.health === 'progressing'
+  const againMs = ('againMs' in seen ? seen.againMs : null) ?? NEXT_LOOK_MS
   await tx.query(
     `UPDATE "Observed" SET digest = $2, health = $3, because = $4, url = $5, inside = $6::jsonb, replicas = $7::jsonb,
        "setPromotion" = $8, "setEpoch" = $9, "promotionId" = COALESCE($10, "promotionId"), epoch = epoch + $11,
@@ -76,7 +81,7 @@ export async function keepReading(
       recorded.promotion ?? null,
       isDeployment ? 1 : 0,
       isSame,
-      isDeployment || seen.left > 0 || seen.health === 'progressing' ? SOON_MS : NEXT_LOOK_MS,
+      isOpen ? SOON_MS : againMs,
     ],
   )
   if (!isSame)
@@ -91,5 +96,7 @@ export async function keepReading(
       because: seen.because,
       data: { name: row.environment, service: row.service, before: row.digest, digest: seen.digest },
     })
-  if (!isSame || row.unknownSince !== null) await ring(tx, `environment:${row.environmentId}:observed`)
+  // A restart that a person asked for changes the address and nothing else.
+  if (!isSame || row.unknownSince !== null || row.url !== seen.url)
+    await ring(tx, `environment:${row.environmentId}:observed`)
 }

@@ -4,16 +4,22 @@ import { asWorker, type Context } from '../pipelines/context'
 import { isFault } from '../pipelines/fault'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
 import { ring, type Tx, transaction } from '../prisma/record'
+import { fallBack } from './fall-back'
+import { formerServices, replacedBy } from './former'
 import { keepReading, type Reading } from './keep-reading'
 import { isRecorded, NEXT_LOOK_MS, nextStep, type Recorded, SOON_MS, type Step } from './observed'
 import type { PromotionStatus } from './promotion'
+import { type Steadied, steadied } from './steady'
 import { targetOf } from './target-of'
-import type { Healthcheck, MadeBy, Observation, Target, Where } from './targets/target'
+import type { Healthcheck, MadeBy, Target, Where } from './targets/target'
 
 interface Row extends Reading {
+  promotionId: number | null
   setPromotion: number | null
   setEpoch: number | null
   plan: { deploy?: { ports?: number[]; healthcheck?: Healthcheck | null } } | null
+  /** By the database, as the row was read. */
+  now: Date
 }
 
 /** No question of a look takes longer than this (ms), whatever the service file allows. */
@@ -58,11 +64,22 @@ async function look(context: Context, id: number): Promise<void> {
         service: row.service,
       }
       const target = targetOf(row)
+      const observe = async () => steadied(await target.observe({ ...where, ...askedOf(row) }), row.replicas, row.now)
       await target.ensureReady()
-      const seen = await target.observe({ ...where, ...askedOf(row) })
+      const seen = await observe()
       const step = await decide(context, row, seen)
-      if (step.do === 'retire') await retire(context, target, where, seen)
-      else if (step.do === 'withdraw') await withdraw(context, row, target, where, step.made)
+      if (step.do === 'retire' || step.do === 'fall back') {
+        // An address that was read just before the record changed still answers; and one look alone ends no set.
+        const later = (await lingered(context)) ? await observe() : null
+        if (later === null) return // the worker is stopping: the next one does it, once this row is due
+        if (!isStill(seen, later)) continue
+        if (step.do === 'fall back') await fallBack(context, row, later)
+        else
+          await target.retire(
+            where,
+            later.replicas.map((r) => r.id),
+          )
+      } else if (step.do === 'withdraw') await withdraw(context, row, target, where, step.made)
       else return
     } catch (error) {
       if (!isFault(error)) throw error
@@ -74,7 +91,7 @@ async function look(context: Context, id: number): Promise<void> {
 async function readRow(context: Context, id: number): Promise<Row | null> {
   const { rows } = await context.record.pool.query<Row>(
     `SELECT o.id, o."environmentId", e.name AS environment, e."projectId", o.service, e.policy, o.epoch, o."setPromotion", o."setEpoch",
-       o.digest, o.health, o."unknownSince", l.plan
+       o."promotionId", o.digest, o.health, o.url, o.replicas, o."unknownSince", l.plan, clock_timestamp() AS now
      FROM "Observed" o JOIN "Environment" e ON e.id = o."environmentId"
      LEFT JOIN "Promotion" p ON p.id = o."promotionId" LEFT JOIN "Release" l ON l.id = p."releaseId" WHERE o.id = $1`,
     [id],
@@ -89,13 +106,13 @@ function askedOf({ plan }: Row) {
 }
 
 /** Keeps what was seen, and says what follows. A reading from before a deployment was recorded counts no more. */
-async function decide(context: Context, row: Row, seen: Observation): Promise<Step> {
+async function decide(context: Context, row: Row, seen: Steadied): Promise<Step> {
   return transaction(context.record, async (tx) => {
     // A claim of a deployment takes the same row: none begins between this and the end of the transaction.
     await tx.query('SELECT 1 FROM "Environment" WHERE id = $1 FOR UPDATE', [row.environmentId])
     const { rows } = await tx.query('SELECT 1 FROM "Observed" WHERE id = $1 AND epoch = $2', [row.id, row.epoch])
     if (rows.length === 0) return lookAgain(tx, row, 0)
-    const recorded = await readRecorded(tx, row, seen)
+    const recorded = { ...(await readRecorded(tx, row, seen)), replacedBy: await replacedBy(tx, row) }
     const step = nextStep(seen, recorded)
     // The set that serves by the record still runs, and is observed again once it is decided.
     if (step.do === 'wait') return lookAgain(tx, row, SOON_MS)
@@ -107,12 +124,25 @@ async function decide(context: Context, row: Row, seen: Observation): Promise<St
       return step
     }
     const set = seen.set !== null && isRecorded(seen.set, recorded) ? seen.set : null
-    await keepReading(tx, row, seen, { set: recorded.serving ?? set }, asWorker(context))
+    const told = withOthers(row.service, seen, recorded.replacedBy, await formerServices(tx, row))
+    await keepReading(tx, row, told, { set: recorded.serving ?? set }, asWorker(context))
     return step
   })
 }
 
-async function readRecorded(tx: Tx, row: Row, { set, starting }: Observation): Promise<Recorded> {
+/** The reading, with what it says of other services. What of them still runs is left: it is looked at again soon. */
+function withOthers(service: string, seen: Steadied, successor: string | null, former: string[]): Steadied {
+  if (successor !== null && seen.set === null)
+    return {
+      ...seen,
+      because: `${seen.because}: ${successor} was deployed in the place of ${service}, which was ended`,
+    }
+  if (former.length === 0) return seen
+  const because = `${seen.because}; ${former.join(' and ')} runs here as well, and is ended once ${service} is healthy`
+  return { ...seen, because, left: seen.left + former.length }
+}
+
+async function readRecorded(tx: Tx, row: Row, { set, starting }: Steadied): Promise<Omit<Recorded, 'replacedBy'>> {
   const asked = [...starting, ...(set === null ? [] : [set])].map((made) => made.promotion)
   const { rows } = await tx.query<{
     id: number
@@ -126,6 +156,7 @@ async function readRecorded(tx: Tx, row: Row, { set, starting }: Observation): P
   const { setPromotion: promotion, setEpoch: epoch } = row
   return {
     serving: promotion === null || epoch === null ? null : { promotion, epoch },
+    deployed: row.promotionId,
     promotions: new Map(
       rows.map(({ id, status, again, deployedEpoch }) => [id, { status, willBeTriedAgain: again, deployedEpoch }]),
     ),
@@ -152,16 +183,19 @@ async function keepUnknown(context: Context, row: Row, because: string) {
   })
 }
 
-async function retire(context: Context, target: Target, where: Where, seen: Observation) {
-  const told = await sleep(LINGER_MS, true, { signal: context.stopping }).catch(() => false)
-  if (!told) return // the worker is stopping: the next one does it, once this row is due
-  const serving = seen.replicas.map((r) => r.id)
-  await target.retire(where, serving)
-}
+/** False: the worker is stopping. */
+const lingered = (context: Context) => sleep(LINGER_MS, true, { signal: context.stopping }).catch(() => false)
+
+/** The same set, and as healthy or not: what follows from a look follows from two. */
+const isStill = (seen: Steadied, later: Steadied) =>
+  later.health === seen.health &&
+  later.set?.promotion === seen.set?.promotion &&
+  later.set?.epoch === seen.set?.epoch &&
+  later.left > 0
 
 async function withdraw(context: Context, row: Row, target: Target, where: Where, made: MadeBy) {
   console.warn(
-    `what attempt ${made.epoch} of promotion ${made.promotion} made in ${row.environment} was never recorded: it is withdrawn`,
+    `what attempt ${made.epoch} of promotion ${made.promotion} made in ${row.environment} does not serve by the record: it is withdrawn`,
   )
   await target.withdraw(where, made)
   await context.record.pool.query('UPDATE "Observed" SET "leaseUntil" = NULL WHERE id = $1', [row.id])

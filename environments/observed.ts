@@ -6,6 +6,10 @@ import type { MadeBy, Observation } from './targets/target'
 export interface Recorded {
   /** The set that serves. Null: none was recorded. */
   serving: MadeBy | null
+  /** The deployment that was recorded last. Null: none was. */
+  deployed: number | null
+  /** The service that was deployed in the place of this one, and serves. Null: this one is what is deployed here. */
+  replacedBy: string | null
   /** By number; none where the record knows no such promotion. */
   promotions: ReadonlyMap<number, Attempted>
 }
@@ -21,7 +25,9 @@ interface Attempted {
 export type Step =
   /** What served before may go: the record says where the new set is. */
   | { do: 'retire' }
-  /** An attempt that ended without being recorded: what it made goes, and what served before serves again. */
+  /** The set that was just recorded died before the earlier one went: that one serves again. */
+  | { do: 'fall back' }
+  /** An attempt that ended without being recorded: what it made goes, and what served before serves again. Or a former service’s. */
   | { do: 'withdraw'; made: MadeBy }
   /** An attempt is under way, and decides itself. */
   | { do: 'wait' }
@@ -35,7 +41,10 @@ const isUnderWay = ({ status, willBeTriedAgain }: Attempted) =>
  * What is to be done about what was seen. A set counts once the record says that it serves, and not before: whatever ended
  * in between, the set that the record names is the one that serves.
  */
-export function nextStep(seen: Pick<Observation, 'set' | 'starting' | 'left'>, recorded: Recorded): Step {
+export function nextStep(
+  seen: Pick<Observation, 'set' | 'starting' | 'left' | 'earlier' | 'health'>,
+  recorded: Recorded,
+): Step {
   let waits = false
   for (const made of [...seen.starting, ...(seen.set === null || isRecorded(seen.set, recorded) ? [] : [seen.set])]) {
     const promotion = recorded.promotions.get(made.promotion)
@@ -45,7 +54,18 @@ export function nextStep(seen: Pick<Observation, 'set' | 'starting' | 'left'>, r
     waits = true
   }
   if (waits) return { do: 'wait' }
-  return seen.left > 0 && seen.set !== null && isSame(seen.set, recorded.serving) ? { do: 'retire' } : { do: 'nothing' }
+  if (recorded.replacedBy !== null && seen.set !== null && recorded.promotions.has(seen.set.promotion))
+    return { do: 'withdraw', made: seen.set }
+  if (seen.left === 0 || seen.set === null || !isSame(seen.set, recorded.serving)) return { do: 'nothing' }
+  if (seen.health === 'healthy') return { do: 'retire' }
+  return mayFallBack(seen, recorded) ? { do: 'fall back' } : { do: 'nothing' }
+}
+
+/** Only while the deployment is not decided yet; and to what runs, else nothing is won. */
+function mayFallBack({ set, health, earlier }: Parameters<typeof nextStep>[0], { deployed, promotions }: Recorded) {
+  if (health === 'progressing' || earlier?.running !== true || set?.promotion !== deployed) return false
+  const status = promotions.get(set.promotion)?.status
+  return status === 'deployed' || status === 'verifying'
 }
 
 const isSame = (a: MadeBy, b: MadeBy | null) => a.promotion === b?.promotion && a.epoch === b.epoch

@@ -2,14 +2,15 @@ import { admitNext } from '../pipelines/advance'
 import { asWorker, type Context } from '../pipelines/context'
 import { owe } from '../pipelines/owe'
 import { MAX_ATTEMPTS } from '../pipelines/retry'
-import { foldStages, STAGE, type StageStatus } from '../pipelines/run'
+import { foldStages, type StageStatus } from '../pipelines/run'
 import type { ServiceFile } from '../pipelines/service-file'
 import { planVerification, type StagePlan } from '../pipelines/stage-plan'
 import { lowerOf, type TrustClass } from '../pipelines/trust'
 import { ringWaiting } from '../pipelines/waiting-promotions'
-import { type Actor, NOW, record, type Tx, transaction } from '../prisma/record'
+import { type Actor, NOW, type Tx, transaction } from '../prisma/record'
 import type { EnvironmentPolicy } from './environment'
 import { movePromotion } from './move-promotion'
+import { observeNow } from './observe'
 import { ringEnvironment, takePlaceOf } from './place'
 import { putBack } from './put-back'
 import { oweWayBack } from './way-back'
@@ -22,6 +23,7 @@ interface Deployed {
   projectId: number
   environmentId: number
   environment: string
+  service: string
   priority: number
   digest: string
   /** Of the release, and of the run that it is verified for. */
@@ -34,7 +36,7 @@ interface Deployed {
 async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
   await takePlaceOf(tx, id)
   const { rows } = await tx.query<Deployed>(
-    `SELECT p.id, p.epoch, p.status, p."runId", p.priority, l.digest, l.trust, r.trust AS "runTrust", e."projectId", e.id AS "environmentId", e.name AS environment, e.policy, r.plan
+    `SELECT p.id, p.epoch, p.status, p."runId", p.priority, l.service, l.digest, l.trust, r.trust AS "runTrust", e."projectId", e.id AS "environmentId", e.name AS environment, e.policy, r.plan
      FROM "Promotion" p JOIN "Environment" e ON e.id = p."environmentId" JOIN "Run" r ON r.id = p."runId" JOIN "Release" l ON l.id = p."releaseId"
      WHERE p.id = $1 FOR UPDATE OF p`,
     [id],
@@ -42,30 +44,50 @@ async function readDeployed(tx: Tx, id: number): Promise<Deployed | null> {
   return rows[0] ?? null
 }
 
-/** Without the service file nobody knows what would verify it: that is no reason to let it pass. */
-async function failUnread(tx: Tx, { id, epoch, environmentId }: Deployed, by: Actor) {
+/** It was not verified by anything that could have run. */
+async function failAtOnce(tx: Tx, { id, epoch, environmentId }: Deployed, because: string, by: Actor) {
   await movePromotion(tx, { id, from: 'deployed', event: 'begin', epoch, by })
-  const because = 'the plan of its run holds no service file, so nothing says how it is verified'
   const set = { finishedAt: NOW, forgeDueAt: NOW }
   await movePromotion(tx, { id, from: 'verifying', event: 'fail', epoch, because, set, by })
   await ringEnvironment(tx, environmentId)
 }
 
-/** Begins what decides whether a deployment counts as verified; where nothing does, it counts at once, and says why. */
+/** Begins what decides whether a deployment counts as verified; where nothing does, a look after the record decides. */
 export async function beginVerification(context: Context, id: number): Promise<void> {
+  const unverified = await begin(context, id, false)
+  if (unverified === null) return
+  // The look retires what served before, or falls back to it: a deployment counts only once it serves alone.
+  await observeNow(context, unverified)
+  if (!context.stopping.aborted) await begin(context, id, true)
+}
+
+/** @returns the deployment, where no stage verifies it and it was not looked at since; else null */
+async function begin(context: Context, id: number, isLookedAt: boolean): Promise<Deployed | null> {
   const by = asWorker(context)
-  await transaction(context.record, async (tx) => {
+  return transaction(context.record, async (tx) => {
     const deployed = await readDeployed(tx, id)
-    if (deployed === null || deployed.status !== 'deployed') return
+    if (deployed === null || deployed.status !== 'deployed') return null
     const names = deployed.policy.verify ?? []
     const service = deployed.plan?.service
-    if (service === undefined && names.length > 0) return failUnread(tx, deployed, by)
+    if (service === undefined && names.length > 0) {
+      await failAtOnce(tx, deployed, UNREAD, by)
+      return null
+    }
     const stages = service === undefined ? [] : planVerification(service, names)
     if (stages.length > 0) {
       for (const [position, stage] of stages.entries()) await writeStage(tx, deployed, stage, position)
       await movePromotion(tx, { id, from: 'deployed', event: 'begin', epoch: deployed.epoch, by })
       await admitNext(tx, { runId: deployed.runId, promotionId: id, round: deployed.epoch }, by)
-      return
+      return null
+    }
+    if (!isLookedAt) return deployed
+    const { health, because: seen } = await readHealth(tx, deployed)
+    if (health === 'progressing') return null // it is still due, and looked at again
+    if (health === 'unhealthy' || health === 'absent') {
+      const because = `it was deployed, and the look after that found it ${health}: ${seen}`
+      await failAtOnce(tx, deployed, because, by)
+      if (deployed.policy.on_verify_failed === 'rollback') await putBack(tx, deployed, because, by, context.signer)
+      return null
     }
     const because =
       names.length === 0
@@ -81,7 +103,20 @@ export async function beginVerification(context: Context, id: number): Promise<v
       by,
     })
     await afterwards(tx, deployed)
+    return null
   })
+}
+
+/** Without the service file nobody knows what would verify it: that is no reason to let it pass. */
+const UNREAD = 'the plan of its run holds no service file, so nothing says how it is verified'
+
+/** The last reading of this deployment. Unknown where there is none, or another deployment was recorded since. */
+async function readHealth(tx: Tx, { id, environmentId, service }: Deployed) {
+  const { rows } = await tx.query<{ health: string; because: string }>(
+    'SELECT health, because FROM "Observed" WHERE "environmentId" = $1 AND service = $2 AND "promotionId" = $3',
+    [environmentId, service, id],
+  )
+  return rows[0] ?? { health: 'unknown', because: '' }
 }
 
 const VERIFIED = { verifiedAt: NOW, finishedAt: NOW, forgeDueAt: NOW }
@@ -150,21 +185,4 @@ async function afterwards(tx: Tx, deployed: Deployed, isVerified = true) {
   if (!isVerified) return
   await oweWayBack(tx, deployed.id)
   await ringWaiting(tx, deployed.projectId)
-}
-
-/** Ends the open stages of a promotion's verification, with their promotion. */
-export async function cancelVerification(tx: Tx, promotionId: number, by: Actor, because: string) {
-  const { rows } = await tx.query<{ id: number; status: 'pending' | 'queued' | 'running' | 'errored' }>(
-    `SELECT id, status FROM "Stage" WHERE "promotionId" = $1 AND status IN ('pending', 'queued', 'running', 'errored') ORDER BY position FOR UPDATE`,
-    [promotionId],
-  )
-  for (const { id, status } of rows)
-    await record(tx, 'stage', STAGE, {
-      id,
-      from: status,
-      event: 'cancel',
-      because,
-      set: { finishedAt: NOW, leaseUntil: null },
-      by,
-    })
 }

@@ -44,6 +44,12 @@ const SOCKET_WORDS: Record<string, string> = {
 
 export const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
 
+/** A paused one has not ended, and its exit code says nothing. */
+export function whyNotRunning(c: Pick<Container, 'name' | 'paused' | 'outOfMemory' | 'exitCode'>): string {
+  if (c.paused) return `is paused: \`docker unpause ${c.name}\` lets it go on`
+  return c.outOfMemory ? 'ran out of memory' : `does not run (exit code ${c.exitCode})`
+}
+
 /** Is this replica healthy now? Null: yes; else why not. */
 export async function judge(
   c: Container,
@@ -51,7 +57,7 @@ export async function judge(
   health: Healthcheck | null,
   signal?: AbortSignal,
 ): Promise<string | null> {
-  if (!c.running) return c.outOfMemory ? 'ran out of memory' : `does not run (exit code ${c.exitCode})`
+  if (!c.running) return whyNotRunning(c)
   if (!health) return null
   const port = c.hostPorts.get(health.port)
   if (!port) return `port ${health.port} is not published`
@@ -77,6 +83,7 @@ export async function untilHealthy(
     const waited = Date.now() - began
     const asked = health ? ` before it answered on ${health.http}` : ''
     if (!c) return `was removed by somebody else${asked}`
+    if (c.paused) return `${whyNotRunning(c)}${asked}`
     if (!c.running) return c.outOfMemory ? `ran out of memory${asked}` : `exited with code ${c.exitCode}${asked}`
     const problem = await judge(c, address, health, signal)
     signal.throwIfAborted()

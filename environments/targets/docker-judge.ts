@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import { ask } from './docker-engine'
 import { lookAt } from './docker-find'
-import { judge } from './docker-health'
+import { judge, whyNotRunning } from './docker-health'
 import type { Container } from './docker-replica'
 import type { Healthcheck } from './target'
 
@@ -45,7 +45,7 @@ export async function judgeOwn(
 /** Why it is not the running container that it was. Null: it is. */
 function whatChanged(was: Container, now: Container | null): string | null {
   if (now === null) return 'was removed'
-  if (!now.running) return now.outOfMemory ? 'ran out of memory' : `does not run (exit code ${now.exitCode})`
+  if (!now.running) return whyNotRunning(now)
   if (now.startedAt !== was.startedAt) return 'was restarted'
   for (const [port, hostPort] of was.hostPorts)
     if (now.hostPorts.get(port) !== hostPort) return `no longer has its port ${port} at ${hostPort}`

@@ -14,6 +14,7 @@ const ABSENT: Observation = {
   set: null,
   starting: [],
   left: 0,
+  earlier: null,
   digest: null,
   health: 'absent',
   because: 'nothing runs here',
@@ -28,9 +29,12 @@ export async function observeService(
   address: string,
   where: Parameters<Target['observe']>[0],
 ): Promise<Observation> {
-  const { halfMade, serving, retired } = tellApart(await findContainers(docker, ofService(where)))
+  const found = await findContainers(docker, ofService(where))
+  const { halfMade, serving, retired } = tellApart(found)
   const starting = [...new Map(halfMade.map((c) => [`${c.promotion}-${c.epoch}`, madeBy([c])])).values()]
-  const sets = { set: madeBy(serving), starting: starting.filter((made) => made !== null), left: retired.length }
+  const set = madeBy(serving)
+  const counted = { left: retired.length, earlier: earlierOf(found, set) }
+  const sets = { set, starting: starting.filter((made) => made !== null), ...counted }
   if (serving.length === 0 && halfMade.length === 0) return { ...ABSENT, left: retired.length }
   const shown = serving.length > 0 ? serving : halfMade
   const replicas = shown.map((c) => replicaOf(c, address, where.ports[0])).sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -58,10 +62,19 @@ export async function observeService(
   }
 }
 
+/** What a withdrawal of this set would leave serving: see docker-retire.ts. */
+function earlierOf(found: readonly Container[], set: Observation['set']): Observation['earlier'] {
+  const { serving } = tellApart(found.filter((c) => c.promotion !== set?.promotion || c.epoch !== set.epoch))
+  const made = madeBy(serving)
+  if (set === null || made === null) return null
+  return { made, digest: commonDigest(serving), running: serving.every((c) => c.running) }
+}
+
 function replicaOf(c: Container, address: string, port: number | undefined): Observation['replicas'][number] {
   const hostPort = port === undefined ? undefined : c.hostPorts.get(port)
   const url = c.running && hostPort ? urlOf(address, hostPort) : null
-  return { id: c.id, name: c.name, digest: c.digest, running: c.running, url, startedAt: c.startedAt }
+  const { id, name, digest, running, startedAt, restarts } = c
+  return { id, name, digest, running, url, startedAt, restarts }
 }
 
 /** One name for all that serve: the engine's resolver gives the addresses of those that run. */

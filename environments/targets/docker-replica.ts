@@ -31,10 +31,13 @@ export interface Container {
   wanted: number
   digest: string
   running: boolean
+  paused: boolean
   exitCode: number
   outOfMemory: boolean
   createdAt: string
   startedAt: string
+  /** By the engine itself, as it ended; none again once a person starts it. */
+  restarts: number
   /** Container port → host port, as the engine picked it; it picks another one at each start. */
   hostPorts: ReadonlyMap<number, number>
   /** Where other containers find it and those of its set; null: it was made before there was such a name. */
@@ -180,10 +183,12 @@ export function readContainer(info: ContainerInspectInfo): Container {
     wanted: Number(label['shiplock.replicas']),
     digest: info.Image,
     running: info.State.Running && !info.State.Restarting && !info.State.Paused,
+    paused: info.State.Paused,
     exitCode: info.State.ExitCode,
     outOfMemory: info.State.OOMKilled,
     createdAt: info.Created,
     startedAt: info.State.StartedAt,
+    restarts: info.RestartCount,
     hostPorts,
     inside: insideOf(info, setName(label['shiplock.service'] ?? '', label['shiplock.spec'] ?? '')),
   }

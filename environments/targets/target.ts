@@ -64,6 +64,8 @@ export interface Observation {
   starting: MadeBy[]
   /** Containers of earlier sets that are not retired yet. */
   left: number
+  /** The earlier set that would serve again if the one that serves were withdrawn. Null: there is none. */
+  earlier: { made: MadeBy; digest: string | null; running: boolean } | null
   /** The digest that every replica runs; null: nothing runs, or the replicas differ. */
   digest: string | null
   health: 'healthy' | 'progressing' | 'unhealthy' | 'absent'
@@ -72,7 +74,16 @@ export interface Observation {
   url: string | null
   /** Where a container of the same engine finds it: the network to join, and the address there. Null: nothing runs, or no port. */
   inside: { network: string; url: string } | null
-  replicas: { id: string; name: string; digest: string; running: boolean; url: string | null; startedAt: string }[]
+  replicas: {
+    id: string
+    name: string
+    digest: string
+    running: boolean
+    url: string | null
+    startedAt: string
+    /** How often the engine has started it again by itself, since a person or the engine's own start last did. */
+    restarts: number
+  }[]
 }
 
 export interface Target {

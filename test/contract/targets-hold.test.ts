@@ -120,6 +120,17 @@ describe('once it serves', () => {
     })
   })
 
+  it('A2: a paused replica is told as paused, with what ends that, and not as ended', async () => {
+    const of = await serve(deployment(136))
+    const [{ id, name } = { id: '', name: '' }] = await containers(136)
+    await docker.getContainer(id).pause()
+    const seen = await target.observe(of)
+    expect(seen).toMatchObject({ health: 'unhealthy', url: null })
+    expect(seen.because).toContain(`${name} is paused: \`docker unpause ${name}\` lets it go on`)
+    await docker.getContainer(id).unpause()
+    expect(await target.observe(of)).toMatchObject({ health: 'healthy' })
+  })
+
   it('A2: of two replicas one exits after the commit: withdrawn, the old set is whole again', async () => {
     const old = await serve(deployment(131, { replicas: 2 }))
     const before = await containers(131)
@@ -248,7 +259,7 @@ describe.concurrent('within the window', () => {
     ['A2: is removed by a person', 122, (id: string) => docker.getContainer(id).remove({ force: true }), /was removed/],
     ['A2: is killed', 123, (id: string) => docker.getContainer(id).kill(), /does not run \(exit code 137\)/],
     ['A3: is restarted', 124, (id: string) => docker.getContainer(id).restart({ t: 0 }), /was restarted|does not run/],
-    ['A2: is paused', 125, (id: string) => docker.getContainer(id).pause(), /does not run/],
+    ['A2: is paused', 125, (id: string) => docker.getContainer(id).pause(), /is paused.*docker unpause sl-/],
   ])('%s: the old one serves', async (_, project, act, words) => {
     const { old, before, applied } = await meanwhile(project, 2, async ([id = '']) => act(id))
     expect(because(applied)).toMatch(words)

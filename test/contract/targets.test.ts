@@ -82,6 +82,7 @@ describe('observe tells what runs, not what was asked', () => {
       set: null,
       starting: [],
       left: 0,
+      earlier: null,
       digest: null,
       health: 'absent',
       because: 'nothing runs here',

@@ -24,7 +24,8 @@ afterAll(() => shiplock?.close())
 const service = (page: string, script: string, monitor = '1s') => ({
   Dockerfile: `FROM ${BUSYBOX}\nCOPY www /www\nRUN chmod +x /www/cgi-bin/healthz\nCMD ["sh","/www/start"]\n`,
   'www/index.html': `${page}\n`,
-  'www/start': 'httpd -p 8085 -h /www\nwhile ! test -f /tmp/end; do sleep 0.1; done\nsleep 1.5; exit 1\n',
+  'www/start':
+    'rm -f /tmp/end\nhttpd -p 8085 -h /www\nwhile ! test -f /tmp/end; do sleep 0.1; done\nsleep 1.5; exit 1\n',
   'www/cgi-bin/healthz': `#!/bin/sh
 n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n + 1)) > /tmp/n
 ${script}
@@ -68,8 +69,35 @@ const containers = () =>
   })
 const failed = (commit: string) => shiplock.promotion(commit, 'test', (p) => p.status === 'failed')
 const lookNow = () => shiplock.record.pool.query('UPDATE "Observed" SET "dueAt" = clock_timestamp()')
+const inside = async (id: string, Cmd: string[]) => {
+  const exec = await docker.getContainer(id).exec({ Cmd })
+  await exec.start({ Detach: true })
+}
 const killed = async () => {
   await endOf(worker.process as NonNullable<typeof worker.process>, 'SIGKILL')
+}
+
+/** Pushes, and does something to the new replica while the record of its deployment is written, which takes three seconds here. */
+async function whileRecorded(files: ReturnType<typeof service>, act: (id: string) => Promise<unknown>) {
+  const sql = (text: string) => shiplock.record.pool.query(text)
+  await sql(`CREATE FUNCTION slow_record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.status = 'deployed' AND OLD.status = 'deploying' THEN PERFORM pg_sleep(3); END IF; RETURN NEW; END $$`)
+  await sql('CREATE TRIGGER slow_record BEFORE UPDATE ON "Promotion" FOR EACH ROW EXECUTE FUNCTION slow_record()')
+  await sql('ALTER TABLE "Promotion" ENABLE ALWAYS TRIGGER slow_record')
+  const commit = await shiplock.push('develop', files)
+  const sleeps = async () => {
+    const { rows } = await sql(
+      `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+    )
+    return rows.length > 0
+  }
+  await eventually('it is being recorded', sleeps, 60_000, 20)
+  const { id } = await shiplock.promotion(commit, 'test')
+  const [fresh] = (await containers()).filter((c) => c.Labels['shiplock.promotion'] === String(id))
+  await act(fresh?.Id ?? '')
+  await sql('DROP TRIGGER slow_record ON "Promotion"')
+  await sql('DROP FUNCTION slow_record')
+  return commit
 }
 
 it('A1: a first release that flaps leaves nothing, and the board says that nothing runs', async () => {
@@ -151,6 +179,85 @@ it('A1: a worker that is killed after the record and before the old set went: th
   expect(await pageAt((await test()).running?.url)).toBe('five')
 })
 
+it('A1: the new set is killed while it is recorded: the old one is kept and serves again, and the deployment failed', async () => {
+  const before = await test()
+  const commit = await whileRecorded(service('dies', GOOD), (id) => docker.getContainer(id).kill())
+  expect((await failed(commit)).because).toMatch(/which serves again: .*does not run \(exit code 137\)/)
+  const after = await untilLooked('the old one serves', (p) => p.observed?.health === 'healthy')
+  expect(after.running).toMatchObject({ id: before.running?.id, url: before.running?.url })
+  expect(await pageAt(after.running?.url)).toBe('five')
+  expect(await containers()).toHaveLength(1)
+})
+
+it('A1: a release that ends and is started again all the time is not healthy, and has the address that it has now', async () => {
+  const commit = await shiplock.push('develop', service('loops', GOOD))
+  const before = await shiplock.deployed(commit)
+  await eventually('the old one is gone', async () => (await containers()).length === 1)
+  const [{ Id } = { Id: '' }] = await containers()
+  const restartsOf = async () => (await docker.getContainer(Id).inspect()).RestartCount
+  const end = async () => {
+    const restarts = await restartsOf()
+    await inside(Id, ['touch', '/tmp/end'])
+    await eventually('its engine started it again', async () => (await restartsOf()) > restarts, 30_000, 100)
+  }
+  await end()
+  const sick = await untilLooked('it is known', (p) =>
+    /started again by its engine once/.test(p.observed?.because ?? ''),
+  )
+  expect(sick.observed?.health).toBe('unhealthy')
+  expect(sick.running?.url).not.toBe(before.running.url)
+  expect(await pageAt(sick.running?.url)).toBe('loops')
+  await end()
+  await untilLooked('it is counted on', (p) => /started again by its engine 2 times/.test(p.observed?.because ?? ''))
+  const trail = await shiplock.client.ask<{ items: { kind: string; before: string; after: string }[] }>(
+    'GET',
+    '/trail?kind=environment.observe&limit=1',
+  )
+  expect(trail.items[0]).toMatchObject({ before: 'healthy', after: 'unhealthy' })
+  // A person starts it: its engine counts from none, and the address is another one.
+  await docker.getContainer(Id).restart({ t: 0 })
+  const again = await untilLooked('it is healthy again', (p) => p.observed?.health === 'healthy')
+  expect(again.running?.url).not.toBe(sick.running?.url)
+  expect(await pageAt(again.running?.url)).toBe('loops')
+})
+
+it('A2: a service that is renamed is ended once the one in its place is healthy, and until then the board says that it runs', async () => {
+  const before = await test()
+  const renamed = service('renamed', GOOD)
+  const yaml = renamed['.shiplock.yaml'].replace('service: hello', 'service: hallo')
+  let hallo = ''
+  const files = { ...renamed, '.shiplock.yaml': yaml }
+  const commit = await whileRecorded(files, async (id) => {
+    hallo = id
+    await docker.getContainer(id).pause()
+  })
+  expect((await failed(commit)).because).toMatch(/^it was deployed, and the look after that found it unhealthy/)
+  const both = await untilLooked('the board names both', (p) =>
+    /hello runs here as well/.test(p.observed?.because ?? ''),
+  )
+  expect(both).toMatchObject({ service: 'hallo', observed: { health: 'unhealthy' } })
+  expect(both.observed?.because).toMatch(/is paused: `docker unpause/)
+  expect(await pageAt(before.running?.url)).toBe('loops')
+  await docker.getContainer(hallo).unpause()
+  await eventually('the former one is ended', async () => (await containers()).length === 1)
+  expect(await pageAt((await test()).running?.url)).toBe('renamed')
+  const trail = await shiplock.client.ask<{ items: { because: string; after: string }[] }>(
+    'GET',
+    '/trail?kind=environment.observe&limit=5',
+  )
+  expect(trail.items).toContainEqual(
+    expect.objectContaining({
+      after: 'absent',
+      because: 'nothing runs here: hallo was deployed in the place of hello, which was ended',
+    }),
+  )
+  // Named back: the same the other way round.
+  const back = await shiplock.push('develop', service('named back', GOOD))
+  await shiplock.deployed(back)
+  await eventually('hallo is ended', async () => (await containers()).length === 1)
+  expect(await pageAt((await test()).running?.url)).toBe('named back')
+})
+
 it('A2: what a person took away is not said to run, and a rollback to it is possible', async () => {
   const before = await test()
   const release = before.running?.release.id ?? 0
@@ -168,7 +275,7 @@ it('A2: what a person took away is not said to run, and a rollback to it is poss
 
   await shiplock.client.rollback(gone.id, release, 'a person removed it')
   const back = await until('it runs again', (p) => p.running?.release.id === release)
-  expect(await pageAt(back.running?.url)).toBe('five')
+  expect(await pageAt(back.running?.url)).toBe('named back')
   expect(back.observed?.health).toBe('healthy')
 })
 

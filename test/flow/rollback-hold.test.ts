@@ -97,6 +97,30 @@ async function nothingHolds(words: RegExp, by = ops.actor) {
 const letTheRestSleep = () =>
   world.sql(`UPDATE "Promotion" SET "dueAt" = clock_timestamp() + interval '1 hour' WHERE id = $1`, [newer.promotion])
 
+describe('A5: a hold that begins', () => {
+  const said = async () => {
+    const row = await world.one<{ due: boolean }>(
+      'SELECT "dueAt" <= clock_timestamp() AS due FROM "Promotion" WHERE id = $1',
+      [newer.promotion],
+    )
+    expect(row.due).toBe(true)
+    await reviewPromotion(world.context, newer.promotion)
+    return (await world.one<{ because: string }>('SELECT because FROM "Promotion" WHERE id = $1', [newer.promotion]))
+      .because
+  }
+  beforeEach(letTheRestSleep)
+
+  it('A5: for a rollback, rings what waits there: it names the hold, and not what it waited for before', async () => {
+    await askBack()
+    expect(await said()).toMatch(/held by .*: rollback to .* requested: orders fail/)
+  })
+
+  it('A5: by hand, too', async () => {
+    await holdEnvironment(world.record, place.environment, 'an audit', ops)
+    expect(await said()).toMatch(/held by .*: an audit/)
+  })
+})
+
 describe('A5: a rollback that only waits', () => {
   beforeEach(async () => {
     await askBack()

@@ -95,10 +95,6 @@ function refused({ table, deed, columns }: Deed): boolean {
 /** In files that the web process loads for something else. */
 const WORKERS_ALONE = [
   'environments/request.ts: update Run',
-  'environments/verify.ts: insert Stage',
-  'pipelines/back-merges.ts: update BackMerge',
-  'pipelines/owed-back-merges.ts: insert BackMerge',
-  'pipelines/owed-back-merges.ts: update BackMerge',
   'pipelines/stage-results.ts: delete Artifact',
   'pipelines/stage-results.ts: delete TestCase',
   'pipelines/stage-results.ts: insert Artifact',
@@ -148,10 +144,6 @@ const words = (text: string) => text.split(/\s+/).filter((word) => word !== '')
 
 /** Arrows of code that the web process loads for something else, and does not run. */
 const NOT_RUN = [
-  'environments/verify.ts: promotion.begin',
-  'environments/verify.ts: promotion.err',
-  'environments/verify.ts: promotion.fail',
-  'environments/verify.ts: promotion.pass',
   'pipelines/advance.ts: stage.admit',
   'pipelines/advance.ts: stage.skip',
   'pipelines/explained-run.ts: run.disown',
