@@ -1,4 +1,4 @@
-// A service that was renamed: what the environment ran under the name before. A project has one service; see decision 0074.
+// A service that was renamed: what the environment ran under the name before. A project has one service; see decision 0077.
 import type { Tx } from '../prisma/record'
 
 interface Of {
