@@ -26,7 +26,7 @@ const covered = (button: Locator) =>
   button.evaluate((element) => {
     const foot = element.closest('.sticky') ?? element
     const box = element.closest('dialog') ?? document.body
-    for (let down = 0; down <= box.scrollHeight; down += 8) {
+    for (let down = 0; down <= box.scrollHeight; down += 16) {
       box.scrollTop = down
       const { left, top, width, height } = element.getBoundingClientRect()
       for (let x = left + 2; x < left + width; x += 12) {

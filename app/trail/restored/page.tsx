@@ -1,6 +1,7 @@
 import { ShieldAlert, ShieldCheck } from 'lucide-react'
 import type { Metadata } from 'next'
 import { getTranslations } from 'next-intl/server'
+import { Fragment } from 'react'
 import type { Difference } from '../../../audit/known'
 import { theHealth } from '../../_server/record'
 import { Copyable } from '../../_ui/copy'
@@ -69,9 +70,10 @@ const Words = ({ of }: { of: string }) => (
   <span className="wrap-anywhere">
     {of.split(' ').map((word, at) => (
       // biome-ignore lint/suspicious/noArrayIndexKey: a command does not change, and may hold a word twice
-      <span key={at} className={word.includes('/') ? '' : 'whitespace-nowrap'}>
-        {at === 0 ? word : <> {word}</>}
-      </span>
+      <Fragment key={at}>
+        {at === 0 ? '' : ' '}
+        <span className={word.includes('/') ? '' : 'whitespace-nowrap'}>{word}</span>
+      </Fragment>
     ))}
   </span>
 )
