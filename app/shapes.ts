@@ -42,8 +42,8 @@ export const RunSummary = z.object({
   service: z.string(),
   branch: z.string(),
   branchKind: z.string(),
-  trust: TrustShape.describe(
-    'Its trust class: it uses nothing that a lower class made. The lowest, fork, until it is planned',
+  trust: TrustShape.nullable().describe(
+    'Its trust class: it uses nothing that a lower class made. Null until a worker has derived it from the branch',
   ),
   commit: z.string(),
   title: z.string().describe("First line of the commit's message"),
@@ -183,7 +183,12 @@ export const EnvironmentShape = z.object({
   policyVersion: z.number().int().describe('0 or less: nobody has agreed to its policy, and nothing goes there'),
   debts: z.array(DebtShape).describe('Hotfixes that must come back first; of a first environment none'),
   unreachable: z.object({ because: z.string(), since: z.iso.datetime() }).nullable(),
-  running: PromotionShape.extend({ by: z.string(), branch: z.string(), title: z.string() })
+  running: PromotionShape.extend({
+    by: z.string(),
+    branch: z.string(),
+    title: z.string(),
+    hadUrl: z.boolean().describe('It had an address when it was deployed: with `url` null it does not answer now'),
+  })
     .nullable()
     .describe(
       'The deployment whose release it was last observed running; null: that is not what runs there, or nothing is',
@@ -202,7 +207,13 @@ export const EnvironmentShape = z.object({
         .nullable()
         .describe('The target does not answer: what stands here is the last that was known'),
       deployed: z
-        .object({ promotion: z.number().int(), release: z.number().int(), tag: z.string(), digest: z.string() })
+        .object({
+          promotion: z.number().int(),
+          release: z.number().int(),
+          tag: z.string(),
+          digest: z.string(),
+          at: z.iso.datetime().nullable().describe('When it was deployed'),
+        })
         .nullable()
         .describe('The deployment that the record says serves there'),
     })

@@ -67,8 +67,10 @@ function readKnown(dir: string): KnownRecord | null {
 export interface Difference {
   /** Entries of the trail that were signed; 0: nothing is remembered. */
   signed: number
-  /** Entries that the database has. */
+  /** Entries that the database had when the difference was seen. */
   has: number
+  /** Entries that it has now: it goes on to grow. Absent: an older worker wrote this. */
+  hasNow?: number
   /** The newest signed head that both have; null: none of those that are remembered. */
   common: { size: number; at: string } | null
   /** When what was lost was last looked at; null: nothing was kept. */
@@ -92,17 +94,24 @@ export async function keepDifference(ask: Asks, dir: string): Promise<void> {
 /** What differed when it was first seen; where nothing has been seen yet, what differs now. */
 export async function differenceOf(ask: Asks, dir: string): Promise<Difference> {
   const file = join(dir, DIFFERENCE)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Difference) : readDifference(ask, dir)
+  const seen = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as Difference)
+    : await readDifference(ask, dir)
+  return { ...seen, hasNow: await sizeOf(ask) }
+}
+
+async function sizeOf(ask: Asks): Promise<number> {
+  const { rows } = await ask(
+    'SELECT COALESCE((SELECT seq + 1 FROM "AuditLeaf" ORDER BY seq DESC LIMIT 1), 0)::float8 AS has',
+    [],
+  )
+  return (rows[0] as { has: number }).has
 }
 
 /** What differs between the record as it was signed and as it is, as far as it was kept. */
 async function readDifference(ask: Asks, dir: string): Promise<Difference> {
   const known = readKnown(dir)
   const now = await readNow(ask)
-  const { rows } = await ask(
-    'SELECT COALESCE((SELECT seq + 1 FROM "AuditLeaf" ORDER BY seq DESC LIMIT 1), 0)::float8 AS has',
-    [],
-  )
   const notes = recentNotes(dir)
   const byId = new Map(now.environments.map((e) => [`${e.project} ${e.name}`, e]))
   const differing = (known?.environments ?? []).flatMap((before) => {
@@ -116,7 +125,7 @@ async function readDifference(ask: Asks, dir: string): Promise<Difference> {
   const names = known === null ? [] : (Object.keys(known.newest) as (keyof KnownRecord['newest'])[])
   return {
     signed: Math.max(0, ...notes.map((n) => n.size)),
-    has: (rows[0] as { has: number }).has,
+    has: await sizeOf(ask),
     common: await commonHead(ask, notes),
     knownAt: known?.at ?? null,
     newest: names.flatMap((what) => {

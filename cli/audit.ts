@@ -63,7 +63,7 @@ export async function acceptRestore(because: string | undefined, env: NodeJS.Pro
       return accepted.gone.length === 0
         ? NOTHING
         : `${NOTHING} Workers that are gone had said otherwise (${accepted.gone.join(', ')}): that is taken back, and recorded.`
-    return `${inWords(accepted)}\nAccepted, and recorded in the trail. What was remembered of the other database is kept in ${accepted.folder}.`
+    return `${inWords(accepted)}\nAccepted, and recorded in the trail. What was remembered of the other database is kept in ${accepted.folder}.\nWorkers look again within half a minute; then health is ok, and what waits goes on.`
   })
 }
 
@@ -76,7 +76,7 @@ function inWords({ because, difference: d }: Doubt): string {
       : `${s.tag === null ? 'nothing' : `${s.tag} (promotion #${s.promotion})`}, policy version ${s.policyVersion}`
   return [
     `The database is not the one that was signed: ${because}.`,
-    `  signed here: ${d.signed} entries; the database has ${d.has}.`,
+    `  signed here: ${d.signed} entries; the database had ${d.has} when that was noticed, and has ${d.hasNow ?? d.has} now.`,
     d.common === null
       ? '  No signed head that is remembered here is in this database.'
       : `  Both have the head over ${d.common.size} entries, signed at ${d.common.at}; what came later differs.`,

@@ -11,15 +11,19 @@ import { isSupervised } from '../prisma/supervise'
 export const keysDir = (env: NodeJS.ProcessEnv) => env.SHIPLOCK_KEYS || join(stateDir(env), 'keys')
 
 /** Opens DATABASE_URL, or the embedded database, which is started for as long as `work` takes where it does not run. */
-export async function withRecord<T>(env: NodeJS.ProcessEnv, work: (record: RecordHandle) => Promise<T>): Promise<T> {
+export async function withRecord<T>(
+  env: NodeJS.ProcessEnv,
+  work: (record: RecordHandle, databaseUrl: string) => Promise<T>,
+): Promise<T> {
   const dir = join(stateDir(env), 'postgres')
   // A command looks at what is there: it makes no installation.
   if (!env.DATABASE_URL && !existsSync(join(dir, 'data')))
     throw new Error(`there is no Shiplock in ${stateDir(env)}: set SHIPLOCK_STATE to its folder, or DATABASE_URL`)
   const embedded = env.DATABASE_URL ? null : await ensurePostgres({ dir })
-  const record = openRecord(env.DATABASE_URL || (embedded?.url ?? ''), { max: 3, name: 'shiplock command' })
+  const url = env.DATABASE_URL || (embedded?.url ?? '')
+  const record = openRecord(url, { max: 3, name: 'shiplock command' })
   try {
-    return await work(record)
+    return await work(record, url)
   } finally {
     await record.close()
     // Shiplock may have been starting it again at the same moment.

@@ -17,8 +17,11 @@ const USAGE = `Usage: shiplock COMMAND
       the database is not the one that was signed: show what differs, and with a reason accept it
   enrolment-code
       a code for whoever may have one passkey admitted with it; shown once
+  resume-queue
+      work is taken up again after the queue was paused by another tool
 
 DATABASE_URL is the record; without it the embedded database of SHIPLOCK_STATE. PUBLIC_URL is where people sign.
+REDIS_URL is the queue, where it is on Redis.
 `
 
 class WrongArguments extends Error {}
@@ -66,6 +69,9 @@ async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     case 'enrolment-code':
       none()
       return say(await enrolmentCode(env))
+    case 'resume-queue':
+      none()
+      return say(await (await import('./queue')).resumeQueue(env))
     default:
       throw new WrongArguments(`there is no command ${name.trim()}`)
   }

@@ -4,7 +4,7 @@ import type { RunDetail } from '../app/shapes'
 import type { Client } from './client'
 import type { Clone, Person } from './story'
 import { bad, faint, heading, say, sign, until, who } from './tell'
-import { succeeded, tellWhyItWaits, verifiedIn, watchPromotion, watchRequest, watchRun } from './watch'
+import { maySign, succeeded, tellWhyItWaits, verifiedIn, watchPromotion, watchRequest, watchRun } from './watch'
 
 export interface Cast {
   /** The dashboard as admin, owner and operations. */
@@ -38,7 +38,12 @@ async function approveAndMerge(cast: Cast, noor: Client, source: string, target:
   say(`!${seen.iid} ${faint(seen.pair.because)}; its run ${seen.run?.status ?? 'is not needed'}`)
   if (seen.next) say(`  then ${seen.next.environment}: ${seen.next.because || 'every gate would open'}`)
   await noor.approveRequest(seen.id, seen.head)
-  await watchRequest(noor, source, target, (m) => m.actions.some((a) => a.kind === 'approve' && a.status === 'done'))
+  await watchRequest(
+    noor,
+    source,
+    target,
+    (m) => m.can.merge.may && m.actions.some((a) => a.kind === 'approve' && a.status === 'done'),
+  )
   say(`${sign('succeeded')} ${who(cast.names.noor.name)} approves ${seen.head.slice(0, 8)}`)
   await noor.mergeRequestNow(seen.id, seen.head)
   const merged = await watchRequest(noor, source, target, (m) => m.status === 'merged' && m.mergeCommit !== null)
@@ -95,8 +100,7 @@ export async function reachesProduction(
   )
   say(`${sign('waiting')} ${waits.release.tag} waits for production:`)
   tellWhyItWaits(waits)
-  const seen = await cast.omar.promotion(waits.id)
-  if (!seen.can.approve.may) throw new Error(`${cast.names.omar.name} may not sign: ${seen.can.approve.because}`)
+  const seen = await maySign(cast.omar, waits.id, cast.names.omar.name)
   await cast.omar.approve(seen.id, 'the reports are good')
   say(
     `${sign('succeeded')} ${who(cast.names.omar.name)} signs ${seen.release.tag} off: ${faint(seen.release.digest.slice(0, 19))}`,
@@ -173,6 +177,7 @@ export async function badReleaseIsRolledBack(cast: Cast, told: Told, good: numbe
   const production = await reachesProduction(cast, told, 'release/1.1', 'Release 1.1')
   heading(`Visitors are startled. ${who(cast.names.omar.name)} puts the release before back`)
   const back = await cast.omar.rollback(production.environmentId, good, 'visitors are startled by the greeting')
+  await maySign(cast.omar, back.id, cast.names.omar.name)
   await cast.omar.approve(back.id, 'visitors are startled by the greeting')
   const restored = await until(
     () => 'the release before is being put back',

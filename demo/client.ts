@@ -1,12 +1,25 @@
 // Shiplock's REST as the demo uses it: what anybody with a token can do.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { StatementMade } from '../app/approvals/shapes'
 import type { MergeRequestDetail, MergeRequestShape } from '../app/merge-requests/shapes'
 import type { PromotionDetail, PromotionItem } from '../app/promotions/shapes'
 import type { ReleaseDetail, ReleaseItem } from '../app/releases/shapes'
-import type { DeliveryShape, EnvironmentShape, PageOf, ProjectShape, RunDetail, RunSummary } from '../app/shapes'
+import type {
+  DeliveryShape,
+  EnvironmentShape,
+  LogPage,
+  PageOf,
+  ProjectShape,
+  RunDetail,
+  RunSummary,
+} from '../app/shapes'
 import { relyingParty } from '../audit/keys'
 import type { Decision } from '../environments/statement'
 import type { SoftPasskey } from './passkey'
+
+/** How long the database may be away while the story is told. */
+const MOMENT_MS = 2_000
+const MOMENTS = 15
 
 export class Client {
   /** What they sign with. */
@@ -34,7 +47,20 @@ export class Client {
   }
 
   async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await fetch(`${this.url}/api/v1${path}`, {
+    const answer = await this.send(method, path, body)
+    if (answer.status === 503 && method === 'GET') {
+      // A question can be asked again; an order may have been carried out.
+      for (let again = 0; again < MOMENTS; again++) {
+        await pause(MOMENT_MS)
+        const later = await this.send(method, path, body)
+        if (later.status !== 503) return read<T>(method, path, later)
+      }
+    }
+    return read<T>(method, path, answer)
+  }
+
+  private send(method: string, path: string, body?: unknown): Promise<Response> {
+    return fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.token}`,
@@ -43,8 +69,6 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     })
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${(await answer.text()).slice(0, 1000)}`)
-    return (answer.status === 204 ? undefined : await answer.json()) as T
   }
 
   connect = (request: { forge: 'gitlab' | 'github'; forgeUrl: string; path: string; token: string }) =>
@@ -52,6 +76,8 @@ export class Client {
   project = (id: number) => this.ask<ProjectShape>('GET', `/projects/${id}`)
   changeFlow = (id: number, settings: object) => this.ask<ProjectShape>('POST', `/projects/${id}/flow`, settings)
   run = (id: number) => this.ask<RunDetail>('GET', `/runs/${id}`)
+  stageLog = (of: 'runs' | 'promotions', id: number, stage: string, after = '') =>
+    this.ask<LogPage>('GET', `/${of}/${id}/stages/${stage}/log${after === '' ? '' : `?after=${after}`}`)
   runs = (query: Record<string, string>) => this.ask<PageOf<RunSummary>>('GET', `/runs?${new URLSearchParams(query)}`)
   allowRun = (id: number) => this.ask<RunDetail>('POST', `/runs/${id}/allow`, {})
   environments = (name: string) => this.ask<PageOf<EnvironmentShape>>('GET', `/environments/${name}`)
@@ -101,6 +127,21 @@ export class Client {
   deliveries = (query: Record<string, string> = {}) =>
     this.ask<PageOf<DeliveryShape>>('GET', `/deliveries?${new URLSearchParams(query)}`)
   replay = (delivery: number) => this.ask('POST', `/deliveries/${delivery}/replay`, {})
+}
+
+/** @throws with what Shiplock says, in its own words where it has any */
+async function read<T>(method: string, path: string, answer: Response): Promise<T> {
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T
+  const text = await answer.text()
+  throw new Error(`Shiplock refused ${method} ${path} (${answer.status}): ${wordsOf(text) ?? text.slice(0, 1000)}`)
+}
+
+function wordsOf(text: string): string | null {
+  try {
+    return (JSON.parse(text) as { error?: { message?: string } }).error?.message ?? null
+  } catch {
+    return null // a proxy's page, or half an answer
+  }
 }
 
 interface Answered {

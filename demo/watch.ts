@@ -31,11 +31,54 @@ export async function watchRun(client: Client, branch: string, commit: string): 
   )
 }
 
-/** @throws where the run does not succeed */
+/** @throws where the run does not succeed, with the last words of the stage that did not */
 export async function succeeded(client: Client, branch: string, commit: string): Promise<RunDetail> {
   const run = await watchRun(client, branch, commit)
-  if (run.status !== 'succeeded') throw new Error(`run #${run.id} ${run.status}: ${run.because}`)
+  if (run.status !== 'succeeded')
+    throw new Error(
+      `run #${run.id} ${run.status}: ${run.because}${await lastWords(client, 'runs', run.id, run.stages)}`,
+    )
   return run
+}
+
+const LAST_LINES = 20
+
+/** The end of what a failed stage said: everything is removed afterwards, so nothing can be looked up. Empty where none failed. */
+async function lastWords(
+  client: Client,
+  of: 'runs' | 'promotions',
+  id: number,
+  stages: readonly RunDetail['stages'][number][],
+): Promise<string> {
+  const stage = stages.find((s) => s.status === 'failed' || s.status === 'errored')
+  if (stage === undefined) return ''
+  try {
+    let page = await client.stageLog(of, id, stage.name)
+    let text = page.text
+    while (page.more) {
+      page = await client.stageLog(of, id, stage.name, page.next)
+      text = (text + page.text).slice(-100_000)
+    }
+    const lines = text.trimEnd().split('\n').slice(-LAST_LINES)
+    return `\n\nThe last lines of ${stage.name}:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
+  } catch (error) {
+    return `\n\nThe output of ${stage.name} could not be read: ${(error as Error).message}\n`
+  }
+}
+
+/** A promotion once this person may sign it: until a target has said that it holds the image, there is nothing to sign. */
+export function maySign(client: Client, id: number, name: string): Promise<PromotionDetail> {
+  let why = ''
+  return until(
+    () => `${name} may not sign promotion #${id} yet: ${why}`,
+    async () => {
+      const now = await client.promotion(id)
+      why = now.can.approve.because
+      if (OVER.includes(now.status)) throw new Error(`promotion #${id} is ${now.status}: ${now.because}`)
+      return now.can.approve.may ? now : null
+    },
+    MINUTE,
+  )
 }
 
 function tellStages(stages: readonly RunDetail['stages'][number][], told: Set<string>) {
@@ -68,7 +111,9 @@ export async function watchPromotion(
       doing = now.waiting?.what ?? `promotion #${now.id} is ${now.status}`
       if (is(now)) return now
       if (OVER.includes(now.status))
-        throw new Error(`promotion #${now.id} to ${environment} is ${now.status}: ${now.because}`)
+        throw new Error(
+          `promotion #${now.id} to ${environment} is ${now.status}: ${now.because}${await lastWords(client, 'promotions', now.id, now.stages)}`,
+        )
       return null
     },
     5 * MINUTE,

@@ -76,7 +76,9 @@ export async function ensurePostgres(options: {
 }): Promise<Postgres> {
   const user = serverUser()
   const dir = path.resolve(options.dir)
-  makeDir(dir, user)
+  // Not even an empty folder, where one is waited for: it would be in the way of the one that is moved back.
+  if (options.make === false) refuseMissing(path.join(dir, 'data'))
+  else makeDir(dir, user)
   const place: Place = {
     dir,
     data: path.join(dir, 'data'),
@@ -88,7 +90,7 @@ export async function ensurePostgres(options: {
   const settings = { ...SETTINGS, ...options.settings }
   const started = await withFileLock(lockFile(dir, 'ensure'), async () => {
     if (!fs.existsSync(path.join(place.data, 'PG_VERSION'))) {
-      if (options.make === false) throw new Error(`there is no database in ${place.data}: put its folder back`)
+      if (options.make === false) refuseMissing(place.data)
       await initialise(place, binaries, settings)
     }
     refuseOtherVersion(place, binaries)
@@ -105,6 +107,11 @@ export async function ensurePostgres(options: {
     stop: (seconds = 30) => stop(place, binaries, seconds),
     runs: () => serverPid(place.data) !== null,
   }
+}
+
+function refuseMissing(data: string) {
+  if (!fs.existsSync(path.join(data, 'PG_VERSION')))
+    throw new Error(`there is no database in ${data}: put its folder back`)
 }
 
 function makeDir(dir: string, user: ServerUser) {

@@ -1,6 +1,7 @@
 // Writes the generated parts of README.md: npx tsx scripts/readme.ts. test/unit/readme.test.ts fails while they are stale.
 // What the code can say of itself is taken from it; the words that it lacks stand here, and each must have its row.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { describeConfig as webConfig } from '../app/_server/config'
@@ -152,15 +153,21 @@ function machineTable(machine: Record<string, Record<string, string>>): string {
 /** Function → file, from the import statements of worker/jobs.ts. */
 function filesOfJobs(): Map<string, string> {
   const text = readFileSync(new URL('../worker/jobs.ts', import.meta.url), 'utf8')
-  const imports = [...text.matchAll(/import \{([^}]+)\} from '\.\.\/([^']+)'/g)]
-  return new Map(imports.flatMap(([, names, file]) => (names ?? '').split(',').map((n) => [n.trim(), `${file}.ts`])))
+  const imports = [...text.matchAll(/import \{([^}]+)\} from '(\.[^']+)'/g)]
+  return new Map(
+    imports.flatMap(([, names, file]) =>
+      (names ?? '').split(',').map((n) => [n.trim(), `${join('worker', file ?? '')}.ts`]),
+    ),
+  )
 }
 
 function jobsTable(): string {
   const files = filesOfJobs()
   const rows = JOB_NAMES.map((name) => {
     const { lane, rung, do: verb } = JOBS[name]
-    return [name, lane, list(rung.map(code)), code(files.get(verb.name) ?? '?'), JOB_IN_WORDS[name]]
+    const file = files.get(verb.name)
+    if (file === undefined) throw new Error(`worker/jobs.ts does not import what the job ${name} does: ${verb.name}`)
+    return [name, lane, list(rung.map(code)), code(file), JOB_IN_WORDS[name]]
   })
   return table(['job', 'lane', 'rung by', 'file', 'what it does'], rows)
 }

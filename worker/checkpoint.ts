@@ -37,7 +37,7 @@ interface Desk {
   /** Rung while it was busy. */
   again: boolean
   restUntil: number
-  /** This process has said that the database is another one. */
+  /** This process has said that the trail is not signed, and not yet that it is again. */
   told: boolean
 }
 const desks = new WeakMap<Context, Desk>()
@@ -75,7 +75,7 @@ export async function checkpoint(context: Context): Promise<void> {
   try {
     while (desk.again && !context.stopping.aborted) {
       desk.again = false
-      const refusal = await look(context, desk.witness)
+      const refusal = await look(context, desk)
       if (refusal === null) continue
       desk.restUntil = performance.now() + REST_MS
       await raise(context, refusal)
@@ -87,17 +87,19 @@ export async function checkpoint(context: Context): Promise<void> {
 }
 
 /** With the lock of the one signer, which goes with its connection. Where another worker has it, that one signs what we were rung for. */
-const look = (context: Context, witness: Witness): Promise<Refusal | null> =>
+const look = (context: Context, desk: Desk): Promise<Refusal | null> =>
   withClient(context.record.pool, async (client, spoil) => {
     if (!(await takeLock(client))) return null
     try {
-      const seen = await witness.look(client)
+      const seen = await desk.witness.look(client)
       if (seen !== null && isRefusal(seen)) return seen
       if (seen !== null) await keepKnown((text, values) => client.query(text, values), context.trail)
-      if (readAlarm(context.trail) !== null) {
-        endAlarm(context.trail)
-        console.error('The trail is again what was signed, and is signed again.')
-      }
+      const alarm = readAlarm(context.trail)
+      if (alarm !== null) endAlarm(context.trail)
+      // Where the database was accepted, the alarm went with what was remembered of the other one.
+      if (alarm !== null || desk.told)
+        console.error('The trail is signed again: the database continues what was signed.')
+      desk.told = false
       return null
     } finally {
       await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(spoil)
@@ -126,19 +128,18 @@ export async function watchTrail(context: Context): Promise<Refusal | null> {
   if (refusal !== null) {
     if (alarm === null || !desk.told) await raise(context, refusal)
     else if (alarm.what !== refusal.what) keepAlarm(trail, refusal)
-    desk.told = true
     return refusal
   }
-  desk.told = false
-  if (alarm === null) return null
+  if (alarm === null && !desk.told) return null
   // The right database is back, or this one was accepted: that is found out now, not after the rest.
-  if (alarm.what !== 'changed') desk.restUntil = 0
+  if (alarm?.what !== 'changed') desk.restUntil = 0
   await checkpoint(context)
   return readAlarm(trail)
 }
 
 /** Loud each time; in the trail once for as long as it lasts, or the alarms themselves would fill it. */
 async function raise(context: Context, refusal: Refusal) {
+  deskOf(context).told = true
   console.error(
     `THE TRAIL IS NOT SIGNED ANY MORE: ${refusal.because}. Nothing is deployed meanwhile. The database is not the one that was signed before: it was put back, copied ` +
       `or edited past Shiplock. Keep it and the folder ${context.trail} as they are, verify an earlier export, and put the right database back; or accept this one: npm run shiplock -- audit accept-restore.`,

@@ -25,7 +25,8 @@ import { tellDeployment } from '../pipelines/tell-deployment'
 import { CHECKPOINT_DUE, checkpoint } from './checkpoint'
 
 /** Jobs of one lane wait for one another; lanes do not. */
-export type Lane = 'quick' | 'stages' | 'deploys' | 'forge'
+export const LANES = ['quick', 'stages', 'deploys', 'forge'] as const
+export type Lane = (typeof LANES)[number]
 
 interface Job {
   lane: Lane

@@ -12,7 +12,7 @@ const DATABASE_AWAY = 75
 
 const read = readConfig(process.env)
 if ('problems' in read) {
-  console.error(`The worker cannot start; its configuration has ${read.problems.length} problem(s):`)
+  console.error('The worker cannot start. Its configuration has problems:')
   for (const problem of read.problems) console.error(`  ${problem}`)
   process.exit(2)
 }

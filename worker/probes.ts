@@ -1,7 +1,7 @@
 // What a worker sees of each part of the installation. Each asks the thing itself, and says what it found.
 import { randomUUID } from 'node:crypto'
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PRIVATE } from '../audit/keys'
 import { differenceOf } from '../audit/known'
@@ -12,6 +12,7 @@ import { fails, type PartName, type Seen, WORKS } from '../pipelines/part'
 import { shortOfRoom } from '../pipelines/room'
 import { databaseClock, MOST_OFF_MS } from '../prisma/clock'
 import { readMigrations } from '../prisma/migrate'
+import { stateDir } from '../prisma/postgres'
 import { watchTrail } from './checkpoint'
 import type { Movement } from './movement'
 import type { Doorbell } from './queue'
@@ -164,6 +165,9 @@ async function askForge(forge: string, url: string): Promise<'answers' | 'failin
   }
 }
 
+/** The folder that a command has to be told, null where it finds it by itself. */
+const ownState = (state: string) => (state === stateDir({ ...process.env, SHIPLOCK_STATE: undefined }) ? null : state)
+
 async function trail(context: Context): Promise<Seen> {
   const ask = (text: string, values: unknown[]) => context.record.pool.query(text, values)
   const memory = memoryId(context.trail)
@@ -174,6 +178,7 @@ async function trail(context: Context): Promise<Seen> {
       what: refusal.what,
       memory,
       worker: context.worker,
+      state: ownState(dirname(context.trail)),
       difference: await differenceOf(ask, context.trail),
     })
   const { rows } = await context.record.pool.query<{ seconds: number }>(

@@ -31,6 +31,8 @@ export interface Doorbell {
   readonly away: boolean
   /** Rejects, or never answers, where the queue cannot be reached. @returns lanes that are paused */
   paused(): Promise<Lane[]>
+  /** @returns lanes that were paused, and are not any more */
+  resume(lanes: readonly Lane[]): Promise<Lane[]>
   /** Takes no more; waits for the work in hand. */
   drain(): Promise<void>
   close(): Promise<void>
@@ -140,6 +142,16 @@ export function openDoorbell(options: DoorbellOptions): Doorbell {
         [...new Set(lanes)].map(async (lane) => ((await queueOf(lane).isPaused()) ? [lane] : [])),
       )
       return seen.flat()
+    },
+    async resume(lanes) {
+      const resumed: Lane[] = []
+      for (const lane of lanes) {
+        const queue = queueOf(lane)
+        if (!(await queue.isPaused())) continue
+        await queue.resume()
+        resumed.push(lane)
+      }
+      return resumed
     },
     async drain() {
       // What waits for it to come back would keep the process.

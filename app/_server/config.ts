@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { FLOOR_MB } from '../../pipelines/room'
 import { stateDir } from '../../prisma/postgres'
+import { databaseUrl, oneOf, sentences, setOf, short, whole } from '../../prisma/settings'
 import { ROLES, type Role } from './permit'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -34,18 +35,11 @@ const OIDC_ROLES = ROLES.filter((role) => role !== 'admin')
 
 /** Everything the web process reads from its environment. README's table is made of these descriptions. */
 const Environment = z.object({
-  DATABASE_URL: z
-    .string({ error: 'is missing: the address of the PostgreSQL database' })
-    .regex(/^postgres(ql)?:\/\//, 'must start with postgresql://')
-    .describe('PostgreSQL connection string; `postgresql://user@/name?host=/dir` reaches a unix socket'),
+  DATABASE_URL: databaseUrl.describe(
+    'PostgreSQL connection string; `postgresql://user@/name?host=/dir` reaches a unix socket',
+  ),
   HOST: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all'),
-  PORT: z.coerce
-    .number({ error: 'must be a number' })
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(8080)
-    .describe('Port to listen on; 0 picks a free one'),
+  PORT: whole(0, 65_535).default(8080).describe('Port to listen on; 0 picks a free one'),
   PUBLIC_URL: httpUrl.optional().describe('How browsers and the forge reach Shiplock; absent: http://HOST:PORT'),
   SHIPLOCK_KEYS: z
     .string()
@@ -55,11 +49,10 @@ const Environment = z.object({
   SHIPLOCK_ADMIN_PASSWORD: z
     .string()
     .min(10, 'must have at least 10 characters')
-    .max(512)
+    .max(512, 'must have at most 512 characters')
     .optional()
     .describe('Password of the first account, `admin`; absent: a random one is shown once'),
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
     .default('info')
     .describe('How much is written to stderr'),
   TRUST_PROXY: yes
@@ -70,47 +63,20 @@ const Environment = z.object({
     .describe(
       'Where people may sign in besides here: the address of a GitLab, or of another OpenID provider. Its application needs the scopes `openid` and `profile`, and the redirect address PUBLIC_URL + `/api/v1/oidc/callback`',
     ),
-  OIDC_CLIENT_ID: z
-    .string()
-    .min(1)
-    .max(500)
-    .optional()
-    .describe('Application ID that the provider gave; needed with OIDC_ISSUER'),
-  OIDC_CLIENT_SECRET: z
-    .string()
-    .min(1)
-    .max(1000)
+  OIDC_CLIENT_ID: short(500).optional().describe('Application ID that the provider gave; needed with OIDC_ISSUER'),
+  OIDC_CLIENT_SECRET: short(1000)
     .optional()
     .describe('Its secret; absent: the application is not confidential, and PKCE alone protects it'),
-  OIDC_NAME: z
-    .string()
-    .trim()
-    .min(1)
-    .max(40)
-    .default('GitLab')
-    .describe('What the button on the sign-in page calls it'),
-  OIDC_ROLE: z
-    .enum(OIDC_ROLES as [(typeof OIDC_ROLES)[number], ...typeof OIDC_ROLES], {
-      error: `must be one of ${OIDC_ROLES.join(', ')}`,
-    })
+  OIDC_NAME: short(40).default('GitLab').describe('What the button on the sign-in page calls it'),
+  OIDC_ROLE: oneOf(OIDC_ROLES as [(typeof OIDC_ROLES)[number], ...typeof OIDC_ROLES])
     .default('member')
     .describe(
       'Role of an account that a first sign-in there makes; `member` may nothing until a membership is granted',
     ),
-  DISK_FLOOR_MB: z.coerce
-    .number({ error: 'must be a number' })
-    .int()
-    .min(0)
-    .max(1_000_000)
+  DISK_FLOOR_MB: whole(0, 1_000_000)
     .default(FLOOR_MB)
     .describe('Free MiB of a disk below which health says so, and workers begin nothing'),
-  DATABASE_POOL: z.coerce
-    .number({ error: 'must be a number' })
-    .int()
-    .min(3)
-    .max(100)
-    .default(10)
-    .describe('Most connections to the database, the listening one included'),
+  DATABASE_POOL: whole(3, 100).default(10).describe('Most connections to the database, the listening one included'),
 })
 
 export interface WebConfig {
@@ -145,12 +111,8 @@ export interface OidcConfig {
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): { config: WebConfig } | { problems: string[] } {
-  // An empty variable is one that was not set: `PORT= npm start` means the default.
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => name in Environment.shape && value !== ''),
-  )
-  const parsed = Environment.safeParse(given)
-  if (!parsed.success) return { problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`) }
+  const parsed = Environment.safeParse(setOf(env, Environment.shape))
+  if (!parsed.success) return { problems: sentences(parsed.error) }
   const e = parsed.data
   const half = oidcProblems(e)
   if (half.length > 0) return { problems: half }
@@ -176,9 +138,9 @@ type Read = z.output<typeof Environment>
 /** Half of it set is a mistake: silence would leave people without the button, and nobody would know why. */
 function oidcProblems(e: Read): string[] {
   if (e.OIDC_ISSUER !== undefined && e.OIDC_CLIENT_ID === undefined)
-    return ['OIDC_CLIENT_ID: is missing: OIDC_ISSUER is set, and the provider knows Shiplock by it']
+    return ['OIDC_CLIENT_ID is not set: OIDC_ISSUER is, and the provider knows Shiplock by it']
   if (e.OIDC_ISSUER === undefined && (e.OIDC_CLIENT_ID ?? e.OIDC_CLIENT_SECRET) !== undefined)
-    return ['OIDC_ISSUER: is missing: the other OIDC variables mean nothing without it']
+    return ['OIDC_ISSUER is not set: the other OIDC variables mean nothing without it']
   return []
 }
 

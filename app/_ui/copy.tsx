@@ -1,7 +1,7 @@
 'use client'
 import { Check, Copy } from 'lucide-react'
 import { useTranslations } from 'next-intl'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { cn } from './classes'
 
 /** A hash, cut short for the eye and copied whole. */
@@ -10,11 +10,14 @@ export function Copyable({
   shown,
   what,
   className,
+  children = shown,
 }: {
   text: string
   shown: string
   what: string
   className?: string
+  /** How `shown` looks. */
+  children?: ReactNode
 }) {
   const t = useTranslations('word')
   const [copied, setCopied] = useState(false)
@@ -39,7 +42,7 @@ export function Copyable({
         className,
       )}
     >
-      {shown}
+      {children}
       <Icon aria-hidden="true" className={cn('size-3', copied ? 'text-ok' : 'opacity-60')} />
     </button>
   )

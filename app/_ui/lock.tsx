@@ -39,6 +39,9 @@ function stripOf({ running, observed }: EnvironmentShape): string {
   return running ? toneOf(running.status).fill : 'bg-line-strong'
 }
 
+/** What was verified of it once does not hold now. */
+const isSick = ({ observed }: EnvironmentShape) => observed?.unknown == null && observed?.health === 'unhealthy'
+
 /** One environment as a lock: what keeps it closed, what lies in it, what waits before it, and what did not get in. */
 export function Lock({ environment, actions }: { environment: EnvironmentShape; actions?: LockActions }) {
   const t = useTranslations()
@@ -46,6 +49,7 @@ export function Lock({ environment, actions }: { environment: EnvironmentShape; 
   // What can still be tried again stands among what is on its way.
   const lastFailed = open.some((p) => p.id === environment.lastFailed?.id) ? null : environment.lastFailed
   const name = environmentName(t, environment.name)
+  const rollback = actions?.rollback !== undefined && <RollBack id={environment.id} denied={actions.rollback} />
   const below = open.length > 0 || lastFailed !== null
   return (
     <article aria-label={`${environment.project.path}: ${name}`} className="card @container relative overflow-hidden">
@@ -57,7 +61,13 @@ export function Lock({ environment, actions }: { environment: EnvironmentShape; 
           </Link>
         </h3>
         <span className="text-xs text-faint">{startWords(t, start)}</span>
-        {running && <StatusBadge status={running.status} className="ml-auto" />}
+        {running && (
+          <StatusBadge
+            status={running.status}
+            was={running.status === 'verified' && isSick(environment) ? t('board.wasVerified') : undefined}
+            className="ml-auto"
+          />
+        )}
       </header>
       <PlaceBanners
         environment={environment}
@@ -68,14 +78,9 @@ export function Lock({ environment, actions }: { environment: EnvironmentShape; 
       <ReadingBanners environment={environment} />
       <div className={cn('grid grid-cols-[minmax(0,1fr)]', below && '@3xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)]')}>
         {running ? (
-          <Holds
-            running={running}
-            observed={observed}
-            alone={!below}
-            rollback={actions?.rollback !== undefined && <RollBack id={environment.id} denied={actions.rollback} />}
-          />
+          <Holds running={running} observed={observed} alone={!below} rollback={rollback} />
         ) : observed?.deployed ? (
-          <NotRunning environment={environment} observed={observed} />
+          <NotRunning environment={environment} observed={observed} rollback={rollback} />
         ) : (
           <Nothing name={name} />
         )}
@@ -167,7 +172,7 @@ function Holds(props: {
         <dt className="text-faint">{t('word.digest')}</dt>
         <dd className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <Digest digest={release.digest} />
-          <Observed built={release.digest} observed={running.observed} />
+          <Observed built={release.digest} observed={running.observed} muted={observed?.health === 'unhealthy'} />
         </dd>
         {observed && (
           <>
@@ -186,6 +191,7 @@ function Holds(props: {
         </dd>
       </dl>
       <div className="flex flex-wrap gap-x-1 gap-y-2">
+        {running.url === null && running.hadUrl && <NoAddress id={running.id} />}
         {running.url && isWeb(running.url) && (
           <a
             href={running.url}
@@ -204,6 +210,23 @@ function Holds(props: {
   )
 }
 
+/** The button stays where it was, and says why it opens nothing. */
+function NoAddress({ id }: { id: number }) {
+  const t = useTranslations('board')
+  const why = `address-${id}-gone`
+  return (
+    <>
+      <button type="button" disabled aria-describedby={why} className={cn(button({ size: 'small' }), 'px-2')}>
+        <AppWindow aria-hidden="true" className="size-4" />
+        {t('open')}
+      </button>
+      <span id={why} className="order-last basis-full text-xs text-faint">
+        {t('noAnswer')}
+      </span>
+    </>
+  )
+}
+
 /** An earlier release, put back: by whom and why. */
 function CameBack({ running }: { running: Running }) {
   const t = useTranslations('board')
@@ -218,12 +241,12 @@ function CameBack({ running }: { running: Running }) {
 }
 
 /** Truth last: the image that was seen running, against the one that was built. */
-export function Observed({ built, observed }: { built: string; observed: string | null }) {
+export function Observed({ built, observed, muted }: { built: string; observed: string | null; muted?: boolean }) {
   const t = useTranslations('board')
   if (observed === null) return <span className="text-xs text-faint">{t('notObserved')}</span>
   if (observed === built) {
     return (
-      <span className="inline-flex items-center gap-1 text-xs font-medium text-ok">
+      <span className={cn('inline-flex items-center gap-1 text-xs font-medium', muted ? 'text-soft' : 'text-ok')}>
         <ShieldCheck aria-hidden="true" className="size-3.5" />
         {t('observed')}
       </span>

@@ -1,7 +1,9 @@
-import { EyeOff, HeartPulse } from 'lucide-react'
+import { EyeOff, HeartCrack, HeartPulse, Loader } from 'lucide-react'
 import Link from 'next/link'
 import { useTranslations } from 'next-intl'
+import type { ReactNode } from 'react'
 import type { EnvironmentShape } from '../shapes'
+import { cn } from './classes'
 import { shortDigest } from './duration'
 import { environmentInText } from './names'
 import { Banner } from './place-banners'
@@ -15,7 +17,7 @@ export function ReadingBanners({ environment }: { environment: EnvironmentShape 
   const { observed, running } = environment
   if (observed === null) return null
   const { health, because, unknown, digest, deployed } = observed
-  const since = <Time at={observed.since} />
+  const since = <Since observed={observed} />
   return (
     <>
       {unknown && (
@@ -28,7 +30,7 @@ export function ReadingBanners({ environment }: { environment: EnvironmentShape 
       {running !== null && health === 'unhealthy' && (
         <Banner kind="sick" title={t('unhealthy', { because })}>
           <span>
-            {t('unhealthyHelp')} {since}
+            {since} {t('unhealthyHelp')}
           </span>
         </Banner>
       )}
@@ -48,25 +50,45 @@ export function ReadingBanners({ environment }: { environment: EnvironmentShape 
   )
 }
 
+/** Two times that are easily mixed up: since when it is so, and when it was last seen to be so. */
+function Since({ observed: { since, observedAt } }: { observed: Observed }) {
+  const t = useTranslations('board')
+  return (
+    <span className="text-soft">
+      {t.rich('since', { since: () => <Time at={since} />, seen: () => <Time at={observedAt ?? since} /> })}
+    </span>
+  )
+}
+
 /** What was deployed here, and does not run: it is not deployed again automatically. */
-export function NotRunning({ environment, observed }: { environment: EnvironmentShape; observed: Observed }) {
+export function NotRunning(props: { environment: EnvironmentShape; observed: Observed; rollback: ReactNode }) {
+  const { environment, observed, rollback } = props
   const t = useTranslations()
   const { deployed } = observed
   if (deployed === null) return null
   return (
     <div className="py-5 pr-4 pl-5">
       <p className="font-medium text-fail">{t('board.doesNotRun')}</p>
-      {observed.digest === null && <p className="mt-0.5 text-[13px] wrap-anywhere">{observed.because}</p>}
+      {observed.digest === null && (
+        <div className="mt-0.5 text-[13px] wrap-anywhere">
+          <p>{observed.because}</p>
+          <Since observed={observed} />
+        </div>
+      )}
       <p className="mt-1.5 text-[13px] text-soft">
-        {t('board.wasDeployed')}{' '}
-        <Link href={`/promotions/${deployed.promotion}`} className="link font-medium wrap-anywhere">
-          {deployed.tag}
-        </Link>{' '}
-        · <Time at={observed.since} />
+        {t.rich('board.wasDeployed', {
+          link: () => (
+            <Link href={`/promotions/${deployed.promotion}`} className="link font-medium wrap-anywhere">
+              {deployed.tag}
+            </Link>
+          ),
+          time: () => (deployed.at === null ? '' : <Time at={deployed.at} />),
+        })}
       </p>
       <p className="mt-1.5 text-[13px] text-faint">
         {t('board.doesNotRunHelp', { environment: environmentInText(t, environment.name) })}
       </p>
+      {rollback && <div className="mt-3 flex flex-wrap gap-x-1 gap-y-2">{rollback}</div>}
     </div>
   )
 }
@@ -81,11 +103,11 @@ export function LastReading({ observed }: { observed: Observed }) {
         {t('notKnownNow')}
       </span>
     )
-  if (observed.health !== 'healthy') return <span className="text-fail">{t(healthWord(observed.health))}</span>
+  const { icon: Icon, tone, word } = HEALTH[observed.health as keyof typeof HEALTH] ?? HEALTH.unhealthy
   return (
-    <span className="inline-flex flex-wrap items-center gap-x-1 text-ok" title={observed.because}>
-      <HeartPulse aria-hidden="true" className="size-3.5 shrink-0" />
-      {t('healthy')}
+    <span className={cn('inline-flex flex-wrap items-center gap-x-1', tone)} title={observed.because}>
+      <Icon aria-hidden="true" className="size-3.5 shrink-0" />
+      {t(word)}
       <span className="text-faint">
         · <Time at={observed.observedAt} />
       </span>
@@ -93,4 +115,8 @@ export function LastReading({ observed }: { observed: Observed }) {
   )
 }
 
-const healthWord = (health: string) => (health === 'progressing' ? 'startingShort' : 'unhealthyShort')
+const HEALTH = {
+  healthy: { icon: HeartPulse, tone: 'text-ok', word: 'healthy' },
+  progressing: { icon: Loader, tone: 'text-queue', word: 'startingShort' },
+  unhealthy: { icon: HeartCrack, tone: 'text-fail', word: 'unhealthyShort' },
+} as const

@@ -115,18 +115,27 @@ export function StatusIcon({ status, className }: { status: string; className?: 
 }
 
 /** Icon and word on a coloured ground. */
-export function StatusBadge({ status, className }: { status: string; className?: string }) {
+/** @param was another word in its place, for what holds no more: then without the colour */
+export function StatusBadge({
+  status,
+  was,
+  className,
+}: {
+  status: string
+  was?: string | undefined
+  className?: string
+}) {
   const t = useTranslations('status')
   return (
     <span
       className={cn(
         'inline-flex h-6 items-center gap-1.5 rounded-full px-2 text-xs font-medium whitespace-nowrap',
-        toneOf(status).badge,
+        was === undefined ? toneOf(status).badge : TONES.mute.badge,
         className,
       )}
     >
       <StatusIcon status={status} className="size-3.5" />
-      {t(statusName(status))}
+      {was ?? t(statusName(status))}
     </span>
   )
 }

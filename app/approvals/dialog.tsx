@@ -163,7 +163,8 @@ function Shown({ answer, step, what, place }: Props & { step: Extract<Step, { at
       )}
       <p className="text-soft">{t('exactly')}</p>
       <StatementView made={made} />
-      <div className="sticky -bottom-5 -mx-5 -mb-5 border-t border-line bg-surface px-5 pt-2.5 pb-5">
+      {/* Above what is copied from the statement, which lies above the row that it stands in. */}
+      <div className="sticky -bottom-5 z-20 -mx-5 -mb-5 border-t border-line bg-surface px-5 pt-2.5 pb-5">
         {problem !== '' && <Problem text={problem} />}
         <Countdown until={made.expiresAt} />
         <Foot>

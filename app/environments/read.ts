@@ -190,6 +190,7 @@ async function readPlaces(record: RecordHandle, which: Which): Promise<Environme
             ...asPromotion(running, facts),
             // Where it answers now: an engine may have given it another port since.
             url: place.url,
+            hadUrl: running.url !== null,
             by: running.run.pusherName,
             branch: running.run.branch,
             title: running.run.title,
@@ -252,6 +253,7 @@ function asObserved(row: Place, deployed: PromotionRow | undefined): Environment
           release: deployed.release.id,
           tag: deployed.release.tag,
           digest: deployed.release.digest,
+          at: deployed.deployedAt?.toISOString() ?? null,
         }
       : null,
   }

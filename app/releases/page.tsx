@@ -87,6 +87,10 @@ async function Release({ release }: { release: ReleaseItem }) {
           <Branch name={release.branch} className="max-w-56" />
           <Digest digest={release.digest} />
         </p>
+        <p className="mt-0.5 text-[13px] text-soft">
+          {t('trust.title')} <b className="font-medium text-ink">{release.trust}</b>:{' '}
+          {t(`trust.short.${release.trust}`)}
+        </p>
         {refused && (
           <p className="mt-1 flex gap-1.5 text-[13px] text-refuse wrap-anywhere">
             <Ban aria-hidden="true" className="mt-0.5 size-3.5 shrink-0" />

@@ -19,6 +19,7 @@ const SUMMARY = {
   branch: true,
   branchKind: true,
   trust: true,
+  epoch: true,
   commit: true,
   title: true,
   pusherName: true,
@@ -52,6 +53,10 @@ const DETAIL = {
 } as const satisfies Prisma.RunSelect
 type DetailRow = Prisma.RunGetPayload<{ select: typeof DETAIL }>
 
+/** Until a worker has looked at the run its row has the lowest class, which is a safe ceiling and not what the run is. */
+const trustOfRun = ({ trust, epoch, branchKind }: Pick<SummaryRow, 'trust' | 'epoch' | 'branchKind'>) =>
+  epoch === 0 && trust === 'fork' && branchKind !== 'fork' ? null : TrustShape.parse(trust)
+
 function asSummary(row: SummaryRow, stages: readonly Times[], now: Date): Omit<RunSummary, 'stages'> {
   const starts = stages.flatMap((s) => (s.startedAt ? [s.startedAt.getTime()] : []))
   return {
@@ -60,7 +65,7 @@ function asSummary(row: SummaryRow, stages: readonly Times[], now: Date): Omit<R
     service: row.service,
     branch: row.branch,
     branchKind: row.branchKind,
-    trust: TrustShape.parse(row.trust),
+    trust: trustOfRun(row),
     commit: row.commit,
     title: row.title,
     pusher: row.pusherName,

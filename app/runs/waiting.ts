@@ -7,7 +7,8 @@ import { MAX_ATTEMPTS } from '../../pipelines/retry'
 import { RUN } from '../../pipelines/run'
 import type { PromotionShape, Waiting } from '../shapes'
 
-export const OPERATOR = 'whoever operates Shiplock: start one with npm run worker'
+export const OPERATOR =
+  'an operator of Shiplock: stop npm start and start it again, or start a worker of its own (DATABASE_URL=… npm run worker)'
 const ROOM_MAKER = 'an operator of Shiplock: make room; it continues automatically'
 const OWNER = 'an owner: say go, or cancel it'
 const RETRIER = 'an admin or a developer: try it again'

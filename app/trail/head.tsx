@@ -53,7 +53,13 @@ function Words({ head: { size, checkpoint, unsigned } }: { head: TrailHead }) {
   if (checkpoint === null) return t('neverSigned', { size })
   return (
     <>
-      {t.rich('signedUpTo', { size, last: checkpoint.size - 1, time: () => <Time at={checkpoint.at} /> })}{' '}
+      {t.rich('signedUpTo', {
+        size,
+        newest: size - 1,
+        signed: checkpoint.size,
+        last: checkpoint.size - 1,
+        time: () => <Time at={checkpoint.at} />,
+      })}{' '}
       {unsigned.entries === 0
         ? t('allSigned')
         : t.rich('unsigned', {

@@ -148,6 +148,17 @@ describe('J2: the embedded PostgreSQL', () => {
     expect(await isBack()).toEqual([{ n: 7 }])
   })
 
+  it('J2: all of its folder was moved away: nothing is made in its place, so that it can be moved back', async () => {
+    watch()
+    const away = path.join(home, 'away')
+    fs.renameSync(dir, away)
+    for (const pid of pids(path.join(away, 'data'))) kill(pid, 'SIGKILL')
+    await eventually('it has failed more than once', async () => tries > 2, 30_000)
+    expect(fs.existsSync(dir)).toBe(false)
+    fs.renameSync(away, dir)
+    expect(await isBack()).toEqual([{ n: 7 }])
+  })
+
   const canMount = process.getuid?.() === 0
   it.skipIf(!canMount)('J2: its disk is full when it starts: it is back as soon as there is room', async () => {
     await server.stop()

@@ -298,6 +298,14 @@ describe('shiplock', () => {
     expect(statSync(join(keys, 'enrolment-codes.json')).mode & 0o777).toBe(0o600)
   })
 
+  it('resumes the queue, which lies in the database where it is not on Redis', () => {
+    expect(shiplock(['resume-queue'])).toEqual({ exit: 0, out: 'The queue is not paused.', problem: '' })
+    expect(shiplock(['resume-queue', 'now'])).toMatchObject({
+      exit: 64,
+      problem: expect.stringContaining('resume-queue takes nothing more'),
+    })
+  })
+
   it('says what its commands are, and refuses what is none', () => {
     expect(shiplock(['--help'])).toMatchObject({
       exit: 0,

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NAMED } from '../../app/_server/rest/shapes'
+import { resumeQueue } from '../../cli/queue'
 import { PARTS, type PartName } from '../../pipelines/part'
 import { deafPort, endOf, eventually, Shiplock } from '../given'
 import { aRedis, type Redis } from '../redis'
@@ -133,7 +134,9 @@ describe('J9: health tells the truth', () => {
       await queue.pause()
       await comes('queue', 'degraded', 'queue.paused')
       expect((await inWhole()).parts.queue.because?.params).toMatchObject({ lanes: 'deploys' })
-      await queue.resume()
+      expect(
+        await resumeQueue({ ...process.env, SHIPLOCK_KEYS: join(shiplock.dir, 'keys'), REDIS_URL: redis.url }),
+      ).toBe('Work is taken up again: deploys.')
       await isOk()
     } finally {
       await queue.close()

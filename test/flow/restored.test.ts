@@ -150,8 +150,10 @@ describe('J9: another database than was signed', () => {
     const whole = NAMED.Health.parse(await shiplock.client.ask('GET', '/installation/health'))
     expect(whole.parts.trail.because?.params).toMatchObject({
       what: expect.stringMatching(/shorter|forked/),
+      state: shiplock.dir,
       difference: {
         common: { size: expect.any(Number) },
+        hasNow: expect.any(Number),
         newest: expect.arrayContaining([expect.objectContaining({ what: 'promotions' })]),
         environments: [expect.objectContaining({ project: 'team/hello', name: 'test' })],
       },

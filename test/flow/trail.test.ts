@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { acceptDatabase } from '../../audit/accept'
 import { canonical, type Json } from '../../audit/canonical'
 import { verifyNote } from '../../audit/checkpoint'
 import { type Body, commitment, readBody } from '../../audit/entry'
@@ -10,7 +11,7 @@ import { forgetName } from '../../audit/forget'
 import { inclusionProof, rootOf, verifyInclusion } from '../../audit/tree'
 import { RUN } from '../../pipelines/run'
 import { NOW, record, SHIPLOCK, tell, transaction } from '../../prisma/record'
-import { CHECKPOINT_DUE } from '../../worker/checkpoint'
+import { CHECKPOINT_DUE, watchTrail } from '../../worker/checkpoint'
 import { type GivenTrail, givenTrail, MIA, rechain } from './given-trail'
 
 let trail: GivenTrail
@@ -429,13 +430,24 @@ describe('the signer', () => {
     }
   })
 
+  it('says once that it is signed again, also where another process accepted the database', async () => {
+    const worker = await signed()
+    await cut(4)
+    await trail.tamper('DELETE FROM "Checkpoint"')
+    await refused(worker)
+    const trust = { origin: trail.origin, keys: [trail.publicKey] }
+    await acceptDatabase(trail.record.pool, { dir: trail.dir, trust, by: MIA, because: 'the disk failed' })
+    for (let looks = 0; looks < 3; looks++) expect(await watchTrail(worker.context)).toBeNull()
+    expect(complaints.slice(1)).toEqual(['The trail is signed again: the database continues what was signed.'])
+  })
+
   it('goes on where the right database was put back, and tells a later alarm again', async () => {
     await signed()
     await trail.tamper('UPDATE "AuditEntry" SET kind = \'x\' || kind WHERE id = (SELECT min(id) FROM "AuditEntry")')
     await refused()
     await trail.tamper('UPDATE "AuditEntry" SET kind = substr(kind, 2) WHERE id = (SELECT min(id) FROM "AuditEntry")')
     await trail.worker().signs()
-    expect(complaints.at(-1)).toBe('The trail is again what was signed, and is signed again.')
+    expect(complaints.at(-1)).toBe('The trail is signed again: the database continues what was signed.')
     expect((await trail.sizes()).at(-1)).toBe(7) // the alarm itself
     await trail.tamper('UPDATE "AuditEntry" SET kind = \'x\' || kind WHERE id = (SELECT min(id) FROM "AuditEntry")')
     await refused()

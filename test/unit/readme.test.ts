@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { describeConfig as webConfig } from '../../app/_server/config'
+import { PERMITS } from '../../app/_server/permit'
 import { ROUTES } from '../../app/_server/rest/routes'
 import { parseEnvironment } from '../../environments/environment'
 import { parseServiceFile } from '../../pipelines/service-file'
@@ -82,6 +83,8 @@ describe('the files', () => {
 
 /** One curl of a block: its method, path, query and JSON body, which may follow as a here-document. */
 interface Curl {
+  /** What it shows who asks: a token, or a session's cookie */
+  token: boolean
   method: string
   path: string
   query: Record<string, string>
@@ -93,6 +96,7 @@ function curls(block: string): Curl[] {
     const data = here ?? /-d '([^']*)'/.exec(line)?.[1]
     const url = new URL(/"\$SHIPLOCK([^"]*)"/.exec(line)?.[1] ?? '/?', 'http://shiplock')
     return {
+      token: line.includes('Bearer $TOKEN'),
       method: /-X (\w+)/.exec(line)?.[1] ?? (data === undefined ? 'GET' : 'POST'),
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
@@ -110,6 +114,17 @@ describe('the curl examples', () => {
     expect(examples.length).toBeGreaterThanOrEqual(10)
     expect(examples.length).toBe(readme.match(/^curl /gm)?.length)
   })
+
+  const made = examples.find((e) => e.method === 'POST' && e.path === '/api/v1/tokens')
+  const scopes = (made?.body as { scopes?: string[] } | undefined)?.scopes ?? []
+
+  it.each(examples.filter((e) => e.token))(
+    '$method $path is within the scopes of the token that they make',
+    (example) => {
+      const action = routeOf(example)?.action ?? null
+      if (action !== null) expect(scopes).toContain(PERMITS[action].scope)
+    },
+  )
 
   it.each(examples)('$method $path is a route, and takes what is sent', (example) => {
     const route = routeOf(example)

@@ -38,12 +38,12 @@ describe('the configuration of the web process', () => {
       const read = readConfig({ ...env, ...more })
       return 'problems' in read ? read.problems.join('\n') : ''
     }
-    expect(problems({ OIDC_ISSUER: 'https://gitlab.example.com' })).toMatch(/^OIDC_CLIENT_ID: is missing/)
-    expect(problems({ OIDC_CLIENT_SECRET: 'a-secret' })).toMatch(/^OIDC_ISSUER: is missing/)
+    expect(problems({ OIDC_ISSUER: 'https://gitlab.example.com' })).toMatch(/^OIDC_CLIENT_ID is not set: /)
+    expect(problems({ OIDC_CLIENT_SECRET: 'a-secret' })).toMatch(/^OIDC_ISSUER is not set: /)
     expect(problems({ OIDC_CLIENT_SECRET: 'a-secret' })).not.toContain('a-secret')
     expect(problems({ ...oidc, OIDC_ISSUER: 'http://gitlab.example.com' })).toMatch(/must be an https address/)
     expect(problems({ ...oidc, OIDC_ISSUER: 'http://127.0.0.1:8090' })).toBe('')
-    expect(problems({ ...oidc, OIDC_ROLE: 'admin' })).toMatch(/^OIDC_ROLE: must be one of/)
+    expect(problems({ ...oidc, OIDC_ROLE: 'admin' })).toMatch(/^OIDC_ROLE must be one of/)
   })
 
   it('tells every problem at once', () => {
@@ -55,7 +55,7 @@ describe('the configuration of the web process', () => {
       SHIPLOCK_ADMIN_PASSWORD: 'short',
     })
     const problems = 'problems' in read ? read.problems : []
-    expect(problems.map((p) => p.split(':')[0]).sort()).toEqual([
+    expect(problems.map((p) => p.split(' ')[0]).sort()).toEqual([
       'DATABASE_URL',
       'LOG_LEVEL',
       'PORT',
@@ -64,6 +64,24 @@ describe('the configuration of the web process', () => {
       'TRUST_PROXY',
     ])
     expect(problems.join()).not.toContain('short')
+  })
+
+  it('tells them in plain sentences', () => {
+    const read = readConfig({
+      DISK_FLOOR_MB: '-1',
+      PORT: '80.5',
+      DATABASE_POOL: 'x',
+      LOG_LEVEL: 'loud',
+      OIDC_NAME: 'x'.repeat(41),
+    })
+    expect('problems' in read && read.problems).toEqual([
+      expect.stringMatching(/^DATABASE_URL is not set: /),
+      'PORT must be a whole number from 0 to 65535',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace',
+      'OIDC_NAME must have at most 40 characters',
+      'DISK_FLOOR_MB must be a whole number from 0 to 1000000',
+      'DATABASE_POOL must be a whole number from 3 to 100',
+    ])
   })
 
   it('says what each variable is for', () => {

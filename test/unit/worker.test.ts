@@ -44,11 +44,29 @@ describe('work that throws', () => {
 describe('the configuration of a worker', () => {
   it('tells every problem at once', () => {
     const read = readConfig({ NODE_ENV: 'test', REDIS_URL: 'http://x', WORKER_LANES: '0', PUBLIC_URL: 'nowhere' })
-    expect('problems' in read && read.problems.map((p) => p.split(':')[0])).toEqual([
+    expect('problems' in read && read.problems.map((p) => p.split(' ')[0])).toEqual([
       'DATABASE_URL',
       'REDIS_URL',
       'PUBLIC_URL',
       'WORKER_LANES',
+    ])
+  })
+  it('tells them in plain sentences', () => {
+    const read = readConfig({
+      NODE_ENV: 'test',
+      PUBLIC_URL: 'nowhere',
+      WORKER_NAME: 'a b',
+      WORKER_LANES: '0',
+      BUILD_LIMITS: 'bogus',
+      DISK_FLOOR_MB: '-1',
+    })
+    expect('problems' in read && read.problems).toEqual([
+      expect.stringMatching(/^DATABASE_URL is not set: .*npm start/),
+      'PUBLIC_URL must be an http or https address, such as https://shiplock.example.com',
+      'WORKER_NAME must be at most 60 letters, digits, ".", "_" and "-"',
+      'WORKER_LANES must be a whole number from 1 to 64',
+      'BUILD_LIMITS must be one of told, required',
+      'DISK_FLOOR_MB must be a whole number from 0 to 1000000',
     ])
   })
   it('an empty variable is one that was not set', () => {

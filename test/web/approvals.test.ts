@@ -21,6 +21,21 @@ afterEach(() => expect(town.complaints().filter((text) => !REFUSED.test(text))).
 const address = (story: AnswerStory) => `/promotions/${answering.promotions[story]}`
 const open = (who: Visitor, story: AnswerStory) => town.visit(who, address(story))
 const dialog = (page: Page) => page.getByRole('dialog')
+/** Does anything lie over it, at any height that the page is scrolled to? */
+const covered = (button: Locator) =>
+  button.evaluate((element) => {
+    const foot = element.closest('.sticky') ?? element
+    const box = element.closest('dialog') ?? document.body
+    for (let down = 0; down <= box.scrollHeight; down += 16) {
+      box.scrollTop = down
+      const { left, top, width, height } = element.getBoundingClientRect()
+      for (let x = left + 2; x < left + width; x += 12) {
+        const seen = document.elementFromPoint(x, top + height / 2)
+        if (seen !== null && !foot.contains(seen)) return true
+      }
+    }
+    return false
+  })
 const approve = (page: Page) => page.getByRole('button', { name: /^Approve V7/ })
 const reasonBeside = async (page: Page, button: Locator) =>
   page.locator(`[id="${await button.getAttribute('aria-describedby')}"]`).textContent()
@@ -151,7 +166,9 @@ describe('an answer', () => {
     expect(await words.allTextContents()).toHaveLength(8)
     expect(await dialog(page).textContent()).toContain('Seen with a leap year.')
     expect(await dialog(page).textContent()).toMatch(/Can be answered for another [45]:/)
+    expect(await covered(dialog(page).getByRole('button', { name: 'Sign with your passkey' }))).toBe(false)
     await dialog(page).getByText('The exact bytes').click()
+    expect(await covered(dialog(page).getByRole('button', { name: 'Sign with your passkey' }))).toBe(false)
     const bytes = await dialog(page).getByRole('region', { name: 'The exact bytes' }).textContent()
     await dialog(page).getByRole('button', { name: 'Sign with your passkey' }).click()
     const answers = page.getByRole('list', { name: 'Answers' })

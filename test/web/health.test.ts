@@ -15,6 +15,7 @@ afterAll(() => town?.close())
 const DIFFERENCE = {
   signed: 5210,
   has: 4100,
+  hasNow: 4117,
   common: { size: 4098, at: '2026-11-29T07:12:00.000Z' },
   knownAt: '2026-11-29T08:59:12.000Z',
   newest: [{ what: 'promotions', known: 412, now: 390 }],
@@ -62,7 +63,12 @@ const BROKEN = [
     name: 'trail',
     state: 'down',
     code: 'trail.other',
-    params: { because: 'the trail has 4100 entries, and 5210 were signed', worker: 'w1', difference: DIFFERENCE },
+    params: {
+      because: 'the trail has 4100 entries, and 5210 were signed',
+      worker: 'w1',
+      state: '/srv/shiplock',
+      difference: DIFFERENCE,
+    },
   },
 ]
 
@@ -71,7 +77,7 @@ const shot = async (page: Awaited<ReturnType<Town['visit']>>, name: string) => {
   const folder = process.env.SHOTS
   if (!folder) return
   mkdirSync(folder, { recursive: true })
-  await page.screenshot({ path: join(folder, `${name}.png`) })
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
 }
 
 it.each([
@@ -92,9 +98,20 @@ it.each([
   await shot(page, `strip-${name}`)
   const other = await town.visit('ann', '/trail/restored', { ...options, locale })
   const said = (await other.locator('main').textContent()) ?? ''
-  for (const word of ['5210', '4100', 'V1.3_202611290812', 'V1.2_202611211304', 'audit accept-restore'])
+  for (const word of [
+    '5210',
+    '4100',
+    '4117',
+    'SHIPLOCK_STATE=/srv/shiplock npm run',
+    'V1.3_202611290812',
+    'V1.2_202611211304',
+    'audit accept-restore',
+  ])
     expect(said).toContain(word)
   expect(await other.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true)
+  // An option that is broken in two is copied by hand as two words.
+  const option = other.locator('main').getByText('--because', { exact: true })
+  expect(await option.evaluate((word) => new Set([...word.getClientRects()].map(({ top }) => top)).size)).toBe(1)
   await shot(other, `restored-${name}`)
   expect(town.complaints()).toEqual([])
   await page.context().close()

@@ -28,7 +28,7 @@ const HEALTHY = {
 }
 const GONE = { health: `'absent'`, because: `'nothing runs here'`, digest: 'NULL', url: 'NULL' }
 /** As a worker would have written it. */
-const reading = (over: Partial<typeof HEALTHY>) => {
+const reading = (over: Partial<typeof HEALTHY & { since: string }>) => {
   const set = Object.entries({ ...HEALTHY, ...over }).map(([column, value]) => `"${column}" = ${value}`)
   return town.record.pool.query(
     `UPDATE "Observed" o SET ${set.join(', ')} FROM "Promotion" p JOIN "Release" l ON l.id = p."releaseId" WHERE p.id = o."promotionId" AND o."environmentId" = $1`,
@@ -47,7 +47,7 @@ it.each([
   [
     'A1: not healthy',
     { health: `'unhealthy'`, because: `'1 of 2 replicas healthy: 1 gone'` },
-    /Not healthy: 1 of 2 replicas healthy: 1 gone[\s\S]*observed again every minute/,
+    /Not healthy: 1 of 2 replicas healthy: 1 gone[\s\S]*It began .*, and was last observed .*asked again every minute/,
     /不健康：1 of 2/,
   ],
   [
@@ -77,6 +77,41 @@ it.each([
   expect(said).toMatch(english)
   expect(said).toContain(tag)
   expect(await textOf('zh-CN')).toMatch(chinese)
+})
+
+it('not healthy: what was verified holds no more, and the address that is gone is told', async () => {
+  await reading({ health: `'unhealthy'`, because: `'0 of 2 replicas healthy'`, url: 'NULL' })
+  const page = await town.visit('olga', `/environments/${environment}`)
+  await page.getByText('Was verified', { exact: true }).waitFor()
+  expect(await page.getByRole('article').getByText('Verified', { exact: true }).count()).toBe(0)
+  const open = page.getByRole('button', { name: 'Open service' })
+  expect(await open.isDisabled()).toBe(true)
+  await page
+    .locator(`#${await open.getAttribute('aria-describedby')}`)
+    .getByText('It does not answer')
+    .waitFor()
+  await page
+    .getByRole('article')
+    .getByText(/^Not healthy ?· /)
+    .waitFor()
+  await page.context().close()
+})
+
+it('A2: what does not run says when it was deployed, apart from since when it does not, and can be put back there', async () => {
+  await reading({ ...GONE, since: `clock_timestamp() - interval '29 seconds'` })
+  const { rows } = await town.record.pool.query<{ at: Date; name: string }>(
+    `SELECT p."deployedAt" AS at, j.path AS name FROM "Observed" o JOIN "Promotion" p ON p.id = o."promotionId"
+     JOIN "Environment" e ON e.id = o."environmentId" JOIN "Project" j ON j.id = e."projectId" WHERE e.id = $1`,
+    [environment],
+  )
+  const page = await town.visit('olga', '/')
+  const lock = page.getByRole('article', { name: `${rows[0]?.name}: Test` })
+  const last = lock.getByText(/^Deployed last: /)
+  expect(await last.locator('time').getAttribute('datetime')).toBe(rows[0]?.at.toISOString())
+  await lock.getByText(/It began (29|[34]\d)s ago, and was last observed/).waitFor()
+  await lock.getByRole('link', { name: 'Roll back…' }).click()
+  await page.waitForURL(`**/environments/${environment}/rollback`)
+  await page.context().close()
 })
 
 it('A2: what does not run has no address to open, and is no release that runs here', async () => {

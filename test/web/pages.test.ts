@@ -161,6 +161,17 @@ describe('a run', () => {
     await page.context().close()
   })
 
+  it('says its trust class and what that means; before it is planned, that it is not known', async () => {
+    const page = await town.visit('ann', `/runs/${run('running')}`)
+    await page.getByText(/^Trust class develop – People who may push to develop decide/).waitFor()
+    await page.goto(`${town.url}/runs/${run('queued')}`)
+    await page.getByText('Trust class not known yet').waitFor()
+    const asked = async (kind: string) => (await page.request.get(`${town.url}/api/v1/runs/${run(kind)}`)).json()
+    expect((await asked('queued')).trust).toBeNull()
+    expect((await asked('running')).trust).toBe('develop')
+    await page.context().close()
+  })
+
   it('is canceled by a developer, after being asked', async () => {
     const page = await town.visit('dev', `/runs/${run('queued')}`)
     await page.getByRole('button', { name: 'Cancel run' }).click()

@@ -196,13 +196,13 @@ describe('an environment', () => {
     const soon = { from: `${tomorrow} 12:00`, to: `${after} 12:00`, reason: 'the big sale' }
     await agreed(town.record, { keys: town.keys, trail }, PLACE, { freeze: [soon] })
     const page = await town.visit('vera', `/environments/${PLACE}`)
-    await banner(page, /^Open: nothing keeps it closed$/).waitFor()
+    await banner(page, /^Open for deployments: nothing keeps it closed$/).waitFor()
     await banner(page, /^Freezes soon: the big sale$/).waitFor()
     const now = { from: '2026-01-01 00:00', to: '2099-01-01 00:00', reason: 'stocktaking' }
     await agreed(town.record, { keys: town.keys, trail }, PLACE, { freeze: [now] })
     await banner(page, /^Frozen: stocktaking$/).waitFor()
     await banner(page, /^Reopens/).waitFor()
-    expect(await page.getByText('Open: nothing keeps it closed').count()).toBe(0)
+    expect(await page.getByText('Open for deployments: nothing keeps it closed').count()).toBe(0)
     await agreed(town.record, { keys: town.keys, trail }, PLACE, { freeze: [] })
     await page.context().close()
   })

@@ -166,6 +166,24 @@ describe('an environment', () => {
     await page.context().close()
   })
 
+  it('says what comes before it; where nothing does, which branches begin there', async () => {
+    const page = await town.visit('vera', '/')
+    for (const [name, words] of [
+      ['Test', 'Comes after: no other environment; builds of develop come here first'],
+      ['Prerelease', 'Comes after: no other environment; builds of release and hotfix come here first'],
+      ['Production', 'Comes after: a release must be verified in prerelease'],
+    ] as const) {
+      await page.goto(town.url)
+      await page
+        .getByRole('article', { name: `shop/checkout: ${name}` })
+        .getByRole('link', { name, exact: true })
+        .click()
+      await page.getByRole('heading', { level: 1, name: new RegExp(name) }).waitFor()
+      expect(await page.getByRole('main').textContent()).toContain(words)
+    }
+    await page.context().close()
+  })
+
   it('is rolled back with a reason, which sets a hold', async () => {
     const page = await town.visit('olga', `/environments/${PRODUCTION.catalogue}`)
     await page.getByRole('link', { name: 'Roll back…' }).click()
@@ -234,6 +252,21 @@ describe('a release', () => {
     expect(texts.at(-2)).toMatch(/^Prerelease.*runs here/)
     expect(texts.at(-1)).toMatch(/^Production/)
     await page.getByText('adopted it: the same tree').waitFor()
+    await page.context().close()
+  })
+
+  it('says its trust class in the list and on its page, and what that means', async () => {
+    const { id, tag } = await releaseOf('to sign')
+    const page = await town.visit('vera', '/releases')
+    const row = page
+      .getByRole('list', { name: 'Releases, newest first' })
+      .getByRole('listitem')
+      .filter({ hasText: tag })
+    await row.getByText('Trust class release: every branch may use its image').first().waitFor()
+    await page.goto(`${town.url}/releases/${id}`)
+    await page
+      .getByText('People who may push release, hotfix or master branches decide what it is made from.')
+      .waitFor()
     await page.context().close()
   })
 

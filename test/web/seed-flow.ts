@@ -15,7 +15,7 @@ import {
   ROLLBACK_REASON,
 } from './seed-flow-stories'
 import { shortLog } from './seed-logs'
-import { digestOf, hex, writeLog } from './seed-runs'
+import { digestOf, hex, plannedAs, writeLog } from './seed-runs'
 
 const HOUR = 3_600_000
 const NAMES = ['test', 'prerelease', 'production'] as const
@@ -156,6 +156,7 @@ async function createFlowRun(record: RecordHandle, story: FlowStory, run: FlowRu
       service: story.service,
       branch: run.branch,
       branchKind: run.branch.split('/')[0] ?? '',
+      ...plannedAs(run.branch, 'succeeded'),
       commit: hex(`commit ${id}`),
       before: hex(`commit ${id - 1}`),
       tree: hex(`tree ${releaseId}`),

@@ -1,6 +1,8 @@
 // One push, as it stands in the record: its run, stages, logs, release, promotion and trail.
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { branchKind } from '../../pipelines/gitflow'
+import { trustOf } from '../../pipelines/trust'
 import type { RecordHandle } from '../../prisma/client'
 import { buildLog, failedLog, longLog, shortLog } from './seed-logs'
 import type { Story } from './seed-stories'
@@ -13,6 +15,12 @@ const STAGES = ['static', 'build', 'unit', 'api', 'integration']
 const TOOK_MS: Record<string, number> = { static: 8_400, build: 41_300, unit: 23_900, api: 34_200, integration: 62_500 }
 
 export const projectOf = (service: string) => (service === 'checkout' ? 1 : 2)
+
+/** What the claim for planning writes. */
+export function plannedAs(branch: string, status: string) {
+  const kind = branchKind(branch)
+  return status === 'queued' || kind === null ? {} : { trust: trustOf(kind), epoch: 1 }
+}
 
 export async function createRun(record: RecordHandle, id: number, story: Story, at: Date, now: Date) {
   const started = story.status === 'queued' ? null : new Date(at.getTime() + 900)
@@ -27,6 +35,7 @@ export async function createRun(record: RecordHandle, id: number, story: Story, 
       service: story.service,
       branch: story.branch,
       branchKind: story.branch.split('/')[0] ?? 'other',
+      ...plannedAs(story.branch, story.status),
       commit: hex(`commit ${id}`),
       before: hex(`commit ${id - 1}`),
       tree: hex(`tree ${id}`),

@@ -179,6 +179,13 @@ describe('the trail', () => {
     const page = await town.visit('ann', '/trail')
     const alert = page.getByRole('alert').filter({ hasText: 'The trail is not signed in time' })
     await alert.getByText(/One newer entry is not signed yet, for 5m/).waitFor()
+    // Numbers begin at 0: the counts and the numbers of the entries must fit together all the same.
+    const said = /(\d+) entries \(0 to (\d+)\), (\d+) of them signed \(0 to (\d+)\)/.exec(
+      (await alert.textContent()) ?? '',
+    )
+    const [all, newest, signed, last] = (said ?? []).slice(1).map(Number)
+    expect(all).toBeGreaterThan(1)
+    expect([newest, signed, last]).toEqual([Number(all) - 1, Number(all) - 1, Number(all) - 2])
     await page.context().close()
   })
 

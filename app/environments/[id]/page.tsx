@@ -7,6 +7,7 @@ import { theRecord } from '../../_server/record'
 import { ofEnvironment } from '../../_server/rest/where'
 import { AskFirst } from '../../_ui/act'
 import { button } from '../../_ui/button'
+import { ComesAfter } from '../../_ui/comes-after'
 import { Denied } from '../../_ui/denied'
 import { Live } from '../../_ui/live'
 import { Lock } from '../../_ui/lock'
@@ -153,10 +154,7 @@ async function Entered({ place }: { place: EnvironmentShape }) {
     <p className="flex flex-wrap gap-x-4 text-[13px]">
       <span>{startWords(t, place.start)}</span>
       <span>
-        {t('place.after')}:{' '}
-        {place.after === null
-          ? t('place.afterNothing')
-          : t('place.afterVerified', { environment: environmentInText(t, place.after) })}
+        {t('place.after')}: <ComesAfter name={place.name} after={place.after} />
       </span>
       <Link href={`/environments/${place.id}/policy`} className="text-accent hover:underline">
         {t('policy.see')}

@@ -3,6 +3,7 @@ import { useTranslations } from 'next-intl'
 import type { ReactNode } from 'react'
 import { Branch, Commit, Digest, Outward } from '../../_ui/refs'
 import { Moment } from '../../_ui/time'
+import { TrustWords } from '../../_ui/trust'
 import type { ReleaseDetail } from '../shapes'
 
 /** What it is, by every name it has. */
@@ -30,7 +31,9 @@ export function ReleaseFacts({ release }: { release: ReleaseDetail }) {
       <Fact name={t('release.image')}>
         <code className="text-xs wrap-anywhere">{release.image}</code>
       </Fact>
-      <Fact name={t('release.trust')}>{t(`release.trustClass.${release.trust}`)}</Fact>
+      <Fact name={t('trust.title')}>
+        <TrustWords trust={release.trust} />
+      </Fact>
       <Fact name={t('release.tree')}>
         <code className="text-xs wrap-anywhere">{release.tree}</code>
       </Fact>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { Branch, Commit, Outward } from '../../_ui/refs'
 import { LOOKS, StatusBadge, statusName } from '../../_ui/status'
 import { Duration, Time } from '../../_ui/time'
+import { TrustWords } from '../../_ui/trust'
 import type { RunDetail } from '../../shapes'
 
 /** Under the title: how it stands, what and whose it is, and its times. */
@@ -38,6 +39,9 @@ export function RunFacts({ run }: { run: RunDetail }) {
           <Duration ms={run.waited_ms} />
         </Fact>
       )}
+      <p className="basis-full">
+        <span className="text-faint">{t('trust.title')}</span> <TrustWords trust={run.trust} />
+      </p>
     </div>
   )
 }

@@ -1,6 +1,7 @@
 import { ShieldAlert, ShieldCheck } from 'lucide-react'
 import type { Metadata } from 'next'
 import { getTranslations } from 'next-intl/server'
+import { Fragment } from 'react'
 import type { Difference } from '../../../audit/known'
 import { theHealth } from '../../_server/record'
 import { Copyable } from '../../_ui/copy'
@@ -14,7 +15,10 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('restored'))('title') }
 }
 
-const COMMAND = 'npm run shiplock -- audit accept-restore --because "REASON"'
+/** @param state the folder of the worker, where a command does not find it by itself */
+const commandOf = (state: unknown) =>
+  `${typeof state === 'string' ? `SHIPLOCK_STATE=${inShell(state)} ` : ''}npm run shiplock -- audit accept-restore --because "REASON"`
+const inShell = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** An older database was put back, or another one: what differs, and how an administrator accepts it. */
 export default async function Restored() {
@@ -38,6 +42,7 @@ export default async function Restored() {
       </>
     )
   const difference = trail.params.difference as Difference
+  const command = commandOf(trail.params.state)
   return (
     <>
       {head}
@@ -51,18 +56,34 @@ export default async function Restored() {
       <Section title={t('how')}>
         <div className="card space-y-3 px-5 py-4">
           <p>{t('howText', { worker: String(trail.params.worker ?? '') })}</p>
-          <Copyable text={COMMAND} shown={COMMAND} what={t('how')} className="text-left wrap-anywhere" />
+          <Copyable text={command} shown={command} what={t('how')} className="text-left">
+            <Words of={command} />
+          </Copyable>
         </div>
       </Section>
     </>
   )
 }
 
+/** A command breaks between its words, and within a long path, never within an option. */
+const Words = ({ of }: { of: string }) => (
+  <span className="wrap-anywhere">
+    {of.split(' ').map((word, at) => (
+      // biome-ignore lint/suspicious/noArrayIndexKey: a command does not change, and may hold a word twice
+      <Fragment key={at}>
+        {at === 0 ? '' : ' '}
+        <span className={word.includes('/') ? '' : 'whitespace-nowrap'}>{word}</span>
+      </Fragment>
+    ))}
+  </span>
+)
+
 async function Facts({ difference: d }: { difference: Difference }) {
   const t = await getTranslations('restored')
   const facts: [string, React.ReactNode][] = [
     [t('signed'), d.signed],
     [t('has'), d.has],
+    ...(d.hasNow === undefined ? [] : ([[t('hasNow'), d.hasNow]] satisfies [string, React.ReactNode][])),
     [
       t('common'),
       d.common === null ? (

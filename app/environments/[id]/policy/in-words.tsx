@@ -2,7 +2,8 @@ import { getTranslations } from 'next-intl/server'
 import type { ReactNode } from 'react'
 import { EnvironmentPolicy } from '../../../../environments/environment'
 import { durationText, sizeText } from '../../../../environments/policy-yaml'
-import { environmentInText, roleName, stageName, startWords } from '../../../_ui/names'
+import { ComesAfter } from '../../../_ui/comes-after'
+import { roleName, stageName, startWords } from '../../../_ui/names'
 
 /** A policy as sentences, for whoever does not read YAML. Nothing where it cannot be read. */
 export async function InWords({ policy }: { policy: unknown }) {
@@ -14,9 +15,7 @@ export async function InWords({ policy }: { policy: unknown }) {
     <dl className="card grid grid-cols-1 gap-y-1 px-4 py-3 text-[13px] sm:grid-cols-[auto_minmax(0,1fr)] sm:gap-x-6 sm:gap-y-2">
       <Line name={t('policy.start')}>{startWords(t, read.start)}</Line>
       <Line name={t('policy.comesAfter')}>
-        {read.after === undefined
-          ? t('place.afterNothing')
-          : t('place.afterVerified', { environment: environmentInText(t, read.after) })}
+        <ComesAfter name={read.name} after={read.after ?? null} />
         {soak !== undefined && soak > 0 && <span> · {t('policy.soak', { time: durationText(soak) })}</span>}
       </Line>
       <Line name={t('policy.signs')}>
