@@ -93,6 +93,10 @@ describe("J4: a process's own clock", () => {
     'environments/targets/docker-observe.ts': "held against the engine's, for the start period",
     'pipelines/engines/docker-base-tags.ts':
       'when a base was last used, by those who use it; a lost one is named again',
+    'pipelines/engines/docker-build-caches.ts':
+      'when a cache mount was last used, by those who use it; a lost cache costs time alone',
+    'pipelines/engines/docker-build-copies.ts': 'held against the times of folders on its own machine',
+    'pipelines/engines/docker-cgroups.ts': 'held against the times of files on its own machine',
     'pipelines/engines/docker-cache.ts':
       'when a cache was last used, by those who use it; a lost cache costs time alone',
     'pipelines/forges/asking.ts': 'where a forge does not say what time it is there',
