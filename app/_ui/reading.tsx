@@ -41,9 +41,8 @@ export function ReadingBanners({ environment }: { environment: EnvironmentShape 
       )}
       {running === null && deployed !== null && digest !== null && (
         <Banner kind="sick" title={t('otherRuns', { observed: shortDigest(digest), tag: deployed.tag })}>
-          <span>
-            {because} {since}
-          </span>
+          <span className="block">{because}</span>
+          {since}
         </Banner>
       )}
     </>
