@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fastify from 'fastify'
 import { Doorbell } from '../app/_server/events'
+import { Health } from '../app/_server/health'
 import { mountRest } from '../app/_server/rest/mount'
 import type { Door, RestRoute } from '../app/_server/rest/route'
 import { ROUTES } from '../app/_server/rest/routes'
@@ -65,7 +66,8 @@ export async function startGuarded(): Promise<Guarded> {
   await doorbell.start()
   const streams = new Streams(AGAIN_MS)
   let url = ''
-  const door = { record, keys, doorbell, streams, publicUrl: () => url, oidc: null } as unknown as Door
+  const health = new Health({ record, keys })
+  const door = { record, keys, doorbell, streams, health, publicUrl: () => url, oidc: null } as unknown as Door
   const guard = fastify({ forceCloseConnections: true })
   mountRest(
     guard,
