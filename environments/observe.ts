@@ -183,7 +183,7 @@ async function keepUnknown(context: Context, row: Row, because: string) {
   })
 }
 
-/** False: the worker is stopping. */
+/** False: the worker is stopping, which is the only way in which the pause rejects. */
 const lingered = (context: Context) => sleep(LINGER_MS, true, { signal: context.stopping }).catch(() => false)
 
 /** The same set, and as healthy or not: what follows from a look follows from two. */

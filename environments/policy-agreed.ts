@@ -40,7 +40,7 @@ export function whyNotInForce(placed: PlacedPolicy, trust: Pick<Trust, 'keys' | 
   if (version < 0)
     return `the policy of ${name} is none of this installation's own files, so no worker agrees to it: see the trail`
   const sha256 = policySha(policy)
-  if (sha256 === UNREADABLE) return `the policy of ${name} cannot be read: somebody changed it in the database`
+  if (sha256 === UNREADABLE) return `the policy of ${name} cannot be read: it was changed in the database`
   const claim = policyClaim({ environmentId, version, sha256 })
   if (!isCertified(trust.keys, claim, certificate))
     return `the policy of ${name} is not the one that was agreed to as version ${version}: somebody changed it in the database`

@@ -107,7 +107,7 @@ async function begin(context: Context, id: number, isLookedAt: boolean): Promise
   })
 }
 
-/** Without the service file nobody knows what would verify it: that is no reason to let it pass. */
+/** Without the service file it is not known what would verify it: that is no reason to let it pass. */
 const UNREAD = 'the plan of its run holds no service file, so nothing says how it is verified'
 
 /** The last reading of this deployment. Unknown where there is none, or another deployment was recorded since. */

@@ -1,10 +1,12 @@
 // Webhooks that could not be stored. Forges send them once: as soon as the database can be reached, workers are told whose they were.
+import { isFull } from '../../pipelines/full-disk'
 import type { RecordHandle } from '../../prisma/client'
+import { lossOf } from '../../prisma/database-loss'
 import { CHANNEL, MISSED } from '../../prisma/record'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
-/** Anybody can name a hook that there is not: beyond so many, all projects are told of. */
+/** Unknown names are kept too, for a stranger can send them: beyond so many, all projects are named. */
 const MOST_HOOKS = 1_000
 
 export class MissedWebhooks {
@@ -14,7 +16,11 @@ export class MissedWebhooks {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(private readonly record: RecordHandle) {}
+  /** @param complain hears of errors that are no lost database and no full disk */
+  constructor(
+    private readonly record: RecordHandle,
+    private readonly complain: (error: unknown) => void,
+  ) {}
 
   /** @param hook the name in its address, whether there is one called so or not */
   note(hook: string): void {
@@ -51,8 +57,9 @@ export class MissedWebhooks {
         [CHANNEL, MISSED, all, [...hooks]],
       )
       this.#pauseMs = FIRST_PAUSE_MS
-    } catch {
-      // Whatever it was, health and the log tell it already: here it is only tried again.
+    } catch (error) {
+      // What lasts is in health and in the log already: here it is only tried again.
+      if (lossOf(error) === null && !isFull(error)) this.complain(error)
       this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2)
       if (all) this.noteAll()
       for (const hook of hooks) this.note(hook)

@@ -44,7 +44,9 @@ const complain = (reply: FastifyReply, status: number, code: string, message: st
 export async function webhooks(app: FastifyInstance, options: WebhookOptions) {
   const clock = new DatabaseTime()
   const find = hookFinder(options.record, options.keys, clock)
-  const missed = new MissedWebhooks(options.record)
+  const missed = new MissedWebhooks(options.record, (error) =>
+    app.log.error({ err: error }, 'projects whose webhooks were missed could not be named to the workers'),
+  )
   app.addHook('onClose', async () => missed.close())
   // This process was away until now, and so was whatever forges sent to it.
   missed.noteAll()

@@ -32,7 +32,7 @@ export function watchCopies(overlay: string) {
   const others = new Set<string>()
   const made = new Map<string, number>()
   const before = readdir(overlay).then((names) => new Set(names))
-  before.catch(() => {}) // told by `written`
+  before.catch(() => {}) // `written` awaits it, and rejects as it does
 
   async function written(): Promise<number> {
     if (instructions.size === 0) return 0

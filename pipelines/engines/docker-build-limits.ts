@@ -208,6 +208,9 @@ export function limitBuild(
     return sum
   }
 
+  /** Null where it could not be made, which is told as the problem: it has killed and refused nothing. */
+  const madeGroup = async () => (group === null ? null : group.catch(() => null))
+
   const watching = Promise.all([watch(), measure()])
   return {
     trace: copies.see,
@@ -218,9 +221,8 @@ export function limitBuild(
       const ms = Math.max(missed.count > 0 ? missed.ms + blind : 0, unseen > 0 ? blind : 0)
       return { count: missed.count + unseen, ms }
     },
-    // A group that could not be made is told as the problem, and has killed nothing.
-    killed: async () => (group === null ? 0 : (await group.catch(() => null))?.killed()) ?? 0,
-    refused: async () => (group === null ? 0 : (await group.catch(() => null))?.refused()) ?? 0,
+    killed: async () => (await madeGroup())?.killed() ?? 0,
+    refused: async () => (await madeGroup())?.refused() ?? 0,
     written,
     records: () => {
       const uppers = [...seen.values()].flatMap(({ upper }) => (upper === null ? [] : [recordOf(upper)]))

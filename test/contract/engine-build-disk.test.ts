@@ -29,7 +29,8 @@ const mountsOf = async (word: string) =>
     ({ Type, Description }) => Type === 'exec.cachemount' && Description.includes(word),
   )
 
-describe.skipIf(process.getuid?.() !== 0)('what a build writes', () => {
+// Limits of a build are put in force by root alone; elsewhere the build says that they are not (engine-limits).
+describe.skipIf(process.getuid?.() !== 0)('what a build writes (as root)', () => {
   beforeAll(async () => {
     await ensureBusyboxBase()
     await engine.ensureReady()

@@ -8,7 +8,8 @@ import { eventually, instance, LIMITS } from './engine-orders'
 
 // C7: the control groups of builds, on the engine's own machine, as root.
 
-describe.skipIf(process.getuid?.() !== 0)('control groups that a killed worker left', () => {
+// Limits of a build are put in force by root alone; elsewhere the build says that they are not (engine-limits).
+describe.skipIf(process.getuid?.() !== 0)('control groups that a killed worker left (as root)', () => {
   const version = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1
   const trees = (version === 2 ? [''] : ['memory/', 'pids/', 'cpu/']).map(
     (tree) => `/sys/fs/cgroup/${tree}docker/buildkit`,

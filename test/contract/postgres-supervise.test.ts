@@ -67,6 +67,16 @@ describe('J2: the embedded PostgreSQL', () => {
       })
       .map(Number)
   }
+  /** One backend stands still in a statement. `ended` resolves when the statement has ended, in whatever way. */
+  const hangABackend = async () => {
+    const ended = ask('SELECT pg_sleep(600)').catch(() => []) // its server is killed: that is the case
+    const [{ pid }] = (await eventually('it sleeps', async () => {
+      const rows = await ask(`SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'`)
+      return rows.length > 0 && rows
+    })) as [{ pid: number }]
+    kill(pid, 'SIGSTOP')
+    return { pid, ended }
+  }
   const kill = (pid: number, signal: NodeJS.Signals) => {
     try {
       process.kill(pid, signal)
@@ -103,17 +113,12 @@ describe('J2: the embedded PostgreSQL', () => {
   })
 
   it('J2: is killed while a backend hangs, which keeps its shared memory: the orphan is ended, and it is back', async () => {
-    const sleeping = ask('SELECT pg_sleep(600)').catch(() => [])
-    const [{ pid }] = (await eventually('it sleeps', async () => {
-      const rows = await ask(`SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'`)
-      return rows.length > 0 && rows
-    })) as [{ pid: number }]
-    kill(pid, 'SIGSTOP')
+    const sleeping = await hangABackend()
     watch()
     kill(serverPid(), 'SIGKILL')
     expect(await isBack()).toEqual([{ n: 7 }])
-    await sleeping
-    expect(pids()).not.toContain(pid)
+    await sleeping.ended
+    expect(pids()).not.toContain(sleeping.pid)
   })
 
   it('J2: is killed again and again, also while it starts: it is back', async () => {
@@ -204,15 +209,10 @@ describe('J2: the embedded PostgreSQL', () => {
   })
 
   it('J2: one that hangs while it stops is ended all the same, and keeps what was committed', async () => {
-    const sleeping = ask('SELECT pg_sleep(600)').catch(() => [])
-    const [{ pid }] = (await eventually('it sleeps', async () => {
-      const rows = await ask(`SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'`)
-      return rows.length > 0 && rows
-    })) as [{ pid: number }]
-    kill(pid, 'SIGSTOP')
+    const sleeping = await hangABackend()
     await server.stop(1)
     expect(server.runs()).toBe(false)
-    await sleeping
+    await sleeping.ended
     server = await ensurePostgres(options())
     expect(await isBack()).toEqual([{ n: 7 }])
   })
